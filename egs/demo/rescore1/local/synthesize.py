@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""Speak a list of sentences with espeak-ng, add noise and write a Kaldi data directory.
+
+Speaker, rate, pitch, noise colour and signal-to-noise ratio are drawn from a generator seeded by (seed, sentence), so
+that an utterance sounds the same whatever is spoken beside it, in whatever order and by however many jobs.
+"""
+
+import argparse
+import hashlib
+import io
+import os
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from tqdm import tqdm
+
+SAMPLE_RATE = 16000  # Hz
+ACCENTS = {"gb": "en-gb", "us": "en-us", "rp": "en-gb-x-rp", "sc": "en-gb-scotland", "wm": "en-gb-x-gbcwmd"}
+VARIANTS = ("m1", "m3", "m7", "f1", "f2", "f4")  # espeak-ng's voice variants, male and female
+RATE = (135, 200)  # words a minute
+PITCH = (30, 70)  # espeak-ng's scale, 0..99
+SNR = (3.0, 25.0)  # dB
+PEAK = 0.7  # of full scale, before the noise
+
+
+def generator(seed: int, sentence: str) -> tuple[str, np.random.Generator]:
+    """The sentence's hash (eight hexadecimal digits, for its utterance id) and its own random generator."""
+    digest = hashlib.sha256(f"{seed}:speech:{sentence}".encode()).digest()
+    return digest[:4].hex(), np.random.default_rng(int.from_bytes(digest, "big"))
+
+
+def speak(sentence: str, voice: str, rate: int, pitch: int) -> np.ndarray:
+    """Clean speech of `sentence`, (num_samples,) at SAMPLE_RATE, peak at PEAK."""
+    command = ["espeak-ng", "-v", voice, "-s", str(rate), "-p", str(pitch), "--stdout", "--", sentence]
+    wav = subprocess.run(command, check=True, capture_output=True).stdout
+    samples, rate_in = soundfile.read(io.BytesIO(wav), dtype="float64")
+    samples = soxr.resample(samples, rate_in, SAMPLE_RATE)
+    return samples * (PEAK / np.abs(samples).max())
+
+
+def add_noise(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """White noise or pink noise (power falling with frequency), at a random SNR over the utterance."""
+    noise = rng.standard_normal(len(samples))
+    if rng.random() < 0.5:
+        spectrum = np.fft.rfft(noise)
+        spectrum /= np.sqrt(np.arange(1, len(spectrum) + 1))
+        noise = np.fft.irfft(spectrum, len(samples))
+    snr = rng.uniform(*SNR)
+    gain = np.sqrt(np.mean(samples**2) / np.mean(noise**2) / 10 ** (snr / 10))
+    return np.clip(samples + gain * noise, -1.0, 1.0)
+
+
+def synthesize(sentence: str, seed: int, wav_dir: Path) -> tuple[str, str, Path, str]:
+    """Speak one sentence; (utterance, speaker, wav file, sentence). A finished file is left as it is."""
+    sentence_hash, rng = generator(seed, sentence)
+    accent, variant = rng.choice(sorted(ACCENTS)), rng.choice(VARIANTS)
+    rate, pitch = int(rng.integers(*RATE)), int(rng.integers(*PITCH))
+    speaker = f"{accent}_{variant}"
+    utt = f"{speaker}-{sentence_hash}"
+    path = wav_dir / sentence_hash[:2] / f"{utt}.wav"
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        samples = add_noise(speak(sentence, f"{ACCENTS[accent]}+{variant}", rate, pitch), rng)
+        temporary = path.with_suffix(".tmp")
+        soundfile.write(temporary, samples, SAMPLE_RATE, subtype="PCM_16", format="WAV")
+        temporary.rename(path)
+    return utt, speaker, path, sentence
+
+
+def write_data_dir(utterances: list[tuple[str, str, Path, str]], data_dir: Path) -> None:
+    """Kaldi's wav.scp, text, utt2spk and spk2utt, sorted by key in the C locale. `text` is written last."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    spk2utt: dict[str, list[str]] = {}
+    for utt, speaker, _, _ in utterances:
+        spk2utt.setdefault(speaker, []).append(utt)
+    tables = {
+        "wav.scp": [f"{utt} {path}" for utt, _, path, _ in utterances],
+        "utt2spk": [f"{utt} {speaker}" for utt, speaker, _, _ in utterances],
+        "spk2utt": [f"{speaker} {' '.join(utts)}" for speaker, utts in sorted(spk2utt.items())],
+        "text": [f"{utt} {sentence}" for utt, _, _, sentence in utterances],
+    }
+    for name, lines in tables.items():
+        temporary = data_dir / f"{name}.tmp"
+        temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        temporary.rename(data_dir / name)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, default=2401)
+    parser.add_argument("--nj", type=int, default=os.cpu_count(), help="utterances spoken at once")
+    parser.add_argument("--max_utts", type=int, help="take the first sentences only")
+    parser.add_argument("sentences", type=Path, help="a sentence a line")
+    parser.add_argument("data_dir", type=Path, help="Kaldi data directory to write; the audio goes to its wav/")
+    args = parser.parse_args()
+
+    if shutil.which("espeak-ng") is None:
+        raise SystemExit("espeak-ng: not found: install Debian's espeak-ng (./run.sh --stage 0 does)")
+    sentences = args.sentences.read_text(encoding="utf-8").splitlines()[: args.max_utts]
+    with ThreadPoolExecutor(args.nj) as pool:
+        spoken = pool.map(lambda sentence: synthesize(sentence, args.seed, args.data_dir / "wav"), sentences)
+        utterances = sorted(tqdm(spoken, desc=args.data_dir.name, total=len(sentences), mininterval=1.0))
+    write_data_dir(utterances, args.data_dir)
+
+
+if __name__ == "__main__":
+    main()
