@@ -1,0 +1,14 @@
+"""N-best lists: the types, and one module for each format that they are read from or written to."""
+
+from lorescore.nbest.directory import read_costs, read_nbest_dir, write_costs, write_nbest_dir
+from lorescore.nbest.lists import Hypothesis, NbestList, NbestSet
+
+__all__ = [
+    "Hypothesis",
+    "NbestList",
+    "NbestSet",
+    "read_costs",
+    "read_nbest_dir",
+    "write_costs",
+    "write_nbest_dir",
+]

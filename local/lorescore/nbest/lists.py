@@ -1,0 +1,86 @@
+"""The types: a hypothesis, the N-best list of an utterance, and the lists of a set."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One word sequence that the first pass proposes.
+
+    Attributes:
+        text: Its words, joined by single spaces; empty for an empty hypothesis.
+        score: First-pass log score; higher is better.
+    """
+
+    text: str
+    score: float
+
+    @property
+    def words(self) -> list[str]:
+        """The words in order."""
+        return self.text.split()
+
+
+@dataclass(frozen=True, slots=True)
+class NbestList:
+    """The hypotheses of one utterance, best first: rank 1 is `hypotheses[0]`.
+
+    Attributes:
+        utt: The utterance's id.
+        hypotheses: At least one hypothesis.
+    """
+
+    utt: str
+    hypotheses: tuple[Hypothesis, ...]
+
+    @property
+    def texts(self) -> list[str]:
+        """The text of each hypothesis, by rank."""
+        return [hypothesis.text for hypothesis in self.hypotheses]
+
+    @property
+    def scores(self) -> list[float]:
+        """The first-pass log score of each hypothesis, by rank."""
+        return [hypothesis.score for hypothesis in self.hypotheses]
+
+    def nbest_keys(self) -> list[str]:
+        """Kaldi's N-best keys, `<utt>-<rank>`, by rank."""
+        return [f"{self.utt}-{rank}" for rank in range(1, len(self.hypotheses) + 1)]
+
+
+@dataclass(frozen=True)
+class NbestSet:
+    """The N-best lists of a set of utterances.
+
+    Attributes:
+        lists: One list an utterance, sorted by utterance id.
+        refs: The reference text of each utterance; empty where there are none.
+        info: What `nbest.yaml` says: source, N, counts, checksum, perturbation.
+    """
+
+    lists: tuple[NbestList, ...]
+    refs: Mapping[str, str] = field(default_factory=dict)
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[NbestList]:
+        return iter(self.lists)
+
+    def __len__(self) -> int:
+        return len(self.lists)
+
+    @property
+    def num_hypotheses(self) -> int:
+        """Hypotheses over all lists."""
+        return sum(len(nbest.hypotheses) for nbest in self.lists)
+
+    def require_refs(self) -> Mapping[str, str]:
+        """The references.
+
+        Raises:
+            LookupError: There are none.
+        """
+        if not self.refs:
+            raise LookupError("this set has no references")
+        return self.refs

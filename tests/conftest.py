@@ -1,0 +1,20 @@
+"""Fixtures that several test folders share."""
+
+import tarfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+LIBRISPEECH = ROOT.parent / "shared" / "data" / "librispeech_dev_10best.tar.gz"
+
+
+@pytest.fixture(scope="session")
+def librispeech_dev(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real ESPnet decode of LibriSpeech dev-clean and dev-other: dev_clean/, dev_other/ with logdir and ref_text."""
+    if not LIBRISPEECH.is_file():
+        pytest.skip(f"the LibriSpeech dev lists are not here: {LIBRISPEECH.name}")
+    folder = tmp_path_factory.mktemp("librispeech")
+    with tarfile.open(LIBRISPEECH) as archive:
+        archive.extractall(folder, filter="data")
+    return folder / "librispeech_dev_10best"
