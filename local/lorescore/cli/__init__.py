@@ -1,0 +1,1 @@
+"""The command line: one module a verb, with `add_arguments(parser)` and `run(args)`."""

@@ -1,0 +1,328 @@
+"""The combined score of a hypothesis, and the weights with the fewest word errors on a development set.
+
+    combined score = first-pass score + lm_weight x PLM score + word_bonus x number of words
+
+Along a line in the plane of the two weights the combined score of each hypothesis is a linear function of the position
+t, so that the best hypothesis of an utterance changes only at the corners of the upper envelope of its lines, and the
+errors of the set are constant between two corners. The best position on a line is therefore found exactly, without a
+grid: Och, "Minimum error rate training in statistical machine translation", ACL 2003.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lorescore.errors import InputError
+from lorescore.files import read_yaml
+from lorescore.nbest.lists import NbestSet
+from lorescore.wer.alignment import edit_counts, word_error_rate
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+START_LM_WEIGHTS = (0.0, 0.1, 0.3, 1.0)
+MAX_ROUNDS = 20
+DECIMALS = (4, 6, 8)
+END_MARGIN = 1.0  # distance from the last corner, where the best interval has no end
+MIN_RELATIVE_WIDTH = 1e-6  # a narrower interval is rounding error, not a place for a weight
+SCORE_DECIMALS = 9  # scores that are equal so far are equal: rounding errors do not decide between hypotheses
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The weights of the combined score.
+
+    Attributes:
+        lm_weight: Of the PLM score, at least 0.
+        word_bonus: Of the number of words; negative values favour short hypotheses.
+    """
+
+    lm_weight: float = 0.0
+    word_bonus: float = 0.0
+
+
+@dataclass(frozen=True)
+class ScoredLists:
+    """The N-best lists of a set as flat arrays: U utterances, H hypotheses over all of them, each list in rank order.
+
+    Attributes:
+        utts: Utterance ids, U of them.
+        offsets: Where each list begins, and H at the end, (U + 1,); no list is empty.
+        first_pass: First-pass log scores, (H,).
+        plm: PLM scores, higher is better, (H,).
+        num_words: Words of each hypothesis, (H,).
+        errors: Word errors of each hypothesis, (H,); zeros where there are no references.
+        ref_words: Words of each reference, (U,); zeros where there are no references.
+    """
+
+    utts: tuple[str, ...]
+    offsets: Ints
+    first_pass: Floats
+    plm: Floats
+    num_words: Floats
+    errors: Ints
+    ref_words: Ints
+
+    @classmethod
+    def build(cls, nbest: NbestSet, plm_costs: Sequence[Sequence[float]] | None) -> "ScoredLists":
+        """Flatten a set.
+
+        Args:
+            nbest: The lists. Without references all errors are 0.
+            plm_costs: PLM cost (negative score) of each list's hypotheses by rank; None: all 0.
+
+        Raises:
+            InputError: The costs are not of these lists, or a score is not a finite number.
+        """
+        if plm_costs is not None and len(plm_costs) != len(nbest):
+            raise InputError(f"PLM costs of {len(plm_costs)} lists, expected {len(nbest)}")
+        sizes = [len(one.hypotheses) for one in nbest]
+        costs: list[float] = [] if plm_costs is not None else [0.0] * sum(sizes)
+        for one, list_costs in zip(nbest, plm_costs or (), strict=plm_costs is not None):
+            if len(list_costs) != len(one.hypotheses):
+                raise InputError(
+                    f"{len(list_costs)} PLM costs for the {len(one.hypotheses)} hypotheses of utterance {one.utt}"
+                )
+            costs.extend(list_costs)
+        errors: list[int] = []
+        for one in nbest if nbest.refs else ():
+            by_text = {text: edit_counts(nbest.refs[one.utt], text).errors for text in set(one.texts)}
+            errors.extend(by_text[text] for text in one.texts)
+        lists = cls(
+            utts=tuple(one.utt for one in nbest),
+            offsets=np.concatenate(([0], np.cumsum(sizes, dtype=np.int64))),
+            first_pass=np.array([score for one in nbest for score in one.scores], dtype=np.float64),
+            plm=0.0 - np.array(costs, dtype=np.float64),
+            num_words=np.array([len(hyp.words) for one in nbest for hyp in one.hypotheses], dtype=np.float64),
+            errors=np.array(errors or [0] * sum(sizes), dtype=np.int64),
+            ref_words=np.array([len(nbest.refs.get(one.utt, "").split()) for one in nbest], dtype=np.int64),
+        )
+        for name, scores in (("first-pass score", lists.first_pass), ("PLM cost", lists.plm)):
+            if not np.isfinite(scores).all():
+                index = int(np.flatnonzero(~np.isfinite(scores))[0])
+                utt = lists.utts[int(np.searchsorted(lists.offsets, index, side="right")) - 1]
+                raise InputError(f"a {name} of utterance {utt} is not a finite number", mend="score the set again")
+        return lists
+
+    @cached_property
+    def sizes(self) -> Ints:
+        """Hypotheses of each list, (U,)."""
+        return np.diff(self.offsets)
+
+
+def combined_scores(lists: ScoredLists, weights: Weights) -> Floats:
+    """Combined score of each hypothesis, rounded to nine decimals, (H,)."""
+    scores = lists.first_pass + weights.lm_weight * lists.plm + weights.word_bonus * lists.num_words
+    return np.round(scores, SCORE_DECIMALS)
+
+
+def best_ranks(lists: ScoredLists, weights: Weights) -> Ints:
+    """The hypothesis with the highest combined score; of equal ones the better first-pass rank.
+
+    Returns:
+        Index into each list, from 0, (U,).
+    """
+    return _first_best(lists.offsets, combined_scores(lists, weights)) - lists.offsets[:-1]
+
+
+def oracle_ranks(lists: ScoredLists) -> Ints:
+    """The hypothesis with the fewest word errors; of equal ones the better first-pass rank.
+
+    Returns:
+        Index into each list, from 0, (U,).
+    """
+    return _first_best(lists.offsets, -lists.errors.astype(np.float64)) - lists.offsets[:-1]
+
+
+def error_count(lists: ScoredLists, ranks: Ints) -> int:
+    """Word errors of the hypotheses at `ranks` (index into each list, from 0, (U,))."""
+    return int(lists.errors[lists.offsets[:-1] + ranks].sum())
+
+
+def wer(lists: ScoredLists, weights: Weights) -> float:
+    """Word error rate in percent of the best hypotheses at these weights.
+
+    Raises:
+        InputError: There are no reference words.
+    """
+    return word_error_rate(error_count(lists, best_ranks(lists, weights)), int(lists.ref_words.sum()))
+
+
+def select(nbest: NbestSet, ranks: Sequence[int] | Ints) -> dict[str, str]:
+    """The text of one hypothesis an utterance, at `ranks` (index into each list, from 0)."""
+    return {one.utt: one.hypotheses[int(rank)].text for one, rank in zip(nbest, ranks, strict=True)}
+
+
+def first_pass(nbest: NbestSet) -> dict[str, str]:
+    """The text of each utterance's rank-1 hypothesis."""
+    return {one.utt: one.hypotheses[0].text for one in nbest}
+
+
+def oracle(nbest: NbestSet) -> dict[str, str]:
+    """The text of each utterance's hypothesis with the fewest word errors."""
+    return select(nbest, oracle_ranks(ScoredLists.build(nbest, None)))
+
+
+def read_weights(path: Path) -> Weights:
+    """Read `weights.yaml`: `lm_weight` and `word_bonus`, each 0 where it is left out.
+
+    Raises:
+        InputError: The file cannot be read, or a weight is not a finite number, or `lm_weight` is negative.
+    """
+    content = read_yaml(path)
+    values = []
+    for name in ("lm_weight", "word_bonus"):
+        value = content.get(name, 0.0)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise InputError(f"{name} is {value!r}, expected a finite number", path=path)
+        values.append(float(value))
+    if values[0] < 0:
+        raise InputError(f"lm_weight is {values[0]}, expected at least 0", path=path)
+    return Weights(*values)
+
+
+def tune(lists: ScoredLists) -> Weights:
+    """The weights with the fewest word errors that line searches find; for a development set only.
+
+    From several starts, exact line searches go along `lm_weight`, `word_bonus` and the direction in which the bonus
+    makes up for the average PLM score of a word, until none of them gains. The search is a local one, but deterministic
+    and independent of the order of the utterances.
+
+    Returns:
+        Weights at which the set has no more errors than at (0, 0), rounded to four decimals, or to more
+        where four would cost errors.
+
+    Raises:
+        InputError: There are no reference words.
+    """
+    if not lists.ref_words.sum():
+        raise InputError("no reference words to tune the weights on", mend="add the references of this set")
+    # fsum is exact, and so does not depend on the order of the utterances.
+    per_word = -math.fsum(lists.plm) / max(1.0, float(lists.num_words.sum()))
+    directions = ((1.0, 0.0), (0.0, 1.0), (1.0, per_word))
+    best, best_errors = Weights(), _errors_at(lists, Weights())
+    for lm_weight in START_LM_WEIGHTS:
+        found, errors = _descend(lists, Weights(lm_weight, lm_weight * per_word), directions)
+        if errors < best_errors:
+            best, best_errors = found, errors
+    for decimals in DECIMALS:
+        rounded = Weights(round(best.lm_weight, decimals), round(best.word_bonus, decimals))
+        if _errors_at(lists, rounded) == best_errors:
+            return rounded
+    return best
+
+
+def line_search(lists: ScoredLists, origin: Weights, direction: tuple[float, float]) -> Weights:
+    """The point with the fewest word errors on the line `origin` + t x `direction`, where `lm_weight` is at least 0.
+
+    It is the middle of the best interval between two corners; of equally good ones the widest, then the one with the
+    smallest t. An interval without an end counts as the narrowest, and its point lies at a distance of 1 from the
+    corner. Where there are no corners, it is the origin.
+
+    Args:
+        lists: The lists, with references.
+        origin: A point on the line.
+        direction: Steps of (lm_weight, word_bonus); that of lm_weight is at least 0.
+    """
+    d_lm, d_bonus = direction
+    low = -origin.lm_weight / d_lm if d_lm > 0 else -math.inf
+    intercepts = combined_scores(lists, origin)
+    slopes = np.round(d_lm * lists.plm + d_bonus * lists.num_words, SCORE_DECIMALS)
+    corners, errors = _error_curve(lists, intercepts, slopes, low)
+    if not corners.size:
+        return origin
+    ends = np.concatenate(([low], corners, [math.inf]))
+    widths = np.diff(ends)
+    usable = widths > MIN_RELATIVE_WIDTH * np.maximum(1.0, np.abs(np.concatenate(([corners[0]], corners))))
+    best = usable & (errors == errors[usable].min())
+    chosen = int(np.argmax(np.where(best, np.where(np.isfinite(widths), widths, 0.0), -1.0)))
+    left, right = float(ends[chosen]), float(ends[chosen + 1])
+    if math.isinf(right):
+        t = left + END_MARGIN
+    elif math.isinf(left):
+        t = right - END_MARGIN
+    else:
+        t = (left + right) / 2
+    return Weights(max(0.0, origin.lm_weight + t * d_lm), origin.word_bonus + t * d_bonus)
+
+
+def _descend(lists: ScoredLists, start: Weights, directions: Sequence[tuple[float, float]]) -> tuple[Weights, int]:
+    """Line searches along each direction in turn until a round brings no gain."""
+    weights, errors = start, _errors_at(lists, start)
+    for _ in range(MAX_ROUNDS):
+        before = errors
+        for direction in directions:
+            candidate = line_search(lists, weights, direction)
+            # Counted again, as the scores at the candidate are rounded differently from those on the line.
+            candidate_errors = _errors_at(lists, candidate)
+            if candidate_errors < errors:
+                weights, errors = candidate, candidate_errors
+        if errors == before:
+            break
+    return weights, errors
+
+
+def _errors_at(lists: ScoredLists, weights: Weights) -> int:
+    return error_count(lists, best_ranks(lists, weights))
+
+
+def _error_curve(lists: ScoredLists, intercepts: Floats, slopes: Floats, low: float) -> tuple[Floats, Ints]:
+    """The errors of the set along a line.
+
+    Args:
+        lists: The lists.
+        intercepts: Combined score of each hypothesis at t = 0, (H,).
+        slopes: Its change with t, (H,).
+        low: Where the line begins; -inf where it has no beginning.
+
+    Returns:
+        The K distinct corners in increasing order, (K,), and the errors from `low` to the first corner, between the
+        corners and after the last one, (K + 1,).
+    """
+    # Right after `low`: of the lines that are highest there, the steepest.
+    if math.isinf(low):
+        current = _first_best(lists.offsets, -slopes, intercepts)
+    else:
+        current = _first_best(lists.offsets, np.round(intercepts + low * slopes, SCORE_DECIMALS), slopes)
+    first_errors = int(lists.errors[current].sum())
+    position = np.full(len(current), low)
+    # Only steeper lines can take over; `lines` are these, list by list, and `owner` says whose they are.
+    lines, owner = np.arange(len(slopes)), np.repeat(np.arange(len(current)), lists.sizes)
+    all_corners, all_gains = [], []
+    while True:
+        steeper = slopes[lines] > slopes[current[owner]]
+        lines, owner = lines[steeper], owner[steeper]
+        if not lines.size:
+            break
+        begins = np.flatnonzero(np.concatenate(([True], owner[1:] != owner[:-1])))
+        mine = current[owner]
+        crossings = (intercepts[mine] - intercepts[lines]) / (slopes[lines] - slopes[mine])
+        taker = _first_best(np.concatenate((begins, [len(lines)])), -crossings, slopes[lines])
+        utts = owner[begins]
+        # In exact arithmetic a corner never lies before the last one.
+        position[utts] = np.maximum(position[utts], crossings[taker])
+        all_corners.append(position[utts])
+        all_gains.append(lists.errors[lines[taker]] - lists.errors[current[utts]])
+        current[utts] = lines[taker]
+    if not all_corners:
+        return np.empty(0), np.array([first_errors])
+    corners, where = np.unique(np.concatenate(all_corners), return_inverse=True)
+    gains = np.zeros(len(corners), dtype=np.int64)
+    np.add.at(gains, where, np.concatenate(all_gains))
+    return corners, first_errors + np.concatenate(([0], np.cumsum(gains)))
+
+
+def _first_best(offsets: Ints, *keys: Floats) -> Ints:
+    """In each segment the first index whose keys are highest, an earlier key before a later one, (U,)."""
+    begins, sizes = offsets[:-1], np.diff(offsets)
+    best = np.ones(int(offsets[-1]), dtype=bool)
+    for key in keys:
+        masked = np.where(best, key, -np.inf)
+        best &= masked == np.repeat(np.maximum.reduceat(masked, begins), sizes)
+    indices = np.flatnonzero(best)
+    return indices[np.searchsorted(indices, begins)]

@@ -1,0 +1,24 @@
+"""Word error rates: alignment, confidence, and the score files of Kaldi and sclite."""
+
+from lorescore.wer.alignment import EditCounts, align, edit_counts, word_error_rate
+from lorescore.wer.bootstrap import Interval, PairedComparison, compare, wer_interval
+from lorescore.wer.kaldi import read_wer_line, wer_line, write_scoring_kaldi
+from lorescore.wer.sclite import write_score_wer
+from lorescore.wer.score import ScoreResult, score_hypotheses
+
+__all__ = [
+    "EditCounts",
+    "Interval",
+    "PairedComparison",
+    "ScoreResult",
+    "align",
+    "compare",
+    "edit_counts",
+    "read_wer_line",
+    "score_hypotheses",
+    "wer_interval",
+    "wer_line",
+    "word_error_rate",
+    "write_score_wer",
+    "write_scoring_kaldi",
+]

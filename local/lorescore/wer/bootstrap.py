@@ -1,0 +1,95 @@
+"""Confidence interval of a word error rate and paired comparison of two systems, by bootstrap over utterances.
+
+Bisani and Ney, "Bootstrap estimates for confidence intervals in ASR performance evaluation", ICASSP 2004, as in Kaldi's
+`compute-wer-bootci`: the utterances are drawn with replacement, the interval is 1.96 standard deviations of the
+resampled WER around its mean. The draws have a fixed seed and the utterances are sorted first, so that equal input
+gives equal output.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import kaldialign
+
+REPLICATIONS = 10_000
+SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A 95 % confidence interval.
+
+    Attributes:
+        low: Lower end in percent. On a few utterances it can lie below 0: the interval is symmetric.
+        high: Upper end in percent.
+    """
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class PairedComparison:
+    """Two hypothesis sets on the same utterances.
+
+    Attributes:
+        wer_a: WER of the first set in percent, mean over the resamples.
+        wer_b: WER of the second set in percent, mean over the resamples.
+        p_value: Share of the resamples in which b is not better than a (has as many errors as a, or more). One-sided:
+            near 0 where b is reliably better than a, 1 where a and b are equal.
+    """
+
+    wer_a: float
+    wer_b: float
+    p_value: float
+
+
+def wer_interval(
+    refs: Mapping[str, str], hyps: Mapping[str, str], *, replications: int = REPLICATIONS, seed: int = SEED
+) -> Interval:
+    """The confidence interval of a WER.
+
+    Args:
+        refs: Reference text by utterance, at least one.
+        hyps: Hypothesis text for each of these utterances.
+        replications: Number of resamples.
+        seed: Seed of the draws.
+
+    Returns:
+        The interval; its ends are not finite where a resample happened to have no reference words (a few utterances,
+        some of them with an empty reference).
+    """
+    utts = sorted(refs)
+    result = kaldialign.bootstrap_wer_ci(_words(refs, utts), _words(hyps, utts), replications=replications, seed=seed)
+    return Interval(100.0 * result["ci95min"], 100.0 * result["ci95max"])
+
+
+def compare(
+    refs: Mapping[str, str],
+    hyps_a: Mapping[str, str],
+    hyps_b: Mapping[str, str],
+    *,
+    replications: int = REPLICATIONS,
+    seed: int = SEED,
+) -> PairedComparison:
+    """Whether the hypotheses b are better than the hypotheses a. Each resample draws the same utterances of both.
+
+    Args:
+        refs: Reference text by utterance, at least one.
+        hyps_a: Hypothesis text of the baseline for each of these utterances.
+        hyps_b: Hypothesis text of the system that is compared with it.
+        replications: Number of resamples.
+        seed: Seed of the draws.
+    """
+    utts = sorted(refs)
+    result = kaldialign.bootstrap_wer_ci(
+        _words(refs, utts), _words(hyps_a, utts), _words(hyps_b, utts), replications=replications, seed=seed
+    )
+    not_better = replications - round(result["p_s2_improv_over_s1"] * replications)
+    return PairedComparison(
+        100.0 * result["system1"]["wer"], 100.0 * result["system2"]["wer"], not_better / replications
+    )
+
+
+def _words(texts: Mapping[str, str], utts: Sequence[str]) -> list[list[str]]:
+    return [texts[utt].split() for utt in utts]

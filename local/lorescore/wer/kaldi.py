@@ -1,0 +1,183 @@
+"""Kaldi's score files, as steps/scoring/score_kaldi_wer.sh writes them.
+
+    wer_<lm_weight>_<word_bonus>   compute-wer's three lines
+    best_wer                       the %WER line and the path of its file (utils/best_wer.sh)
+    wer_details/per_utt            alignments (align-text | wer_per_utt_details.pl)
+    wer_details/per_spk            counts and rates of each speaker (wer_per_spk_details.pl)
+    wer_details/ops                how often each word was right, or mistaken for which (wer_ops_details.pl)
+    wer_details/wer_bootci         confidence interval (compute-wer-bootci)
+
+`wer_bootci` gives the WER itself, where Kaldi gives the mean over the resamples, which can differ from it in the last
+digit: all files here name the same WER.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from lorescore.errors import InputError
+from lorescore.files import atomic_write, read_lines
+from lorescore.wer.alignment import NO_WORD, Alignment, EditCounts, align
+from lorescore.wer.bootstrap import Interval
+
+EMPTY = "***"  # what stands in for the missing word of an insertion or deletion (score_kaldi_wer.sh)
+SPEAKER_COLUMNS = ("#SENT", "#WORD", "Corr", "Sub", "Ins", "Del", "Err", "S.Err")
+MIN_SPEAKER_WIDTH = 15
+MAX_WORD_WIDTH = 16
+
+WER_LINE = re.compile(r"%WER \S+ \[ (\d+) / (\d+), (\d+) ins, (\d+) del, (\d+) sub \](?: \[PARTIAL\])?(?: .*)?")
+
+
+def wer_line(counts: EditCounts) -> str:
+    """Kaldi's line, such as `%WER 6.12 [ 3329 / 54402, 420 ins, 185 del, 2724 sub ]`."""
+    return (
+        f"%WER {counts.wer:.2f} [ {counts.errors} / {counts.ref_words}, "
+        f"{counts.ins} ins, {counts.del_} del, {counts.sub} sub ]"
+    )
+
+
+def read_wer_line(path: Path) -> EditCounts:
+    """The counts in a `wer_*` or `best_wer` file.
+
+    Raises:
+        InputError: There is no %WER line, or its counts do not add up.
+    """
+    for number, line in read_lines(path):
+        if not line.startswith("%WER "):
+            continue
+        match = WER_LINE.fullmatch(line)
+        if match:
+            errors, ref_words, ins, del_, sub = map(int, match.groups())
+            counts = EditCounts(ins, del_, sub, ref_words)
+            if counts.errors == errors:
+                return counts
+        raise InputError(f"not a %WER line of Kaldi's: {line!r:.100}", path=path, line=number)
+    raise InputError("no %WER line", path=path, mend="score again: stage 7")
+
+
+def write_scoring_kaldi(
+    scoring_dir: Path,
+    refs: Mapping[str, str],
+    hyps: Mapping[str, str],
+    utt2spk: Mapping[str, str],
+    interval: Interval,
+    *,
+    lm_weight: float,
+    word_bonus: float,
+) -> Path:
+    """Write all score files of one set at one pair of weights; `wer_*` files of other weights are removed.
+
+    Args:
+        scoring_dir: The directory `scoring_kaldi`; it is made.
+        refs: Reference text by utterance.
+        hyps: Hypothesis text of each of these utterances.
+        utt2spk: Speaker of each of these utterances.
+        interval: Confidence interval of the WER.
+        lm_weight: The PLM's weight that chose the hypotheses.
+        word_bonus: The bonus a word that chose the hypotheses.
+
+    Returns:
+        The path of the `wer_*` file.
+
+    Raises:
+        InputError: There are no reference words, or a file cannot be written.
+    """
+    for stale in scoring_dir.glob("wer_*_*"):
+        stale.unlink()
+    counts = write_details(scoring_dir / "wer_details", refs, hyps, utt2spk, interval)
+    total = sum(counts.values(), EditCounts())
+    wrong = sum(one.errors > 0 for one in counts.values())
+    # Adding 0.0 turns -0.0 into 0.0.
+    wer_path = scoring_dir / f"wer_{lm_weight + 0.0:g}_{word_bonus + 0.0:g}"
+    with atomic_write(wer_path) as file:
+        file.write(f"{wer_line(total)}\n")
+        file.write(f"%SER {100.0 * wrong / len(counts):.2f} [ {wrong} / {len(counts)} ]\n")
+        file.write(f"Scored {len(counts)} sentences, 0 not present in hyp.\n")
+    with atomic_write(scoring_dir / "best_wer") as file:
+        file.write(f"{wer_line(total)} {wer_path}\n")
+    return wer_path
+
+
+def write_details(
+    details_dir: Path,
+    refs: Mapping[str, str],
+    hyps: Mapping[str, str],
+    utt2spk: Mapping[str, str],
+    interval: Interval,
+) -> dict[str, EditCounts]:
+    """Write `wer_details`; returns the counts of each utterance, sorted by utterance."""
+    counts: dict[str, EditCounts] = {}
+    ops: Counter[tuple[str, str]] = Counter()
+    with atomic_write(details_dir / "per_utt") as file:
+        for utt in sorted(refs):
+            alignment = align(refs[utt], hyps[utt])
+            counts[utt] = _counts(alignment)
+            ops.update(alignment)
+            file.writelines(f"{line}\n" for line in _utterance_lines(utt, alignment, counts[utt]))
+    with atomic_write(details_dir / "per_spk") as file:
+        file.writelines(f"{line}\n" for line in _speaker_lines(counts, utt2spk))
+    with atomic_write(details_dir / "ops") as file:
+        file.writelines(f"{line}\n" for line in _op_lines(ops))
+    with atomic_write(details_dir / "wer_bootci") as file:
+        wer = sum(counts.values(), EditCounts()).wer
+        file.write(f"Set1: %WER {wer:.2f} 95% Conf Interval [ {interval.low:.2f}, {interval.high:.2f} ]\n")
+    return counts
+
+
+def _op(ref: str, hyp: str) -> str:
+    if ref == NO_WORD:
+        return "insertion"
+    if hyp == NO_WORD:
+        return "deletion"
+    return "correct" if ref == hyp else "substitution"
+
+
+def _counts(alignment: Alignment) -> EditCounts:
+    ops = Counter(_op(ref, hyp) for ref, hyp in alignment)
+    ref_words = len(alignment) - ops["insertion"]
+    return EditCounts(ops["insertion"], ops["deletion"], ops["substitution"], ref_words)
+
+
+def _utterance_lines(utt: str, alignment: Alignment, counts: EditCounts) -> Iterator[str]:
+    rows: tuple[list[str], list[str], list[str]] = [], [], []
+    for ref, hyp in alignment:
+        cells = ref or EMPTY, hyp or EMPTY, _op(ref, hyp)[0].upper()
+        width = max(map(len, cells))
+        for row, cell in zip(rows, cells, strict=True):
+            right = (width - len(cell)) // 2
+            row.append(cell.rjust(width - right) + " " * right)
+    for name, row in zip(("ref ", "hyp ", "op  "), rows, strict=True):
+        yield f"{utt} {name} {'  '.join(row)}"
+    yield f"{utt} #csid {counts.correct} {counts.sub} {counts.ins} {counts.del_}"
+
+
+def _speaker_lines(counts: Mapping[str, EditCounts], utt2spk: Mapping[str, str]) -> Iterator[str]:
+    by_speaker: dict[str, list[EditCounts]] = defaultdict(list)
+    for utt, one in counts.items():
+        by_speaker[utt2spk[utt]].append(one)
+    width = max(MIN_SPEAKER_WIDTH, *map(len, by_speaker))
+    yield " ".join([f"{'SPEAKER':<{width}}", "id ", *(f"{column:>10}" for column in SPEAKER_COLUMNS)])
+    for speaker, group in [*sorted(by_speaker.items()), ("SUM", list(counts.values()))]:
+        total, sentences = sum(group, EditCounts()), len(group)
+        words, wrong = total.ref_words, sum(one.errors > 0 for one in group)
+        kinds = (total.correct, total.sub, total.ins, total.del_, total.errors)
+        raw = (sentences, words, *kinds, wrong)
+        yield " ".join([f"{speaker:<{width}}", "raw", *(f"{value:10d}" for value in raw)])
+        if words:
+            rates = (*(100.0 * value / words for value in kinds), 100.0 * wrong / sentences)
+            yield " ".join(
+                [
+                    f"{speaker:<{width}}",
+                    f"sys {sentences:10d} {words:10d}",
+                    *(f"{rate:10.2f}" for rate in rates),
+                ]
+            )
+
+
+def _op_lines(ops: Counter[tuple[str, str]]) -> Iterator[str]:
+    rows = [(_op(ref, hyp), -count, ref or EMPTY, hyp or EMPTY) for (ref, hyp), count in ops.items()]
+    width = min(MAX_WORD_WIDTH, max((len(word) for row in rows for word in row[2:]), default=0))
+    digits = max((len(str(-row[1])) for row in rows), default=0)
+    for op, negative, ref, hyp in sorted(rows):
+        yield f"{op:<12}  {ref:>{width}}    {hyp:>{width}}    {-negative:{digits}d}"

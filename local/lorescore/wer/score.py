@@ -1,0 +1,152 @@
+"""Score one hypothesis an utterance against the references: every score file of a set, and `result.yaml`.
+
+    score_wer/{ref.trn,hyp.trn,result.txt}          sclite, as ESPnet keeps it
+    scoring_kaldi/{wer_*,best_wer,wer_details/}     Kaldi's
+    result.yaml                                     the numbers, written last: without it the scoring is unfinished
+
+The WER of this project is Kaldi's (unit-cost Levenshtein). sclite's is kept beside it; where its errors are more (see
+`lorescore.wer.sclite`), a warning names both, and `result.yaml` has both.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lorescore.errors import InputError
+from lorescore.files import write_yaml
+from lorescore.wer.alignment import EditCounts, edit_counts
+from lorescore.wer.bootstrap import Interval, compare, wer_interval
+from lorescore.wer.kaldi import write_scoring_kaldi
+from lorescore.wer.sclite import sclite_command, write_score_wer
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreResult:
+    """What a scoring found.
+
+    Attributes:
+        counts: Word errors by Levenshtein, summed over the utterances.
+        utterances: Number of utterances.
+        interval: 95 % confidence interval of the WER.
+        sclite_counts: The same by sclite.
+        p_value: One-sided, of being better than the baseline (see `PairedComparison`); None without a baseline.
+        lm_weight: The PLM's weight that chose the hypotheses.
+        word_bonus: The bonus a word that chose the hypotheses.
+        wer_path: Kaldi's `wer_*` file.
+    """
+
+    counts: EditCounts
+    utterances: int
+    interval: Interval
+    sclite_counts: EditCounts
+    p_value: float | None
+    lm_weight: float
+    word_bonus: float
+    wer_path: Path
+
+    @property
+    def wer(self) -> float:
+        """Word error rate in percent."""
+        return self.counts.wer
+
+
+def score_hypotheses(
+    refs: Mapping[str, str],
+    hyps: Mapping[str, str],
+    utt2spk: Mapping[str, str] | None,
+    out_dir: Path,
+    lm_weight: float,
+    word_bonus: float,
+    baseline_hyps: Mapping[str, str] | None = None,
+) -> ScoreResult:
+    """Score hypotheses and write all score files.
+
+    Args:
+        refs: Reference text by utterance.
+        hyps: Hypothesis text of each of these utterances.
+        utt2spk: Speaker of each of these utterances; None: see `default_speaker`.
+        out_dir: Where the files go; it is made.
+        lm_weight: The PLM's weight that chose the hypotheses.
+        word_bonus: The bonus a word that chose the hypotheses.
+        baseline_hyps: The baseline's hypothesis text of each of these utterances, to compare with.
+
+    Returns:
+        The numbers that `result.yaml` has.
+
+    Raises:
+        InputError: An utterance is missing on one side, there are no reference words, sclite is missing or fails, or a
+            file cannot be written.
+    """
+    require_same_utterances(refs, hyps, "hypothesis")
+    if baseline_hyps is not None:
+        require_same_utterances(refs, baseline_hyps, "baseline hypothesis")
+    if utt2spk is None:
+        utt2spk = {utt: default_speaker(utt) for utt in refs}
+    for utt in sorted(refs):
+        if utt not in utt2spk:
+            raise InputError(f"utterance {utt} has no speaker in utt2spk", mend="add it to utt2spk")
+    counts = sum((edit_counts(ref, hyps[utt]) for utt, ref in refs.items()), EditCounts())
+    wer = counts.wer  # raises where there are no reference words, before anything is written
+    sclite_command()
+
+    result_path = out_dir / "result.yaml"
+    result_path.unlink(missing_ok=True)
+    interval = wer_interval(refs, hyps)
+    wer_path = write_scoring_kaldi(
+        out_dir / "scoring_kaldi", refs, hyps, utt2spk, interval, lm_weight=lm_weight, word_bonus=word_bonus
+    )
+    sclite_counts = write_score_wer(out_dir / "score_wer", refs, hyps, utt2spk)
+    if sclite_counts.errors != counts.errors:
+        logger.warning(
+            "%s: sclite counts %d errors (WER %.2f), Levenshtein %d (WER %.2f): they weigh substitutions differently",
+            out_dir,
+            sclite_counts.errors,
+            sclite_counts.wer,
+            counts.errors,
+            wer,
+        )
+    p_value = None if baseline_hyps is None else compare(refs, baseline_hyps, hyps).p_value
+    result = ScoreResult(counts, len(refs), interval, sclite_counts, p_value, lm_weight, word_bonus, wer_path)
+    write_yaml(result_path, _summary(result))
+    return result
+
+
+def default_speaker(utt: str) -> str:
+    """The part of an utterance id before its first `-`, as in LibriSpeech's `1272-128104-0000`; or else all of it."""
+    return utt.partition("-")[0] or utt
+
+
+def require_same_utterances(refs: Mapping[str, str], hyps: Mapping[str, str], what: str) -> None:
+    """Check that references and hypotheses are of the same utterances.
+
+    Raises:
+        InputError: It names the first utterance that is on one side only.
+    """
+    for utt in sorted(refs.keys() ^ hyps.keys()):
+        if utt in refs:
+            raise InputError(f"utterance {utt} has a reference but no {what}", mend="decode it or drop its reference")
+        raise InputError(f"utterance {utt} has a {what} but no reference", mend="add its reference or drop it")
+
+
+def _summary(result: ScoreResult) -> dict[str, float | int | None]:
+    """The content of `result.yaml`, rates in percent with four decimals."""
+    summary: dict[str, float | int | None] = {
+        "wer": round(result.wer, 4),
+        "errors": result.counts.errors,
+        "ref_words": result.counts.ref_words,
+        "ins": result.counts.ins,
+        "del": result.counts.del_,
+        "sub": result.counts.sub,
+        "utterances": result.utterances,
+        "ci_low": round(result.interval.low, 4),
+        "ci_high": round(result.interval.high, 4),
+        "sclite_wer": round(result.sclite_counts.wer, 4),
+        "lm_weight": result.lm_weight,
+        "word_bonus": result.word_bonus,
+    }
+    if result.p_value is not None:
+        summary["p_value"] = result.p_value
+    return summary

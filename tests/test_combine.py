@@ -1,0 +1,251 @@
+"""Combined scores and the exact tuning of their weights."""
+
+import itertools
+from fractions import Fraction
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lorescore.combine import (
+    ScoredLists,
+    Weights,
+    best_ranks,
+    error_count,
+    first_pass,
+    line_search,
+    oracle,
+    oracle_ranks,
+    read_weights,
+    select,
+    tune,
+    wer,
+)
+from lorescore.errors import InputError
+from lorescore.nbest.lists import Hypothesis, NbestList, NbestSet
+
+NBEST = NbestSet(
+    lists=(
+        NbestList("u1", (Hypothesis("the hat", -1.0), Hypothesis("the cat sat", -2.0), Hypothesis("the cat", -3.0))),
+        NbestList("u2", (Hypothesis("yes", -1.0), Hypothesis("", -1.5))),
+    ),
+    refs={"u1": "the cat", "u2": "yes"},
+)
+PLM_COSTS = [[8.0, 7.0, 4.0], [3.0, 1.0]]
+
+
+@st.composite
+def scored_lists(draw: st.DrawFn) -> ScoredLists:
+    """Small lists with integer scores, so that ties are frequent."""
+    sizes = draw(st.lists(st.integers(1, 4), min_size=1, max_size=5))
+    total = sum(sizes)
+
+    def column(low: int, high: int) -> list[int]:
+        return draw(st.lists(st.integers(low, high), min_size=total, max_size=total))
+
+    return ScoredLists(
+        utts=tuple(f"u{number}" for number in range(len(sizes))),
+        offsets=np.cumsum([0, *sizes]),
+        first_pass=np.array(column(-9, 0), dtype=np.float64),
+        plm=np.array(column(-9, 0), dtype=np.float64),
+        num_words=np.array(column(0, 4), dtype=np.float64),
+        errors=np.array(column(0, 5)),
+        ref_words=np.full(len(sizes), 3),
+    )
+
+
+def exact(weight: float) -> Fraction:
+    """The number that the nearest float stands for: corners and decimals of these lists have small denominators."""
+    return Fraction(weight).limit_denominator(10**6)
+
+
+def errors_at(lists: ScoredLists, lm_weight: Fraction, word_bonus: Fraction) -> int:
+    """Word errors at these weights, list by list in exact arithmetic."""
+    columns = (column.astype(int).tolist() for column in (lists.first_pass, lists.plm, lists.num_words))
+    scores = [first + lm_weight * plm + word_bonus * words for first, plm, words in zip(*columns, strict=True)]
+    best = [max(range(*span), key=scores.__getitem__) for span in itertools.pairwise(lists.offsets.tolist())]
+    return int(lists.errors[best].sum())
+
+
+def brute_force(lists: ScoredLists, axis: int, other: Fraction) -> int:
+    """The fewest errors along one weight, over all intervals between the crossings of any two lines."""
+    slopes, constants = (column.astype(int).tolist() for column in (lists.plm, lists.num_words)[:: 1 - 2 * axis])
+    base = [
+        first + other * constant
+        for first, constant in zip(lists.first_pass.astype(int).tolist(), constants, strict=True)
+    ]
+    corners = {Fraction(0)}
+    for span in itertools.pairwise(lists.offsets.tolist()):
+        for i, j in itertools.combinations(range(*span), 2):
+            if slopes[i] != slopes[j]:
+                corners.add((base[i] - base[j]) / Fraction(slopes[j] - slopes[i]))
+    ordered = sorted(corner for corner in corners if axis == 1 or corner >= 0)
+    points = [(left + right) / 2 for left, right in itertools.pairwise(ordered)] + [ordered[-1] + 1]
+    points += [ordered[0] - 1] if axis == 1 else []
+    return min(errors_at(lists, t, other) if axis == 0 else errors_at(lists, other, t) for t in points)
+
+
+def test_flat_arrays() -> None:
+    lists = ScoredLists.build(NBEST, PLM_COSTS)
+    assert lists.utts == ("u1", "u2")
+    assert lists.offsets.tolist() == [0, 3, 5]
+    assert lists.first_pass.tolist() == [-1, -2, -3, -1, -1.5]
+    assert lists.plm.tolist() == [-8, -7, -4, -3, -1]
+    assert lists.num_words.tolist() == [2, 3, 2, 1, 0]
+    assert lists.errors.tolist() == [1, 1, 0, 0, 1]
+    assert lists.ref_words.tolist() == [2, 1]
+
+
+def test_without_costs_and_references() -> None:
+    lists = ScoredLists.build(NbestSet(NBEST.lists), None)
+    assert not lists.plm.any() and not lists.errors.any() and not lists.ref_words.any()
+    with pytest.raises(InputError, match="no reference words"):
+        wer(lists, Weights())
+    with pytest.raises(InputError, match="no reference words"):
+        tune(lists)
+
+
+@pytest.mark.parametrize(
+    ("costs", "message"),
+    [
+        ([[8.0, 7.0, 4.0]], "1 lists, expected 2"),
+        ([[8.0, 7.0, 4.0], [3.0]], "1 PLM costs for the 2 hypotheses of utterance u2"),
+        ([[8.0, 7.0, 4.0], [3.0, float("nan")]], "PLM cost of utterance u2 is not a finite number"),
+        ([[8.0, 7.0, float("inf")], [3.0, 1.0]], "PLM cost of utterance u1 is not a finite number"),
+    ],
+)
+def test_costs_that_do_not_fit(costs: list[list[float]], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        ScoredLists.build(NBEST, costs)
+
+
+def test_combined_score() -> None:
+    lists = ScoredLists.build(NBEST, PLM_COSTS)
+    assert best_ranks(lists, Weights()).tolist() == [0, 0]
+    assert best_ranks(lists, Weights(lm_weight=1.0)).tolist() == [2, 1]  # -9 -9 -7 and -4 -2.5
+    assert best_ranks(lists, Weights(lm_weight=0.5, word_bonus=1.0)).tolist() == [1, 0]  # -3 -2.5 -3 and -1.5 -2
+    assert wer(lists, Weights()) == pytest.approx(100 / 3)
+
+
+def test_a_tie_goes_to_the_better_rank() -> None:
+    lists = ScoredLists.build(NBEST, PLM_COSTS)
+    assert best_ranks(lists, Weights(lm_weight=0.5)).tolist() == [0, 1]  # -5 -5.5 -5 and -2.5 -2
+    assert best_ranks(lists, Weights(lm_weight=1.0, word_bonus=2.0)).tolist() == [1, 0]  # -5 -3 -3 and -2 -2.5
+
+
+def test_rounding_errors_do_not_break_a_tie() -> None:
+    # In floats, 0.1 + 0.2 is more than 0.3; the two hypotheses have the same combined score.
+    nbest = NbestSet((NbestList("u", (Hypothesis("a", 0.3), Hypothesis("b", 0.1))),), {"u": "a"})
+    lists = ScoredLists.build(nbest, [[0.0, -0.2]])
+    assert best_ranks(lists, Weights(lm_weight=1.0)).tolist() == [0]
+
+
+def test_oracle_and_first_pass() -> None:
+    lists = ScoredLists.build(NBEST, PLM_COSTS)
+    assert oracle_ranks(lists).tolist() == [2, 0]
+    assert oracle(NBEST) == {"u1": "the cat", "u2": "yes"}
+    assert first_pass(NBEST) == {"u1": "the hat", "u2": "yes"}
+    assert select(NBEST, [1, 1]) == {"u1": "the cat sat", "u2": ""}
+    assert error_count(lists, oracle_ranks(lists)) == 0
+
+
+def test_oracle_of_equal_errors_is_the_better_rank() -> None:
+    nbest = NbestSet((NbestList("u", (Hypothesis("a x", -1.0), Hypothesis("a y", -2.0))),), {"u": "a b"})
+    assert oracle_ranks(ScoredLists.build(nbest, None)).tolist() == [0]
+
+
+def test_line_search_by_hand() -> None:
+    # u1: rank 3 (no error) is best from lm_weight 0.5 on; u2: rank 2 (one error) from 0.25 on.
+    lists = ScoredLists.build(NBEST, PLM_COSTS)
+    # 1 error below 0.25, 2 up to 0.5, 1 above: the bounded interval is preferred.
+    assert line_search(lists, Weights(), (1.0, 0.0)) == Weights(0.125, 0.0)
+    # With a word bonus of 2, u2 changes at 1.25 only, u1 goes from rank 2 to 3 at 1.0: no error in between.
+    assert line_search(lists, Weights(0.0, 2.0), (1.0, 0.0)) == Weights(1.125, 2.0)
+
+
+def test_line_search_without_corners_stays() -> None:
+    lists = ScoredLists.build(NBEST, None)
+    assert line_search(lists, Weights(0.5, 0.0), (1.0, 0.0)) == Weights(0.5, 0.0)
+
+
+@settings(deadline=None)
+@given(scored_lists(), st.sampled_from([0.0, 0.5, 2.0]))
+def test_line_search_equals_brute_force_along_lm_weight(lists: ScoredLists, word_bonus: float) -> None:
+    found = line_search(lists, Weights(1.0, word_bonus), (1.0, 0.0))
+    assert found.lm_weight >= 0 and found.word_bonus == word_bonus
+    assert errors_at(lists, exact(found.lm_weight), exact(word_bonus)) == brute_force(lists, 0, exact(word_bonus))
+
+
+@settings(deadline=None)
+@given(scored_lists(), st.sampled_from([0.0, 0.5, 2.0]))
+def test_line_search_equals_brute_force_along_word_bonus(lists: ScoredLists, lm_weight: float) -> None:
+    found = line_search(lists, Weights(lm_weight, 1.0), (0.0, 1.0))
+    assert found.lm_weight == lm_weight
+    assert errors_at(lists, exact(lm_weight), exact(found.word_bonus)) == brute_force(lists, 1, exact(lm_weight))
+
+
+@settings(deadline=None)
+@given(scored_lists())
+def test_best_ranks_and_wer_equal_plain_python(lists: ScoredLists) -> None:
+    weights = Weights(0.5, 0.25)
+    errors = errors_at(lists, Fraction(1, 2), Fraction(1, 4))
+    assert error_count(lists, best_ranks(lists, weights)) == errors
+    assert wer(lists, weights) == pytest.approx(100 * errors / (3 * len(lists.utts)))
+
+
+@settings(deadline=None)
+@given(scored_lists())
+def test_tuning_never_loses_and_beats_each_axis(lists: ScoredLists) -> None:
+    weights = tune(lists)
+    assert weights.lm_weight >= 0
+    tuned = error_count(lists, best_ranks(lists, weights))
+    assert tuned <= error_count(lists, best_ranks(lists, Weights()))
+    assert tuned <= brute_force(lists, 0, Fraction(0))
+
+
+@settings(deadline=None)
+@given(scored_lists(), st.randoms(use_true_random=False))
+def test_tuning_does_not_depend_on_the_order(lists: ScoredLists, random: Random) -> None:
+    order = list(range(len(lists.utts)))
+    random.shuffle(order)
+    indices = [index for one in order for index in range(lists.offsets[one], lists.offsets[one + 1])]
+    shuffled = ScoredLists(
+        utts=tuple(lists.utts[one] for one in order),
+        offsets=np.cumsum([0, *(lists.sizes[one] for one in order)]),
+        first_pass=lists.first_pass[indices],
+        plm=lists.plm[indices],
+        num_words=lists.num_words[indices],
+        errors=lists.errors[indices],
+        ref_words=lists.ref_words[order],
+    )
+    assert tune(shuffled) == tune(lists)
+
+
+def test_a_plm_that_does_not_help_gets_no_weight() -> None:
+    worse = NbestSet((NbestList("u", (Hypothesis("a", -1.0), Hypothesis("b", -2.0))),), {"u": "a"})
+    assert tune(ScoredLists.build(worse, [[9.0, 1.0]])) == Weights(0.0, 0.0)
+
+
+def test_tuned_weights_have_four_decimals() -> None:
+    lists = ScoredLists.build(NBEST, PLM_COSTS)
+    weights = tune(lists)
+    assert error_count(lists, best_ranks(lists, weights)) == 0
+    assert weights == Weights(round(weights.lm_weight, 4), round(weights.word_bonus, 4))
+
+
+def test_read_weights(tmp_path: Path) -> None:
+    path = tmp_path / "weights.yaml"
+    path.write_text("lm_weight: 0.25\nword_bonus: -1\ndev_wer: 5.9\n")
+    assert read_weights(path) == Weights(0.25, -1.0)
+    path.write_text("word_bonus: 0.5\n")
+    assert read_weights(path) == Weights(0.0, 0.5)
+
+
+@pytest.mark.parametrize("content", ["lm_weight: high\n", "lm_weight: .nan\n", "word_bonus: true\n", "lm_weight: -1\n"])
+def test_weights_that_are_none(tmp_path: Path, content: str) -> None:
+    (tmp_path / "weights.yaml").write_text(content)
+    with pytest.raises(InputError, match=r"weights.yaml: (lm_weight|word_bonus) is"):
+        read_weights(tmp_path / "weights.yaml")
