@@ -1,0 +1,110 @@
+"""The verb `perturb`: directories, what is skipped and what is redone, and its messages."""
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from lorescore.cli import perturb as verb
+from lorescore.errors import InputError
+from lorescore.nbest import NbestSet, read_nbest_dir, write_nbest_dir
+
+
+@pytest.fixture
+def clean_dir(nbest: NbestSet, tmp_path: Path) -> Path:
+    write_nbest_dir(tmp_path / "nbest" / "test", nbest)
+    return tmp_path / "nbest" / "test"
+
+
+def run(clean_dir: Path, *options: str) -> None:
+    parser = argparse.ArgumentParser()
+    verb.add_arguments(parser)
+    exp = clean_dir.parent.parent
+    places = ["--nbest_dir", str(clean_dir), "--out_dir", str(exp / "nbest"), "--lexicon_dir", str(exp / "lexicon")]
+    verb.run(parser.parse_args([*places, *options]))
+
+
+def test_writes_a_directory_for_each_kind_rate_and_seed(clean_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(clean_dir, "--kinds", "1best nbest", "--rates", "0.5 1", "--seeds", "1 2")
+    names = {path.name for path in clean_dir.parent.iterdir()}
+    assert names == {"test"} | {
+        f"test_{kind}_p{rate}_s{seed}" for kind in ("1best", "nbest") for rate in ("0.5", "1") for seed in (1, 2)
+    }
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 8
+    # Of 14 rank-1 words, `the SUN I READ`, `the cat`, `insight SUN x 7`, 10 are replaceable: the set has no `incite`.
+    assert lines[2].endswith("14 words, 71.4 % replaceable, 71.4 % replaced, 2 of 3 hypotheses changed")
+    homophones = (clean_dir.parent.parent / "lexicon" / "homophones.txt").read_text().splitlines()
+    assert "sun son" in homophones
+    assert "insight incite" not in homophones  # incite is not a word of the set
+
+
+def test_skips_what_is_finished_and_redoes_what_is_not(clean_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--kinds", "nbest", "--rates", "1", "--seeds", "1 2")
+    run(clean_dir, *options)
+    first, second = (clean_dir.with_name(f"test_nbest_p1_s{seed}") / "words_text" for seed in (1, 2))
+    expected, written = first.read_text(), second.stat().st_mtime_ns
+    first.write_text("damaged")
+    (first.parent / "lmwt.stale").write_text("utt-a-1 1.0\n")
+    capsys.readouterr()
+    run(clean_dir, *options)
+    assert first.read_text() == expected
+    assert not (first.parent / "lmwt.stale").exists()
+    assert second.stat().st_mtime_ns == written
+    assert [line.endswith("(was there)") for line in capsys.readouterr().out.splitlines()] == [False, True]
+
+
+def test_redoes_what_another_clean_set_or_vocabulary_gave(clean_dir: Path, tmp_path: Path) -> None:
+    options = ("--kinds", "nbest", "--rates", "1", "--seeds", "1")
+    made = clean_dir.with_name("test_nbest_p1_s1") / "words_text"
+    run(clean_dir, *options)
+    (tmp_path / "vocab").write_text("sun\nson\n")
+    run(clean_dir, *options, "--vocab", str(tmp_path / "vocab"))
+    assert "utt-a-1 the son i read\n" in made.read_text()
+    words = clean_dir / "words_text"
+    words.write_text(words.read_text().replace("utt-a-1 the sun", "utt-a-1 that sun"))
+    run(clean_dir, *options, "--vocab", str(tmp_path / "vocab"))
+    assert "utt-a-1 that son i read\n" in made.read_text()
+
+
+def test_vocabulary_from_other_lists(clean_dir: Path, nbest: NbestSet, tmp_path: Path) -> None:
+    write_nbest_dir(tmp_path / "train", NbestSet(nbest.lists[2:], {"utt-c": "incite"}))
+    run(clean_dir, "--kinds", "1best", "--rates", "1", "--seeds", "1", "--vocab_from", str(tmp_path / "train"))
+    assert (tmp_path / "lexicon" / "homophones.txt").read_text() == "incite insight\ninsight incite\n"
+    made = read_nbest_dir(clean_dir.with_name("test_1best_p1_s1"))
+    assert made.lists[2].texts == ["incite sun sun sun sun sun sun sun"]
+
+
+def test_warns_of_a_vocabulary_without_homophones(
+    clean_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "vocab").write_text("moon\ncat\nzzz\n")
+    run(clean_dir, "--kinds", "nbest", "--rates", "1", "--seeds", "1", "--vocab", str(tmp_path / "vocab"))
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "no homophones among the 3 words of the vocabulary, 2 of which" in caplog.text
+    made = clean_dir.with_name("test_nbest_p1_s1") / "words_text"
+    assert made.read_bytes() == (clean_dir / "words_text").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--kinds", "1bst"), "did you mean 1best"),
+        (("--rates", "0.1 1.5"), "rate 1.5, expected a number from 0 to 1"),
+        (("--rates", "0,1"), "rate '0,1' is not a number"),
+        (("--seeds", "1 a"), "seed 'a' is not a number"),
+        (("--seeds", ""), "nothing to perturb"),
+        (("--vocab", "nowhere"), "nowhere: cannot be read"),
+    ],
+)
+def test_bad_options_write_nothing(clean_dir: Path, options: tuple[str, str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        run(clean_dir, *options)
+    assert [path.name for path in clean_dir.parent.iterdir()] == ["test"]
+
+
+def test_refuses_to_perturb_twice(clean_dir: Path) -> None:
+    options = ("--kinds", "nbest", "--rates", "1", "--seeds", "1")
+    run(clean_dir, *options)
+    with pytest.raises(InputError, match="perturbed already"):
+        run(clean_dir.with_name("test_nbest_p1_s1"), *options)
