@@ -1,0 +1,58 @@
+"""`python -m lorescore VERB`: one verb a stage of the recipe. A verb parses, checks and calls the library."""
+
+import argparse
+import importlib
+import logging
+import sys
+
+from lorescore import __version__
+from lorescore.errors import InputError
+
+# Verb: (module under lorescore.cli, what it does). A verb's module is imported only when it is called.
+VERBS = {
+    "check": ("check", "stage 0: check every tool and package, with its version"),
+    "import-nbest": ("import_nbest", "stage 4: an ESPnet decode -> an N-best directory"),
+    "subset": ("subset", "stage 4: some utterances of N-best directories -> an N-best directory"),
+    "fetch-plm": ("fetch_plm", "stage 4: fetch a PLM and check it"),
+    "tag": ("tag", "stage 5: print the tag of a rescorer, the name of its directories"),
+    "train": ("train", "stage 5: train a rescorer"),
+    "rescore": ("rescore", "stage 6: score N-best lists, tune the weights on dev, choose hypotheses"),
+    "score": ("score", "stage 7: WER files of Kaldi, ESPnet and sclite"),
+    "perturb": ("perturb", "stage 8: replace words by homophones"),
+    "nprr": ("nprr", "stage 9: rescore perturbed lists and measure NPRR"),
+    "report": ("report", "stage 10: tables and figures"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a verb; the exit status: 0, or 1 for bad input."""
+    argv = sys.argv[1:] if argv is None else argv
+    parser = argparse.ArgumentParser(prog="lorescore", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"lorescore {__version__}")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    named = argv[0] if argv else ""
+    for verb, (module_name, summary) in VERBS.items():
+        verb_parser = verbs.add_parser(
+            verb, help=summary, description=summary, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        )
+        if verb == named:
+            module = importlib.import_module(f"lorescore.cli.{module_name}")
+            module.add_arguments(verb_parser)
+            verb_parser.set_defaults(run=module.run)
+    args = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    for noisy in ("transformers", "peft", "matplotlib", "torch"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    try:
+        args.run(args)
+    except InputError as error:
+        print(f"{parser.prog} {args.verb}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"{parser.prog} {args.verb}: interrupted; start it again to go on", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""Which PLM, and how text is put to it: one YAML file a model under conf/plm.
+
+A PLM is named by a file of conf/plm (`smollm2`), by a directory that holds a Hugging Face model, or by its name on
+the Hugging Face hub (`org/model`).
+"""
+
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from lorescore.choices import SCORERS, TEXT_CASES, require_choice
+from lorescore.errors import InputError
+from lorescore.files import read_yaml
+
+ALL_LINEAR = "all-linear"  # PEFT's word for every linear layer but the output layer
+
+
+@dataclass(frozen=True)
+class PlmSettings:
+    """A pretrained language model and how text is put to it.
+
+    Attributes:
+        name: Short name, part of a rescorer's tag.
+        model: `package:MODULE/PATH` (a file or folder inside an installed Python package), a directory, or a name on
+            the Hugging Face hub.
+        scorer: What gives the score, `clm` or `cls`.
+        plm_text: Text case: `lower`, `sentence`, `upper` or `as-is`.
+        bos: Token that stands before the text of a `clm`; empty: the tokenizer's own.
+        eos: Token that closes the text of a `clm` and is scored with it; empty: the end is not scored.
+        targets: The linear layers that LoRA adapts, by name, as PEFT's `target_modules`.
+    """
+
+    name: str
+    model: str
+    scorer: str = "clm"
+    plm_text: str = "sentence"
+    bos: str = ""
+    eos: str = ""
+    targets: tuple[str, ...] = (ALL_LINEAR,)
+
+    def __post_init__(self) -> None:
+        require_choice("scorer", self.scorer, SCORERS)
+        require_choice("plm_text", self.plm_text, TEXT_CASES)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain YAML types."""
+        return asdict(self) | {"targets": list(self.targets)}
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any], path: Path | None = None) -> "PlmSettings":
+        """From plain YAML types.
+
+        Raises:
+            InputError: A setting is not known or a choice is not valid.
+        """
+        for key in content:
+            require_choice("setting", key, [field.name for field in fields(cls)])
+        try:
+            values: dict[str, Any] = content | ({"targets": tuple(content["targets"])} if "targets" in content else {})
+            return cls(**values)
+        except TypeError as error:
+            raise InputError(f"incomplete PLM settings: {error}", path=path) from error
+
+    @classmethod
+    def find(cls, plm: str, conf_dir: Path) -> "PlmSettings":
+        """The settings of the PLM that a user names.
+
+        Args:
+            plm: A file of `conf_dir` without `.yaml`, a directory, or a Hugging Face name `org/model`.
+            conf_dir: The folder of PLM settings, conf/plm.
+
+        Raises:
+            InputError: It is none of the three.
+        """
+        path = conf_dir / f"{plm}.yaml"
+        if path.is_file():
+            return cls.from_dict({"name": plm} | read_yaml(path), path)
+        if Path(plm).is_dir():
+            return cls(name=Path(plm).resolve().name, model=str(Path(plm).resolve()))
+        if "/" in plm and not plm.startswith((".", "/")):
+            return cls(name=plm.rpartition("/")[2].lower(), model=plm)
+        known = sorted(file.stem for file in conf_dir.glob("*.yaml"))
+        require_choice("--plm", plm, known)
+        raise AssertionError("unreachable: a known name has its file")

@@ -1,0 +1,149 @@
+"""A rescorer: a PLM with its adapter and what is needed to score with it; saved to and loaded from a directory.
+
+exp/plm/<tag>/
+    config.yaml                                     PLM, strategy, objective, seed: enough to rescore; last
+    adapter_config.json, adapter_model.safetensors  what peft.PeftModel.from_pretrained loads
+    model/                                          instead of them for `full`: the whole PLM
+    head.safetensors                                where the scorer has a head
+"""
+
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from lorescore.errors import InputError
+from lorescore.files import read_yaml, write_yaml
+from lorescore.plm.load import is_encoder, load_plm
+from lorescore.plm.settings import PlmSettings
+from lorescore.scoring.batches import batches_by_size
+from lorescore.scoring.clm import CausalScorer
+from lorescore.scoring.cls import ClsScorer, new_head
+from lorescore.scoring.text import plm_text
+
+TOKEN_BUDGET = {"cpu": 2048, "cuda": 32768}  # tokens in one forward pass
+Progress = Callable[[Iterable[Any]], Iterable[Any]]
+
+
+@dataclass
+class Rescorer:
+    """Scores lists of texts with an adapted PLM.
+
+    Attributes:
+        scorer: The PLM with its adapter, as a `clm` or `cls` scorer.
+        plm: Which PLM, and how text is put to it.
+        config: What `config.yaml` says.
+    """
+
+    scorer: CausalScorer | ClsScorer
+    plm: PlmSettings
+    config: dict[str, Any]
+
+    @classmethod
+    def new(cls, plm_dir: Path, plm: PlmSettings, seed: int) -> "Rescorer":
+        """A rescorer on a fetched PLM, not adapted yet."""
+        model, tokenizer = load_plm(plm_dir, plm.scorer)
+        config = {
+            "plm_dir": str(plm_dir),
+            "plm": plm.to_dict(),
+            "plm_checksum": read_yaml(plm_dir / "plm.yaml")["checksum"],
+        }
+        if plm.scorer == "clm":
+            return cls(CausalScorer(model, tokenizer, plm), plm, config)
+        head = new_head(model.config.hidden_size, seed)
+        return cls(ClsScorer(model, tokenizer, head, is_encoder(plm_dir)), plm, config)
+
+    @classmethod
+    def load(cls, directory: Path, device: torch.device | None = None) -> "Rescorer":
+        """Load a rescorer; its adapter is merged into the PLM's weights, so that scoring costs what the PLM costs.
+
+        Raises:
+            InputError: The directory is unfinished, or the PLM is not the one that was adapted.
+        """
+        if not (directory / "config.yaml").is_file():
+            raise InputError("no finished rescorer: config.yaml is missing", path=directory, mend="stage 5 trains it")
+        config = read_yaml(directory / "config.yaml")
+        plm_dir = Path(config["plm_dir"])
+        rescorer = cls.new(plm_dir, PlmSettings.from_dict(config["plm"], directory / "config.yaml"), seed=0)
+        if rescorer.config["plm_checksum"] != config["plm_checksum"]:
+            raise InputError(f"was trained on another version of {plm_dir}", path=directory, mend="train it again")
+        rescorer.config = config
+        scorer = rescorer.scorer
+        if (directory / "model").is_dir():
+            full = load_file(directory / "model" / "model.safetensors")
+            scorer.model.load_state_dict(full, strict=False)  # tied weights are stored once
+        elif (directory / "adapter_config.json").is_file():
+            scorer.model = PeftModel.from_pretrained(scorer.model, directory).merge_and_unload()
+        if isinstance(scorer, ClsScorer):
+            scorer.head.load_state_dict(load_file(directory / "head.safetensors"))
+        scorer.to(device or default_device())
+        return rescorer
+
+    def save(self, directory: Path, records: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+        """Write the rescorer under its name when it is complete.
+
+        Args:
+            directory: What is there is replaced.
+            records: YAML files to put beside it, by name: what the training had to tell.
+        """
+        partial = directory.with_name(f".{directory.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        model = self.scorer.model
+        if isinstance(model, PeftModel):
+            model.save_pretrained(partial)
+            (partial / "README.md").unlink(missing_ok=True)  # PEFT's empty model card
+        elif any(parameter.requires_grad for parameter in model.parameters()):
+            model.save_pretrained(partial / "model")
+        if isinstance(self.scorer, ClsScorer):
+            save_file(self.scorer.head.state_dict(), partial / "head.safetensors")
+        for name, record in (records or {}).items():
+            write_yaml(partial / f"{name}.yaml", record)
+        write_yaml(partial / "config.yaml", self.config)
+        shutil.rmtree(directory, ignore_errors=True)
+        partial.rename(directory)
+
+    def encode(self, texts: Sequence[str]) -> Any:
+        """A list's texts as the scorer takes them, in the case that the PLM reads."""
+        return self.scorer.encode([plm_text(text, self.plm.plm_text) for text in texts])
+
+    @torch.inference_mode()
+    def score(
+        self, lists: Sequence[Sequence[str]], token_budget: int | None = None, progress: Progress = iter
+    ) -> list[list[float]]:
+        """PLM scores of the texts of each list; higher is better.
+
+        Args:
+            lists: [list][text]; the texts of a list share one forward pass. A list may be empty.
+            token_budget: Tokens in one forward pass; it changes memory and speed, not the scores.
+            progress: Wraps the loop over batches, e.g. a progress bar.
+        """
+        training = self.scorer.training
+        self.scorer.eval()
+        budget = token_budget or TOKEN_BUDGET[self.scorer.device.type if self.scorer.device.type == "cuda" else "cpu"]
+        filled = [index for index, texts in enumerate(lists) if texts]
+        encoded = [self.encode(lists[index]) for index in filled]
+        scores: list[list[float]] = [[] for _ in lists]
+        for batch in progress(batches_by_size(encoded, budget)):
+            for index, values in zip(batch, self.scorer([encoded[index] for index in batch]), strict=True):
+                scores[filled[index]] = values.tolist()
+        self.scorer.train(training)
+        return scores
+
+
+def default_device() -> torch.device:
+    """The GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def trainable_state(module: nn.Module) -> dict[str, torch.Tensor]:
+    """A copy of the trainable parameters."""
+    return {
+        name: parameter.detach().clone() for name, parameter in module.named_parameters() if parameter.requires_grad
+    }

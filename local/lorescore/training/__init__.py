@@ -1,0 +1,1 @@
+"""Training a rescorer: objectives, and the loop with model choice on dev."""
