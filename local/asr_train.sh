@@ -11,6 +11,7 @@ nbpe=300               # number of SentencePiece units
 ngpu=0                 # GPUs to train on
 data_dir=data          # where the data directories are
 
+# shellcheck source=local/parse_options.sh
 . "$(dirname "$0")/parse_options.sh"
 
 train_dir="${data_dir}/${train_set}"

@@ -1,10 +1,11 @@
-# Parse `--name value` into the shell variable `name`, for every variable that is already set (sourced, not run).
-# A smaller parse_options.sh in Kaldi's manner: an option that is not a variable of the script is an error that names
-# the nearest one.
+# shellcheck shell=bash
+# Parse `--name value` into the shell variable `name` (sourced, not run), in the manner of Kaldi's parse_options.sh.
+#
+# A script's options are its assignments `name=default  # what it is`, each with its comment on the same line; --help
+# prints them, and an option that is none of them is an error.
 
 _option_names() {
-    # The options are the assignments at the top of the script, up to the line that sources this file.
-    sed -n '/parse_options\.sh/q; s/^\([a-z_][a-z0-9_]*\)=.*/\1/p' "$0"
+    sed -n 's/^\([a-z_][a-z0-9_]*\)=.* # .*/\1/p' "$0"
 }
 
 while [ $# -gt 0 ]; do
@@ -14,7 +15,7 @@ while [ $# -gt 0 ]; do
             sed -n '2,/^[^#]/{/^#/!d; s/^# \{0,1\}//; p}' "$0"
             echo
             echo "Options (with defaults):"
-            sed -n '/parse_options\.sh/q; s/^\([a-z_][a-z0-9_]*\)=\([^#]*[^# ]\{0,1\}\) *\(#.*\)\{0,1\}$/  --\1 \2 \3/p' "$0"
+            sed -n 's/^\([a-z_][a-z0-9_]*\)=\(.* # .*\)/  --\1 \2/p' "$0"
             exit 0 ;;
         --*)
             _name="${1#--}"; _name="${_name//-/_}"

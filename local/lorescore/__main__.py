@@ -43,6 +43,8 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     for noisy in ("transformers", "peft", "matplotlib", "torch"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
+    if "transformers" in sys.modules:  # its bars for loading weights would stand between ours
+        sys.modules["transformers"].utils.logging.disable_progress_bar()
     try:
         args.run(args)
     except InputError as error:

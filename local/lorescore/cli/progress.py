@@ -28,12 +28,12 @@ def _lines(what: str, items: list[Any]) -> Iterator[Any]:
         now = time.monotonic()
         if done and now - last >= SECONDS_BETWEEN_LINES:
             left = (now - started) / done * (len(items) - done)
-            print(f"{what}: {done} of {len(items)}, {_duration(left)} left", file=sys.stderr, flush=True)
+            print(f"{what}: {done} of {len(items)}, {duration(left)} left", file=sys.stderr, flush=True)
             last = now
         yield item
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Like 3 min 20 s."""
     minutes, seconds = divmod(round(seconds), 60)
     return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"

@@ -8,6 +8,7 @@ exp/plm/<tag>/
 """
 
 import shutil
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +80,10 @@ class Rescorer:
             full = load_file(directory / "model" / "model.safetensors")
             scorer.model.load_state_dict(full, strict=False)  # tied weights are stored once
         elif (directory / "adapter_config.json").is_file():
-            scorer.model = PeftModel.from_pretrained(scorer.model, directory).merge_and_unload()
+            with warnings.catch_warnings():
+                # PEFT checks AdaLoRA's rank_pattern, whose keys are parameters, as if they were layers.
+                warnings.filterwarnings("ignore", message="The following rank_pattern keys")
+                scorer.model = PeftModel.from_pretrained(scorer.model, directory).merge_and_unload()
         if isinstance(scorer, ClsScorer):
             scorer.head.load_state_dict(load_file(directory / "head.safetensors"))
         scorer.to(device or default_device())

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Stage 1 of the demo: sentences from WordNet, speech from espeak-ng, Kaldi data directories.
+set -euo pipefail
+
+n_train=400            # utterances of the rescorer's training set
+train_asr=false        # also make asr_train, 38,000 utterances (23 hours, 2.6 GB), to train the first pass
+data_dir=data          # where the data directories go
+seed=2401              # of the split, the voices and the noise
+nj=2                   # utterances spoken at once
+
+here="$(cd "$(dirname "$0")" && pwd)"
+# shellcheck source=local/parse_options.sh
+. "${here}/../../../../local/parse_options.sh"
+
+sentences="${data_dir}/sentences"
+python3 "${here}/prepare_text.py" --seed "${seed}" "${sentences}"
+synthesize=(python3 "${here}/synthesize.py" --seed "${seed}" --nj "${nj}")
+for set in dev test; do
+    "${synthesize[@]}" "${sentences}/${set}.txt" "${data_dir}/${set}"
+done
+"${synthesize[@]}" --max_utts "${n_train}" "${sentences}/train.txt" "${data_dir}/train"
+if [ "${train_asr}" = true ]; then
+    "${synthesize[@]}" "${sentences}/asr_train.txt" "${data_dir}/asr_train"
+fi

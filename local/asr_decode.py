@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""Stage 3: ESPnet beam search over a data directory in parallel jobs, in ESPnet's own output layout.
+
+    <decode_dir>/logdir/keys.J                               the utterances of job J
+    <decode_dir>/logdir/output.J/{1..N}best_recog/{text,...}  what ESPnet writes
+    <decode_dir>/logdir/asr_inference.J.log
+
+A job writes to output.J.part, which is renamed when the job has ended well: an interrupted call goes on with the jobs
+that are missing. `stamp` says what the output was made from; where that has changed, everything is decoded again.
+"""
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from lorescore.cli.progress import duration
+from lorescore.files import atomic_write, checksum, read_table
+
+POLL_SECONDS = 2.0
+REPORT_SECONDS = 20.0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--asr_exp", type=Path, required=True, help="ESPnet experiment with config.yaml")
+    parser.add_argument("--asr_model", default="valid.acc.ave.pth", help="checkpoint in it")
+    parser.add_argument("--decode_config", type=Path, required=True, help="options of espnet2.bin.asr_inference")
+    parser.add_argument("--data_dir", type=Path, required=True, help="Kaldi data directory")
+    parser.add_argument("--decode_dir", type=Path, required=True, help="output")
+    parser.add_argument("--nj", type=int, default=os.cpu_count(), help="parallel jobs")
+    parser.add_argument("--ngpu", type=int, default=0, help="GPUs a job")
+    args = parser.parse_args()
+
+    logdir = args.decode_dir / "logdir"
+    inputs = [
+        args.asr_exp / "config.yaml",
+        args.asr_exp / args.asr_model,
+        args.decode_config,
+        args.data_dir / "wav.scp",
+    ]
+    utts = sorted(read_table(args.data_dir / "wav.scp"))
+    nj = min(args.nj, len(utts))
+    stamp = hashlib.sha256(f"{checksum(inputs)} {nj}".encode()).hexdigest()
+    stamp_path = logdir / "stamp"
+    if not stamp_path.is_file() or stamp_path.read_text(encoding="utf-8").strip() != stamp:
+        shutil.rmtree(logdir, ignore_errors=True)
+        for job in range(1, nj + 1):
+            with atomic_write(logdir / f"keys.{job}") as file:
+                file.writelines(f"{utt}\n" for utt in utts[(job - 1) * len(utts) // nj : job * len(utts) // nj])
+        with atomic_write(stamp_path) as file:
+            file.write(f"{stamp}\n")
+
+    jobs = [job for job in range(1, nj + 1) if not (logdir / f"output.{job}").is_dir()]
+    if not jobs:
+        print(f"{args.decode_dir}: {len(utts)} utterances, decoded before")
+        return 0
+    print(f"{args.decode_dir}: decoding, jobs {' '.join(map(str, jobs))} of {nj}; logs: {logdir}/asr_inference.*.log")
+    running = {job: start(job, logdir, args) for job in jobs}
+    try:
+        failed = list(wait(running, logdir, len(utts), args.decode_dir.name))
+    finally:
+        for process in running.values():
+            process.kill()
+    for job in failed:
+        log = logdir / f"asr_inference.{job}.log"
+        last = (log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["(empty log)"])[-1]
+        print(f"{args.decode_dir}: job {job} failed: {last}; log: {log}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def start(job: int, logdir: Path, args: argparse.Namespace) -> subprocess.Popen[bytes]:
+    """Start one decoding job."""
+    partial = logdir / f"output.{job}.part"
+    shutil.rmtree(partial, ignore_errors=True)
+    command = [
+        *(sys.executable, "-m", "espnet2.bin.asr_inference"),
+        *("--config", str(args.decode_config), "--ngpu", str(args.ngpu)),
+        *("--asr_train_config", str(args.asr_exp / "config.yaml")),
+        *("--asr_model_file", str(args.asr_exp / args.asr_model)),
+        *("--data_path_and_name_and_type", f"{args.data_dir / 'wav.scp'},speech,sound"),
+        *("--key_file", str(logdir / f"keys.{job}"), "--output_dir", str(partial)),
+    ]
+    # A job is one thread, so that results do not depend on the number of jobs.
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with (logdir / f"asr_inference.{job}.log").open("wb") as log:
+        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
+
+
+def wait(running: dict[int, subprocess.Popen[bytes]], logdir: Path, total: int, what: str) -> Iterator[int]:
+    """Wait for the jobs, report progress, rename what is complete; yields the jobs that failed."""
+    started = reported = time.monotonic()
+    before = decoded(logdir)
+    open_jobs = dict(running)
+    while open_jobs:
+        time.sleep(POLL_SECONDS)
+        for job, process in list(open_jobs.items()):
+            if process.poll() is None:
+                continue
+            del open_jobs[job]
+            if process.returncode == 0:
+                (logdir / f"output.{job}.part").rename(logdir / f"output.{job}")
+            else:
+                yield job
+        now = time.monotonic()
+        done = decoded(logdir)
+        if open_jobs and done > before and now - reported >= REPORT_SECONDS:
+            left = (now - started) / (done - before) * (total - done)
+            print(f"{what}: {done} of {total} utterances, {duration(left)} left", file=sys.stderr, flush=True)
+            reported = now
+
+
+def decoded(logdir: Path) -> int:
+    """Utterances decoded so far."""
+    return sum(path.read_bytes().count(b"\n") for path in logdir.glob("output.*/1best_recog/text"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,170 @@
+#!/usr/bin/env bash
+# Second-pass rescoring of ASR hypotheses with LoRA-adapted language models, and its robustness, stage by stage.
+#
+#   ./run.sh                                        the demo, from nothing to exp/RESULTS.md
+#   ./run.sh --stage 5 --lora adalora               another strategy, beside what is there
+#   ./run.sh --stage 4 --stop_stage 7 --asr_decode DIR --ref FILE --train_set A --dev_set B --test_sets "C D"
+#                                                   your own ESPnet decode: DIR/<set>/logdir/output.J/Nbest_recog
+#
+# data/ and exp/ are made in the current directory. Stages: 0 set-up, 1 data, 2 first-pass model, 3 first-pass decoding,
+# 4 N-best lists and PLM, 5 train a rescorer, 6 rescore, 7 score, 8 perturb, 9 NPRR, 10 report.
+# Every stage can be run again: finished work is skipped, half-written work is redone.
+set -euo pipefail
+
+stage=0                          # first stage
+stop_stage=10                    # last stage
+nj=$(nproc)                      # parallel jobs
+
+data_sh=                         # stage 1: script that makes the data directories (default: the demo's)
+n_train=400                      # stage 1: utterances of the demo's training set
+train_asr=false                  # stage 2: train the first pass (true) or take the one in asr_model_dir (false)
+asr_config=                      # stage 2: ESPnet training configuration (default: the demo's)
+asr_model_dir=                   # stage 2: a trained first pass (default: the demo's)
+decode_config=                   # stage 3: ESPnet decoding configuration (default: the demo's)
+asr_model=valid.acc.ave.pth      # stage 3: checkpoint in exp/asr
+ngpu=0                           # stages 2 and 3: GPUs
+
+nbest_sh=                        # stage 4: script that makes exp/nbest/<set> in its own way (default: from asr_decode)
+asr_decode=exp/asr               # stage 4: first-pass decodes, <dir>/<set> or <dir>/decode_<set>
+ref="data/{set}/text"            # stage 4: references; {set} stands for the set; also sought beside each decode
+train_set=train                  # set to train on
+dev_set=dev                      # set to choose models and to tune weights on
+test_sets="test"                 # sets to report, separated by spaces
+
+plm=smollm2                      # a file of conf/plm, a model directory or a Hugging Face name
+scorer=                          # clm or cls (default: the PLM's)
+plm_text=                        # lower, sentence, upper or as-is (default: the PLM's)
+targets=                         # layers that get an adapter, separated by commas (default: the PLM's)
+lora="none full vanilla adalora" # strategies to train, separated by spaces
+rank=                            # rank of the adapters (default: conf/strategy)
+learning_rate=                   # peak learning rate (default: conf/strategy)
+objective=mwer                   # training objective
+epochs=                          # passes over the training set (default: conf/train.yaml)
+lm_loss=                         # weight of the PLM's own loss on the references (default: conf/train.yaml)
+seed=1                           # of the training
+
+kinds="1best nbest"              # stage 8: kinds of perturbation
+rates="0.1 0.3"                  # stage 8: chances that a replaceable word is replaced
+perturb_seeds="1 2 3"            # stage 8: seeds of the perturbation
+vocab=                           # stage 8: words that may be put in, one a line (default: the words of all lists)
+
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+command_line="$0 $*"
+# shellcheck source=local/parse_options.sh
+. "${root}/local/parse_options.sh"
+# shellcheck source=path.sh
+. "${root}/path.sh"
+
+demo="${root}/egs/demo/rescore1"
+data_sh="${data_sh:-${demo}/local/data.sh}"
+asr_config="${asr_config:-${demo}/conf/train_asr.yaml}"
+asr_model_dir="${asr_model_dir:-${demo}/asr}"
+decode_config="${decode_config:-${demo}/conf/decode_asr.yaml}"
+
+log() { echo "$(date '+%H:%M:%S') $*"; }
+begins() { [ "${stage}" -le "$1" ] && [ "${stop_stage}" -ge "$1" ] && log "Stage $1: $2"; }
+lorescore() { python3 -m lorescore "$@"; }
+die() { echo "$0: $*" >&2; exit 1; }
+
+# The decode of a set and its references, as they lie in asr_decode.
+decode_of() { if [ -d "${asr_decode}/$1" ]; then echo "${asr_decode}/$1"; else echo "${asr_decode}/decode_$1"; fi; }
+ref_of() {
+    local name="${ref//\{set\}/$1}"
+    if [ -f "$(decode_of "$1")/${name}" ]; then echo "$(decode_of "$1")/${name}"; else echo "${name}"; fi
+}
+
+mkdir -p exp
+echo "$(date '+%F %T') ${command_line}" >> exp/run.log
+
+if begins 0 "set-up"; then
+    "${root}/local/setup.sh"
+    lorescore check
+fi
+[ -x "${root}/.venv/bin/python" ] || die "no environment: ./run.sh --stage 0 --stop_stage 0 makes it"
+
+plm_options=(--plm "${plm}")
+[ -z "${scorer}" ] || plm_options+=(--scorer "${scorer}")
+[ -z "${plm_text}" ] || plm_options+=(--plm_text "${plm_text}")
+[ -z "${targets}" ] || plm_options+=(--targets "${targets}")
+# Checks --plm, --lora and --objective before anything long begins.
+tags="$(lorescore tag "${plm_options[@]}" --lora "${lora}" --objective "${objective}" --seed "${seed}")"
+tags="${tags//$'\n'/ }"
+
+if begins 1 "data -> data/{${train_set},${dev_set},${test_sets// /,}}"; then
+    "${data_sh}" --n_train "${n_train}" --train_asr "${train_asr}" --nj "${nj}"
+fi
+
+if begins 2 "first-pass model -> exp/asr"; then
+    if [ "${train_asr}" = true ]; then
+        "${root}/local/asr_train.sh" --asr_config "${asr_config}" --ngpu "${ngpu}"
+    else
+        [ -f "${asr_model_dir}/config.yaml" ] || die "${asr_model_dir}: no ESPnet model here (config.yaml is missing)"
+        mkdir -p exp/asr
+        cp -r "${asr_model_dir}/." exp/asr/
+        log "${asr_model_dir} is the first pass (--train_asr true trains it anew)"
+    fi
+fi
+
+if begins 3 "first-pass decoding: exp/asr, data -> exp/asr/decode_<set>"; then
+    for set in ${train_set} ${dev_set} ${test_sets}; do
+        [ -s "data/${set}/wav.scp" ] || die "data/${set}/wav.scp is missing or empty: stage 1 makes it"
+        python3 "${root}/local/asr_decode.py" --asr_exp exp/asr --asr_model "${asr_model}" --data_dir "data/${set}" \
+            --decode_config "${decode_config}" --decode_dir "exp/asr/decode_${set}" --nj "${nj}" --ngpu "${ngpu}"
+    done
+fi
+
+if begins 4 "N-best lists: ${asr_decode} -> exp/nbest/<set>; PLM ${plm} -> exp/plm_base"; then
+    [ -z "${nbest_sh}" ] || "${nbest_sh}" --asr_decode "${asr_decode}" --ref "${ref}"
+    [ -n "${nbest_sh}" ] || for set in ${train_set} ${dev_set} ${test_sets}; do
+        lorescore import-nbest --decode_dir "$(decode_of "${set}")" --ref "$(ref_of "${set}")" --out "exp/nbest/${set}"
+    done
+    lorescore fetch-plm "${plm_options[@]}"
+fi
+
+if begins 5 "train rescorers: exp/nbest/{${train_set},${dev_set}} -> exp/plm/{${tags// /,}}"; then
+    train_options=(--train "exp/nbest/${train_set}" --dev "exp/nbest/${dev_set}" --objective "${objective}" --seed "${seed}")
+    [ -z "${rank}" ] || train_options+=(--rank "${rank}")
+    [ -z "${learning_rate}" ] || train_options+=(--learning_rate "${learning_rate}")
+    [ -z "${epochs}" ] || train_options+=(--epochs "${epochs}")
+    [ -z "${lm_loss}" ] || train_options+=(--lm_loss "${lm_loss}")
+    for strategy in ${lora}; do
+        lorescore train "${plm_options[@]}" --lora "${strategy}" "${train_options[@]}"
+    done
+fi
+
+if begins 6 "rescore: exp/plm, exp/nbest -> exp/rescore/<tag>/<set>"; then
+    lorescore rescore --tags "${tags}" --dev "${dev_set}" --sets "${test_sets}"
+fi
+
+if begins 7 "score: exp/rescore/<tag>/<set>/{scoring_kaldi,score_wer}"; then
+    for tag in first_pass oracle ${tags}; do
+        for set in ${dev_set} ${test_sets}; do
+            score_options=(--ref "exp/nbest/${set}/text" --hyp "exp/rescore/${tag}/${set}/text" --out "exp/rescore/${tag}/${set}")
+            [ ! -f "data/${set}/utt2spk" ] || score_options+=(--utt2spk "data/${set}/utt2spk")
+            [ "${tag}" = first_pass ] || score_options+=(--baseline "exp/rescore/first_pass/${set}/text")
+            [ ! -f "exp/rescore/${tag}/weights.yaml" ] || score_options+=(--weights "exp/rescore/${tag}/weights.yaml")
+            lorescore score "${score_options[@]}"
+        done
+    done
+fi
+
+if begins 8 "perturb: exp/nbest/{${test_sets// /,}} -> exp/nbest/<set>_<kind>_p<rate>_s<seed>"; then
+    nbest_dirs=()
+    for set in ${test_sets}; do nbest_dirs+=("exp/nbest/${set}"); done
+    vocab_options=(--vocab_from "${nbest_dirs[@]}")
+    for set in ${train_set} ${dev_set}; do
+        [ ! -d "exp/nbest/${set}" ] || vocab_options+=("exp/nbest/${set}")
+    done
+    [ -z "${vocab}" ] || vocab_options=(--vocab "${vocab}")
+    lorescore perturb --nbest_dir "${nbest_dirs[@]}" --kinds "${kinds}" --rates "${rates}" --seeds "${perturb_seeds}" \
+        "${vocab_options[@]}" --out_dir exp/nbest --lexicon_dir exp/lexicon
+fi
+
+if begins 9 "NPRR: exp/plm, exp/nbest -> exp/nprr"; then
+    lorescore nprr --tags "${tags}" --sets "${test_sets}" --kinds "${kinds}" --rates "${rates}" --seeds "${perturb_seeds}"
+fi
+
+if begins 10 "report: exp -> exp/RESULTS.md, exp/figures"; then
+    lorescore report --exp_dir exp
+fi
+log "Done: ${command_line}"
