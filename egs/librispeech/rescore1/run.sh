@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# LibriSpeech: rescore 10-best lists of dev-clean and dev-other, speakers split into train, dev and test.
+#
+#   ./run.sh --asr_decode DIR      DIR/{dev_clean,dev_other}/logdir/output.J/Nbest_recog, references in ref_text there
+#
+# Takes every option of the top-level run.sh; starts at stage 4.
+set -euo pipefail
+
+here="$(cd "$(dirname "$0")" && pwd)"
+cd "${here}"
+exec ../../../run.sh --stage 4 --nbest_sh "${here}/local/nbest.sh" --ref ref_text \
+    --train_set train --dev_set dev --test_sets "test_clean test_other" --lora "none vanilla" "$@"
