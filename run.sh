@@ -17,6 +17,8 @@ nj=$(nproc)                      # parallel jobs
 
 data_sh=                         # stage 1: script that makes the data directories (default: the demo's)
 n_train=400                      # stage 1: utterances of the demo's training set
+n_dev=400                        # stage 1: utterances of the demo's dev set
+n_test=500                       # stage 1: utterances of the demo's test set
 train_asr=false                  # stage 2: train the first pass (true) or take the one in asr_model_dir (false)
 asr_config=                      # stage 2: ESPnet training configuration (default: the demo's)
 asr_model_dir=                   # stage 2: a trained first pass (default: the demo's)
@@ -91,7 +93,7 @@ tags="$(lorescore tag "${plm_options[@]}" --lora "${lora}" --objective "${object
 tags="${tags//$'\n'/ }"
 
 if begins 1 "data -> data/{${train_set},${dev_set},${test_sets// /,}}"; then
-    "${data_sh}" --n_train "${n_train}" --train_asr "${train_asr}" --nj "${nj}"
+    "${data_sh}" --n_train "${n_train}" --n_dev "${n_dev}" --n_test "${n_test}" --train_asr "${train_asr}" --nj "${nj}"
 fi
 
 if begins 2 "first-pass model -> exp/asr"; then

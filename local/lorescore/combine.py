@@ -25,6 +25,9 @@ from lorescore.wer.alignment import edit_counts, word_error_rate
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+# Names of the systems that choose without a rescorer, where a rescorer's tag would stand.
+FIRST_PASS, ORACLE = "first_pass", "oracle"
+
 START_LM_WEIGHTS = (0.0, 0.1, 0.3, 1.0)
 MAX_ROUNDS = 20
 DECIMALS = (4, 6, 8)

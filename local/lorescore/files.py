@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -37,7 +37,8 @@ def atomic_write(path: Path) -> Iterator[IO[str]]:
             f"cannot be written: {error.strerror}", path=path, mend="free some space or choose another directory"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # the folder itself may be what could not be made
+            temporary.unlink(missing_ok=True)
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:

@@ -4,14 +4,23 @@ import argparse
 from pathlib import Path
 
 from lorescore.cli.progress import progress
-from lorescore.combine import ScoredLists, Weights, best_ranks, first_pass, oracle, select, tune, wer
+from lorescore.combine import (
+    FIRST_PASS,
+    ORACLE,
+    ScoredLists,
+    Weights,
+    best_ranks,
+    first_pass,
+    oracle,
+    select,
+    tune,
+    wer,
+)
 from lorescore.errors import InputError
 from lorescore.files import write_table, write_yaml
 from lorescore.nbest import NbestSet, read_nbest_dir
 from lorescore.scoring.rescorer import Rescorer
 from lorescore.scoring.sets import list_costs, score_nbest_dirs
-
-FIRST_PASS, ORACLE = "first_pass", "oracle"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -12,8 +12,10 @@ from lorescore.errors import InputError
 from lorescore.files import read_yaml
 from lorescore.nbest import NbestSet, read_nbest_dir
 from lorescore.plm import adalora
+from lorescore.plm.settings import PlmSettings
 from lorescore.plm.strategies import Strategy, count_parameters
 from lorescore.scoring.rescorer import Rescorer, default_device
+from lorescore.scoring.sets import list_costs, score_nbest_dirs
 from lorescore.training.loop import TrainingResult, train_rescorer
 from lorescore.training.settings import TrainingSettings
 
@@ -55,7 +57,10 @@ def run(args: argparse.Namespace) -> None:
         return
     rescorer = Rescorer.new(plm_dir(settings, args), settings, args.seed)
     rescorer.scorer.to(default_device())
-    result = None if frozen else train_rescorer(rescorer, train, dev, strategy, training, progress(out.name))
+    result = None
+    if not frozen:
+        start_costs = _frozen_costs(settings, args, dev)
+        result = train_rescorer(rescorer, train, dev, strategy, training, progress(out.name), start_costs)
     trainable, total = count_parameters(rescorer.scorer)
     records: dict[str, dict[str, Any]] = {}
     if result is not None:
@@ -84,6 +89,17 @@ def _read_lists(nbest_dir: Path) -> NbestSet:
     if not nbest.refs:
         raise InputError("no references, which training needs", path=nbest_dir / "text", mend="give stage 4 --ref")
     return nbest
+
+
+def _frozen_costs(settings: PlmSettings, args: argparse.Namespace, dev: NbestSet) -> list[list[float]] | None:
+    """The frozen PLM's costs of dev, for a `clm` whose `none` rescorer is there; scored once for every strategy."""
+    frozen_dir = args.out_root / rescorer_tag(settings, "none", args.objective, args.seed)
+    if settings.scorer != "clm" or not (frozen_dir / "config.yaml").is_file():
+        return None
+    if read_yaml(frozen_dir / "config.yaml")["plm"] != settings.to_dict():
+        return None
+    score_nbest_dirs(lambda: Rescorer.load(frozen_dir), frozen_dir, [args.dev], progress(f"{frozen_dir.name} dev"))
+    return list_costs(args.dev, dev, frozen_dir.name)
 
 
 def _is_finished(out: Path, asked: dict[str, Any]) -> bool:

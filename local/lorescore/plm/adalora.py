@@ -30,13 +30,15 @@ def allocate(model: PeftModel, step: int) -> None:
     allocator.update_and_allocate(step)
 
 
-def ranks(model: nn.Module) -> dict[str, int]:
-    """The ranks in use by layer: singular values that are not masked (before any training step all are 0, so 0)."""
-    return {
-        name.removesuffix(f".lora_E.{ADAPTER}").removeprefix("base_model.model."): int((parameter != 0).sum())
-        for name, parameter in model.named_parameters()
-        if name.endswith(f".lora_E.{ADAPTER}")
-    }
+def ranks(model: PeftModel) -> dict[str, int]:
+    """The ranks in use by layer: those that the last pruning has kept, or the initial ones before the first."""
+    config = model.peft_config[ADAPTER]
+    kept = {name: sum(mask) for name, mask in (config.rank_pattern or {}).items()}
+    suffix = f".lora_E.{ADAPTER}"
+    layers = [name.removesuffix(suffix) for name, _ in model.named_parameters() if name.endswith(suffix)]
+    layers = [layer.removeprefix("base_model.model.") for layer in layers]
+    # PEFT names the pattern's parameters with the adapter, and without it once the adapter is saved.
+    return {layer: kept.get(f"{layer}{suffix}", kept.get(f"{layer}.lora_E", config.init_r)) for layer in layers}
 
 
 def budget_step(model: PeftModel) -> int:

@@ -8,7 +8,7 @@ import logging
 import math
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,10 +77,10 @@ def num_steps(num_lists: int, settings: TrainingSettings) -> int:
     return settings.epochs * math.ceil(num_lists / settings.lists_per_step)
 
 
-def evaluate(rescorer: Rescorer, dev: NbestSet, progress: Progress = iter) -> tuple[Weights, float]:
-    """Weights tuned on dev, and the WER that they give there, in percent."""
-    scores = rescorer.score([one.texts for one in dev], progress=progress)
-    lists = ScoredLists.build(dev, [[-score for score in one] for one in scores])
+def tuned_on(dev: NbestSet, costs: Sequence[Sequence[float]]) -> tuple[Weights, float]:
+    """Weights tuned on dev, and the WER that they give there, in percent. `costs` are negative PLM scores by list."""
+    # As a cost file holds them, so that it does not matter whether they come from one.
+    lists = ScoredLists.build(dev, [[round(cost, 4) for cost in one] for one in costs])
     weights = tune(lists)
     return weights, wer(lists, weights)
 
@@ -94,6 +94,8 @@ class Trainer:
         dev: Lists to tune the weights and to choose the model on.
         strategy: Gives the learning rate and AdaLoRA's settings.
         settings: Everything else.
+        start_costs: The PLM costs of dev before the first step where they are known: a fresh adapter changes nothing,
+            so they are the frozen PLM's.
     """
 
     def __init__(
@@ -103,11 +105,12 @@ class Trainer:
         dev: NbestSet,
         strategy: Strategy,
         settings: TrainingSettings,
+        start_costs: Sequence[Sequence[float]] | None = None,
     ) -> None:
         if not lists:
             raise InputError("no training list has hypotheses with different errors: nothing to learn from")
         self.rescorer, self.lists, self.dev = rescorer, lists, dev
-        self.strategy, self.settings = strategy, settings
+        self.strategy, self.settings, self.start_costs = strategy, settings, start_costs
         self.scorer = rescorer.scorer
         self.total_steps = num_steps(len(lists), settings)
         model = self.scorer.model
@@ -139,7 +142,7 @@ class Trainer:
             round(self.total_steps * part / self.settings.evaluations)
             for part in range(1, self.settings.evaluations + 1)
         }
-        evaluations = [self._evaluate(0, progress)]
+        evaluations = [self._evaluate(0, progress, self.start_costs)]
         best, best_state = evaluations[0], trainable_state(self.scorer)
         # Score scale of the objective: the weights that suit the frozen PLM. A new head has a scale of its own to find.
         start_weights = best.weights if best.weights.lm_weight > 0 else Weights(1.0, best.weights.word_bonus)
@@ -202,8 +205,11 @@ class Trainer:
             loss = loss + self.settings.lm_loss * lm_loss(scores[-1], max(1, reference_tokens))
         return loss
 
-    def _evaluate(self, step: int, progress: Progress) -> Evaluation:
-        weights, dev_wer = evaluate(self.rescorer, self.dev, progress)
+    def _evaluate(self, step: int, progress: Progress, costs: Sequence[Sequence[float]] | None = None) -> Evaluation:
+        if costs is None:
+            scores = self.rescorer.score([one.texts for one in self.dev], progress=progress)
+            costs = [[-score for score in one] for one in scores]
+        weights, dev_wer = tuned_on(self.dev, costs)
         ranks = adalora.ranks(self.adalora) if self.adalora else {}
         logger.info("step %d of %d: dev WER %.2f at %s", step, self.total_steps, dev_wer, weights)
         return Evaluation(step, dev_wer, weights, ranks)
@@ -219,10 +225,11 @@ def train_rescorer(
     strategy: Strategy,
     settings: TrainingSettings,
     progress: Progress = iter,
+    start_costs: Sequence[Sequence[float]] | None = None,
 ) -> TrainingResult:
-    """Adapt a new rescorer with a strategy and train it; it is changed in place."""
+    """Adapt a new rescorer with a strategy and train it; it is changed in place. Arguments as the Trainer's."""
     with_reference = settings.lm_loss > 0 and rescorer.plm.scorer == "clm"
     lists = training_lists(rescorer, train, with_reference)
     total_steps = num_steps(len(lists), settings)
     rescorer.scorer.model = adapt(rescorer.scorer.model, strategy, rescorer.plm.targets, total_steps, settings.seed)
-    return Trainer(rescorer, lists, dev, strategy, settings).train(progress)
+    return Trainer(rescorer, lists, dev, strategy, settings, start_costs).train(progress)

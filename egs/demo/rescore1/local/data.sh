@@ -3,6 +3,8 @@
 set -euo pipefail
 
 n_train=400            # utterances of the rescorer's training set
+n_dev=400              # utterances of dev
+n_test=500             # utterances of test
 train_asr=false        # also make asr_train, 38,000 utterances (23 hours, 2.6 GB), to train the first pass
 data_dir=data          # where the data directories go
 seed=2401              # of the split, the voices and the noise
@@ -15,10 +17,9 @@ here="$(cd "$(dirname "$0")" && pwd)"
 sentences="${data_dir}/sentences"
 python3 "${here}/prepare_text.py" --seed "${seed}" "${sentences}"
 synthesize=(python3 "${here}/synthesize.py" --seed "${seed}" --nj "${nj}")
-for set in dev test; do
-    "${synthesize[@]}" "${sentences}/${set}.txt" "${data_dir}/${set}"
-done
 "${synthesize[@]}" --max_utts "${n_train}" "${sentences}/train.txt" "${data_dir}/train"
+"${synthesize[@]}" --max_utts "${n_dev}" "${sentences}/dev.txt" "${data_dir}/dev"
+"${synthesize[@]}" --max_utts "${n_test}" "${sentences}/test.txt" "${data_dir}/test"
 if [ "${train_asr}" = true ]; then
     "${synthesize[@]}" "${sentences}/asr_train.txt" "${data_dir}/asr_train"
 fi

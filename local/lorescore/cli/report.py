@@ -1,0 +1,23 @@
+"""The verb `report`: stage 10, tables and figures over everything that ran."""
+
+import argparse
+from pathlib import Path
+
+from lorescore.report import write_report
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the verb."""
+    parser.add_argument("--exp_dir", type=Path, default=Path("exp"), help="what the stages wrote; RESULTS.md goes here")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the report and print its two main tables and where everything is.
+
+    Raises:
+        InputError: Nothing ran yet, or a file is not what its stage writes.
+    """
+    report = write_report(args.exp_dir)
+    print(report.main_tables.lstrip("\n"))
+    for path in (report.path, *report.figures):
+        print(path)

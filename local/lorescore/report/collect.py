@@ -1,0 +1,224 @@
+"""Everything that ran, read from `exp`. What did not run, or is unfinished, is not there.
+
+exp/rescore/<tag>/<set>/{result.yaml,text}   stages 6 and 7; `first_pass` and `oracle` are tags too
+exp/rescore/<tag>/weights.yaml               stage 6
+exp/nbest/<set>/{text,nbest.yaml}            stage 4
+exp/plm/<tag>/*.yaml                         stage 5
+exp/nprr/<tag>.json                          stage 9
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lorescore.combine import FIRST_PASS, ORACLE, read_weights
+from lorescore.errors import InputError
+from lorescore.files import read_table, read_yaml
+from lorescore.nprr import NprrRecord, read_records
+from lorescore.report.fields import Fields
+from lorescore.report.models import Model, frozen_counterpart, read_models
+from lorescore.wer import Interval, compare
+from lorescore.wer.score import require_same_utterances
+
+MEND = "rescore and score again: ./run.sh --stage 6 --stop_stage 7"
+WHO_WRITES_WHAT = (
+    "stage 5 writes exp/plm/<tag>/config.yaml, stages 6 and 7 exp/rescore/<tag>/<set>/result.yaml, stage 9 "
+    "exp/nprr/<tag>.json; for example ./run.sh --stage 5 --stop_stage 10"
+)
+
+
+@dataclass(frozen=True)
+class SetScore:
+    """The word errors of one system on one set.
+
+    Attributes:
+        wer: In percent.
+        errors: Word errors.
+        ref_words: Reference words.
+        utterances: Number of utterances.
+        interval: 95 % confidence interval of the WER; None where it is not finite.
+        lm_weight: Of the PLM score, as tuned on dev.
+        word_bonus: Of the number of words, as tuned on dev.
+        p_first_pass: One-sided p of being better than the first pass; None where it was not computed.
+        p_frozen: The same against the frozen rescorer of the same PLM and scorer.
+    """
+
+    wer: float
+    errors: int
+    ref_words: int
+    utterances: int
+    interval: Interval | None
+    lm_weight: float
+    word_bonus: float
+    p_first_pass: float | None = None
+    p_frozen: float | None = None
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything that ran.
+
+    Attributes:
+        dev_set: The set on which the weights were tuned; None where none were.
+        models: The trained rescorers by tag, in the order of the tables.
+        scores: By set (dev first), then by tag in the order of the tables.
+        nprr: The robustness records; sets, kinds, rates and tags in the order of the tables.
+    """
+
+    dev_set: str | None
+    models: Mapping[str, Model]
+    scores: Mapping[str, Mapping[str, SetScore]]
+    nprr: tuple[NprrRecord, ...]
+
+    @property
+    def tags(self) -> list[str]:
+        """Every tag that appears, in the order of the tables."""
+        scored = {tag for by_tag in self.scores.values() for tag in by_tag}
+        return _ordered({*self.models, *scored, *(record.tag for record in self.nprr)}, self.models)
+
+
+def collect(exp_dir: Path) -> Results:
+    """Read everything that ran.
+
+    Args:
+        exp_dir: The recipe's `exp`.
+
+    Raises:
+        InputError: There is nothing at all, a file is not what its stage writes, or two systems were tuned on different
+            sets, were scored on different references or with other weights than stage 6 tuned, or were measured on
+            different perturbed lists.
+    """
+    models, dev_set = read_models(exp_dir / "plm"), _read_dev_set(exp_dir)
+    scores = _read_scores(exp_dir)
+    records = [record for path in sorted(exp_dir.glob("nprr/[!.]*.json")) for record in read_records(path)]
+    _require_same_lists(records)
+    if not (models or scores or records):
+        raise InputError("nothing to report", path=exp_dir, mend=WHO_WRITES_WHAT)
+    results = Results(
+        dev_set,
+        models,
+        {
+            set_name: {tag: scores[set_name][tag] for tag in _ordered(scores[set_name], models)}
+            for set_name in sorted(scores, key=lambda name: (name != dev_set, name))
+        },
+        (),
+    )
+    places = {tag: place for place, tag in enumerate(_ordered({record.tag for record in records}, models))}
+    records.sort(key=lambda one: (one.set != dev_set, one.set, one.kind, one.rate, places[one.tag], one.seeds))
+    return _with_p_frozen(replace(results, nprr=tuple(records)), exp_dir)
+
+
+def _ordered(tags: Iterable[str], models: Mapping[str, Model]) -> list[str]:
+    """First pass, rescorers in the order of `models`, those without a configuration, oracle."""
+    places = {FIRST_PASS: -1, **{tag: place for place, tag in enumerate(models)}, ORACLE: len(models) + 1}
+    return sorted(tags, key=lambda tag: (places.get(tag, len(models)), tag))
+
+
+def _read_dev_set(exp_dir: Path) -> str | None:
+    """The set on which every rescorer's weights were tuned."""
+    dev_set, seen = None, None
+    for path in sorted(exp_dir.glob("rescore/[!.]*/weights.yaml")):
+        fields = Fields.read(path, MEND)
+        tuned_on = fields.text("tuned_on")
+        if dev_set not in (None, tuned_on):
+            raise InputError(f"tuned on {tuned_on}, the weights of {seen} on {dev_set}", path=path, mend=MEND)
+        dev_set, seen = tuned_on, path.parent.name
+    return dev_set
+
+
+def _read_scores(exp_dir: Path) -> dict[str, dict[str, SetScore]]:
+    """The finished scorings of clean sets, by set and tag."""
+    scores: dict[str, dict[str, SetScore]] = {}
+    for path in sorted(exp_dir.glob("rescore/[!.]*/*/result.yaml")):
+        tag, set_name = path.parent.parent.name, path.parent.name
+        if _is_perturbed(exp_dir / "nbest" / set_name / "nbest.yaml"):
+            continue  # its place is the NPRR table
+        score = _read_score(path)
+        by_tag = scores.setdefault(set_name, {})
+        for other_tag, other in by_tag.items():
+            if (other.utterances, other.ref_words) != (score.utterances, score.ref_words):
+                raise InputError(
+                    f"scored on {score.utterances} utterances with {score.ref_words} reference words, {other_tag} on "
+                    f"{other.utterances} with {other.ref_words}",
+                    path=path,
+                    mend=MEND,
+                )
+        by_tag[tag] = score
+    return scores
+
+
+def _require_same_lists(records: Iterable[NprrRecord]) -> None:
+    """Check that on one set, kind, rate and seeds every rescorer had the same lists: the first pass's WER tells."""
+    seen: dict[tuple[object, ...], NprrRecord] = {}
+    for record in records:
+        other = seen.setdefault((record.set, record.kind, record.rate, record.seeds), record)
+        for wer, other_wer in (
+            (record.first_pass.clean_wer, other.first_pass.clean_wer),
+            (record.first_pass.perturbed_wer, other.first_pass.perturbed_wer),
+        ):
+            if not math.isclose(wer, other_wer, abs_tol=1e-6):
+                raise InputError(
+                    f"NPRR of {record.tag} and {other.tag} ({record.set}, {record.kind}, rate {record.rate:g}) is of "
+                    f"different lists: the first pass has WER {wer:.4f} and {other_wer:.4f}",
+                    mend="measure both again: ./run.sh --stage 8 --stop_stage 9",
+                )
+
+
+def _is_perturbed(info_path: Path) -> bool:
+    return info_path.is_file() and "perturbation" in read_yaml(info_path)
+
+
+def _read_score(path: Path) -> SetScore:
+    """One `result.yaml`, checked against the weights that stage 6 tuned."""
+    fields = Fields.read(path, MEND)
+    low, high, p_value = (fields.optional_number(key) for key in ("ci_low", "ci_high", "p_value"))
+    score = SetScore(
+        wer=fields.number("wer"),
+        errors=fields.integer("errors"),
+        ref_words=fields.integer("ref_words"),
+        utterances=fields.integer("utterances"),
+        interval=None if low is None or high is None else Interval(low, high),
+        lm_weight=fields.number("lm_weight"),
+        word_bonus=fields.number("word_bonus"),
+        p_first_pass=p_value,
+    )
+    weights_path = path.parent.parent / "weights.yaml"
+    if weights_path.is_file():
+        tuned = read_weights(weights_path)
+        for name, used, best in (
+            ("lm_weight", score.lm_weight, tuned.lm_weight),
+            ("word_bonus", score.word_bonus, tuned.word_bonus),
+        ):
+            if not math.isclose(used, best, abs_tol=1e-9):
+                raise InputError(f"scored with {name} {used}, {weights_path} has {best}", path=path, mend=MEND)
+    return score
+
+
+def _with_p_frozen(results: Results, exp_dir: Path) -> Results:
+    """Compare each adapted rescorer with the frozen one on every set on which both have their hypotheses."""
+    scores = {set_name: dict(by_tag) for set_name, by_tag in results.scores.items()}
+    for set_name, by_tag in scores.items():
+        ref_path = exp_dir / "nbest" / set_name / "text"
+        refs = read_table(ref_path) if ref_path.is_file() else {}
+        for model in results.models.values():
+            frozen = frozen_counterpart(model, results.models)
+            if not refs or frozen is None or not {model.tag, frozen.tag} <= by_tag.keys():
+                continue
+            paths = [exp_dir / "rescore" / tag / set_name / "text" for tag in (frozen.tag, model.tag)]
+            if not all(path.is_file() for path in paths):
+                continue
+            frozen_hyps, hyps = (_read_hyps(path, refs) for path in paths)
+            p_value = compare(refs, frozen_hyps, hyps).p_value
+            by_tag[model.tag] = replace(by_tag[model.tag], p_frozen=p_value)
+    return replace(results, scores=scores)
+
+
+def _read_hyps(path: Path, refs: Mapping[str, str]) -> dict[str, str]:
+    """Hypotheses of exactly the utterances that have references."""
+    hyps = read_table(path)
+    try:
+        require_same_utterances(refs, hyps, "hypothesis")
+    except InputError as error:
+        raise InputError(error.message, path=path, mend=MEND) from error
+    return hyps

@@ -1,0 +1,216 @@
+"""The figures over all rescorers: WER by system, NPRR by rate, dev WER during training."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from lorescore.combine import FIRST_PASS, ORACLE
+from lorescore.nprr import Nprr, NprrRecord
+from lorescore.report.collect import Results, SetScore
+from lorescore.report.models import Model
+from lorescore.report.style import FIRST_PASS_COLOUR, ORACLE_COLOUR, WIDTH_INCH, LineStyle, line_styles
+
+MAX_COLUMNS = 3
+BAND_ALPHA = 0.15
+NICE_STEPS = (1, 2, 5, 10)  # between two ticks, times a power of ten
+OFF_SCALE = 2.0  # the first pass is left out of the scale where it is so many times higher than everything else
+DODGE, MAX_DODGE = 0.012, 0.15  # neighbouring models are moved apart, all together at most: shares of the rates' span
+LEGEND_LINE_INCH, LEGEND_COLUMNS = 0.22, 2
+TEXT_BOX = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}  # keeps the lines behind a text off it
+KIND_TITLES = {"1best": "1-best perturbation", "nbest": "N-best perturbation"}
+
+
+def styles_of(results: Results) -> dict[str, LineStyle]:
+    """A style for each rescorer."""
+    return line_styles([tag for tag in results.tags if tag not in (FIRST_PASS, ORACLE)])
+
+
+def wer_figure(results: Results) -> Figure:
+    """WER by system with 95 % intervals, one panel a set; best read down the first pass's line."""
+    styles = styles_of(results)
+    scored = {tag for by_tag in results.scores.values() for tag in by_tag}
+    tags = [tag for tag in results.tags if tag in scored]
+    columns = min(MAX_COLUMNS, len(results.scores))
+    lines = -(-len(results.scores) // columns)
+    figure = Figure((WIDTH_INCH, lines * (1.4 + 0.36 * len(tags)) + 0.5), layout="constrained")
+    panels = figure.subplots(lines, columns, sharey=True, squeeze=False).flat
+    for axes, (set_name, by_tag) in zip(panels, results.scores.items(), strict=False):
+        for place, tag in enumerate(tags):
+            if tag in by_tag:
+                _wer_point(axes, place, by_tag[tag], _system_style(tag, styles))
+        if FIRST_PASS in by_tag:
+            axes.axvline(by_tag[FIRST_PASS].wer, color=FIRST_PASS_COLOUR, linewidth=1, linestyle="--")
+        tuned = " (weights tuned here)" if set_name == results.dev_set else ""
+        axes.set_title(f"{set_name}{tuned}")
+        axes.set_xlabel("WER (%)")
+        axes.set_yticks(range(len(tags)), tags)
+        axes.set_ylim(len(tags) - 0.5, -0.7)
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=NICE_STEPS))
+    _hide_unused(figure, len(results.scores))
+    figure.suptitle("Word error rate with 95 % bootstrap intervals; dashed: first pass")
+    return figure
+
+
+def nprr_figure(results: Results) -> Figure:
+    """NPRR against the rate with 95 % intervals: a row of panels a set, a column a kind, a line a rescorer."""
+    styles = styles_of(results)
+    sets = list(dict.fromkeys(record.set for record in results.nprr))
+    kinds = sorted({record.kind for record in results.nprr})
+    rates = sorted({record.rate for record in results.nprr})
+    figure = Figure((WIDTH_INCH, 3.2 * len(sets) + 0.6 + _legend_inch(len(styles) + 1)), layout="constrained")
+    panels = figure.subplots(len(sets), len(kinds), sharex=True, squeeze=False)
+    for row, set_name in zip(panels, sets, strict=True):
+        for axes, kind in zip(row, kinds, strict=True):
+            records = [record for record in results.nprr if (record.set, record.kind) == (set_name, kind)]
+            _nprr_panel(axes, records, styles, rates)
+            axes.set_title(f"{set_name}, {KIND_TITLES.get(kind, kind)}")
+        row[0].set_ylabel("NPRR (% of the clean WER)")
+    for axes in panels[-1]:
+        axes.set_xlabel("rate: chance that a replaceable word is replaced")
+    _shared_legend(figure, list(panels.flat))
+    figure.suptitle("Robustness (NPRR, lower is more robust) with 95 % bootstrap intervals")
+    return figure
+
+
+def training_figure(models: Sequence[Model], styles: Mapping[str, LineStyle]) -> Figure:
+    """WER on the dev lists during training, one panel a PLM and scorer; a ring marks the step that was kept.
+
+    Args:
+        models: Those with a history.
+        styles: A style for each of their tags.
+    """
+    groups = list(dict.fromkeys((model.plm, model.scorer) for model in models))
+    figure = Figure((WIDTH_INCH, 3.2 * len(groups) + 0.6 + _legend_inch(len(models))), layout="constrained")
+    panels = figure.subplots(len(groups), 1, squeeze=False)[:, 0]
+    for axes, group in zip(panels, groups, strict=True):
+        for model in models:
+            if (model.plm, model.scorer) == group:
+                _training_line(axes, model, styles[model.tag])
+        axes.set_title(f"{group[0]}, scorer {group[1]}")
+        axes.set_xlabel("optimizer steps")
+        axes.set_ylabel("WER on dev (%)")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=NICE_STEPS))
+    _shared_legend(figure, list(panels))
+    figure.suptitle("WER on the dev lists during training; ring: the step that was kept")
+    return figure
+
+
+def _system_style(tag: str, styles: Mapping[str, LineStyle]) -> LineStyle:
+    references = {FIRST_PASS: LineStyle(FIRST_PASS_COLOUR, "X", "--"), ORACLE: LineStyle(ORACLE_COLOUR, "*", ":")}
+    return references.get(tag) or styles[tag]
+
+
+def _wer_point(axes: Axes, place: int, score: SetScore, style: LineStyle) -> None:
+    """A WER, its interval and its value in figures."""
+    if score.interval:
+        axes.plot([score.interval.low, score.interval.high], [place, place], color=style.colour, linewidth=2, alpha=0.6)
+    axes.plot(score.wer, place, color=style.colour, marker=style.marker, linestyle="none", markersize=8)
+    axes.annotate(
+        f"{score.wer:.2f}",
+        (score.wer, place),
+        (0, 7),
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+        fontsize=9,
+        bbox=TEXT_BOX,
+    )
+
+
+def _nprr_panel(
+    axes: Axes, records: Sequence[NprrRecord], styles: Mapping[str, LineStyle], rates: Sequence[float]
+) -> None:
+    """The lines of one set and kind; where NPRR is undefined there is no point. `rates`: of all panels."""
+    axes.axhline(0.0, color="#999999", linewidth=0.8)
+    span = rates[-1] - rates[0] or 1.0
+    tags = list(dict.fromkeys(record.tag for record in records))
+    for index, tag in enumerate(tags):
+        points = [(record.rate, record.nprr) for record in records if record.tag == tag]
+        shift = (index - (len(tags) - 1) / 2) * min(DODGE, MAX_DODGE / len(tags)) * span
+        _nprr_line(axes, points, styles[tag], tag, shift)
+    # The first pass is the same on the same lists, whichever rescorer's record it stands in.
+    first_pass = {record.rate: record.first_pass for record in records}
+    style = LineStyle(FIRST_PASS_COLOUR, "x", "--")
+    _nprr_line(axes, sorted(first_pass.items(), key=lambda point: point[0]), style, FIRST_PASS, 0.0)
+    axes.set_xticks(rates)
+    axes.set_xlim(rates[0] - 0.1 * span, rates[-1] + 0.1 * span)
+    _limit_scale(axes, [record.nprr for record in records], first_pass)
+
+
+def _limit_scale(axes: Axes, nprrs: Iterable[Nprr], first_pass: Mapping[float, Nprr]) -> None:
+    """Keep a first pass that lies far above the rescorers from squeezing them; its values are written instead."""
+    ends = [end for nprr in nprrs for end in (nprr.low, nprr.high) if end is not None]
+    lowest, highest = min(ends, default=0.0), max(ends, default=0.0)
+    values = {rate: nprr.value for rate, nprr in first_pass.items() if nprr.value is not None}
+    if not values or highest <= 0 or max(values.values()) <= OFF_SCALE * highest:
+        return
+    axes.set_ylim(min(0.0, lowest) - 0.1 * highest, 1.35 * highest)  # room for the text
+    listed = ", ".join(f"{value:.1f} at {rate:g}" for rate, value in sorted(values.items()))
+    axes.text(
+        0.5,
+        0.99,
+        f"{FIRST_PASS}, off the scale: {listed}",
+        transform=axes.transAxes,
+        ha="center",
+        va="top",
+        fontsize=9,
+        bbox=TEXT_BOX,
+    )
+
+
+def _nprr_line(axes: Axes, points: Sequence[tuple[float, Nprr]], style: LineStyle, label: str, shift: float) -> None:
+    """The values over the rates, with a band for the intervals and a bar at each of them."""
+    defined = [
+        (rate, nprr.value, nprr.low, nprr.high)
+        for rate, nprr in points
+        if nprr.value is not None and nprr.low is not None and nprr.high is not None
+    ]
+    if not defined:
+        return
+    rates, values, lows, highs = zip(*defined, strict=True)
+    moved = [rate + shift for rate in rates]
+    axes.plot(moved, values, color=style.colour, marker=style.marker, linestyle=style.line, label=label, zorder=3)
+    if label != FIRST_PASS:  # its interval is in the table; here it would hide the others
+        axes.vlines(moved, lows, highs, color=style.colour, linewidth=1, alpha=0.7)
+        axes.fill_between(moved, lows, highs, color=style.colour, alpha=BAND_ALPHA, linewidth=0)
+
+
+def _training_line(axes: Axes, model: Model, style: LineStyle) -> None:
+    steps = [one.step for one in model.history]
+    wers = [one.dev_wer for one in model.history]
+    axes.plot(steps, wers, color=style.colour, marker=style.marker, linestyle=style.line, label=model.tag)
+    if model.training.best_step in steps:
+        kept = steps.index(model.training.best_step)
+        axes.plot(
+            steps[kept], wers[kept], color=style.colour, marker="o", markersize=13, fillstyle="none", linestyle="none"
+        )
+
+
+def _shared_legend(figure: Figure, panels: Sequence[Axes]) -> None:
+    """One legend below all panels, each label once."""
+    handles: dict[str, Artist] = {}
+    for axes in panels:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    figure.legend(
+        list(handles.values()),
+        list(handles),
+        loc="outside lower center",
+        ncols=LEGEND_COLUMNS,
+        frameon=False,
+        handlelength=4,
+    )
+
+
+def _legend_inch(entries: int) -> float:
+    """The height of the shared legend."""
+    return -(-entries // LEGEND_COLUMNS) * LEGEND_LINE_INCH
+
+
+def _hide_unused(figure: Figure, used: int) -> None:
+    """Switch off the panels that a grid has over."""
+    for axes in figure.axes[used:]:
+        axes.set_axis_off()

@@ -1,0 +1,215 @@
+"""The report's tables, as Markdown whose columns are padded, so that they read well on a terminal too."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from lorescore.combine import FIRST_PASS, ORACLE
+from lorescore.nprr import Nprr
+from lorescore.report.collect import Results, SetScore
+from lorescore.report.models import Model
+from lorescore.wer.bootstrap import REPLICATIONS
+
+NONE = "-"
+UNDEFINED = "undefined (clean WER is 0)"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table.
+
+    Attributes:
+        title: What stands above it; may be empty.
+        columns: Headings; one that starts with `<` is aligned to the left (the mark is not printed).
+        rows: Cells, as many a row as there are columns.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def markdown(self) -> str:
+        """The table in Markdown with padded columns, without its title; it ends with a line end."""
+        left = [column.startswith("<") for column in self.columns]
+        lines = [
+            [column.removeprefix("<") for column in self.columns],
+            *([_escaped(cell) for cell in row] for row in self.rows),
+        ]
+        widths = [max(3, *map(len, column)) for column in zip(*lines, strict=True)]
+        rule = [
+            "-" * width if is_left else "-" * (width - 1) + ":" for width, is_left in zip(widths, left, strict=True)
+        ]
+        padded = [
+            [
+                cell.ljust(width) if is_left else cell.rjust(width)
+                for cell, width, is_left in zip(line, widths, left, strict=True)
+            ]
+            for line in lines
+        ]
+        return "".join(f"| {' | '.join(line)} |\n" for line in [padded[0], rule, *padded[1:]])
+
+
+def wer_tables(results: Results) -> list[Table]:
+    """Table 1: one table a set, a row for the first pass, each rescorer and the oracle."""
+    columns = (
+        "<model",
+        "WER",
+        "95 % interval",
+        "change %",
+        "gap %",
+        "p first pass",
+        "p frozen",
+        "lm_weight",
+        "word_bonus",
+        "trainable",
+    )
+    tables = []
+    for set_name, by_tag in results.scores.items():
+        some = next(iter(by_tag.values()))
+        tuned = ", the set on which the weights were tuned" if set_name == results.dev_set else ""
+        title = f"{set_name}{tuned} ({some.utterances:,} utterances, {some.ref_words:,} words)"
+        rows = tuple(_wer_row(tag, by_tag, results.models.get(tag)) for tag in by_tag)
+        tables.append(Table(title, columns, rows))
+    return tables
+
+
+def nprr_tables(results: Results) -> list[Table]:
+    """Table 2: one table a set, a row for each kind, rate and rescorer."""
+    columns = (
+        "<kind",
+        "rate",
+        "<model",
+        "seeds",
+        "NPRR %",
+        "95 % interval",
+        "first pass %",
+        "95 % interval",
+        "clean WER",
+        "perturbed WER",
+    )
+    tables = []
+    for set_name in dict.fromkeys(record.set for record in results.nprr):
+        rows = tuple(
+            (
+                record.kind,
+                f"{record.rate:g}",
+                record.tag,
+                str(len(record.seeds)),
+                *_nprr_cells(record.nprr),
+                *_nprr_cells(record.first_pass),
+                f"{record.nprr.clean_wer:.2f}",
+                f"{record.nprr.perturbed_wer:.2f}",
+            )
+            for record in results.nprr
+            if record.set == set_name
+        )
+        tuned = ", the set on which the weights were tuned" if set_name == results.dev_set else ""
+        tables.append(Table(f"{set_name}{tuned}", columns, rows))
+    return tables
+
+
+def training_table(models: Iterable[Model]) -> Table:
+    """Table 3: what each rescorer is and how its training went."""
+    columns = (
+        "<model",
+        "<PLM",
+        "<scorer",
+        "<strategy",
+        "rank",
+        "<objective",
+        "seed",
+        "trainable",
+        "of all %",
+        "lists",
+        "epochs",
+        "steps",
+        "best step",
+        "dev WER before",
+        "dev WER best",
+    )
+    return Table("", columns, tuple(_training_row(model) for model in models))
+
+
+def gap_recovered(score: SetScore, first_pass: SetScore | None, oracle: SetScore | None) -> float | None:
+    """Share in percent of the errors between the first pass and the oracle that rescoring removes.
+
+    Returns:
+        None where one of the two was not scored or they have equally many errors.
+    """
+    if first_pass is None or oracle is None or first_pass.errors == oracle.errors:
+        return None
+    return 100.0 * (first_pass.errors - score.errors) / (first_pass.errors - oracle.errors)
+
+
+def relative_change(score: SetScore, first_pass: SetScore | None) -> float | None:
+    """Change of the WER in percent of the first pass's; None where that was not scored or is 0."""
+    if first_pass is None or not first_pass.errors:
+        return None
+    return 100.0 * (score.errors - first_pass.errors) / first_pass.errors
+
+
+def _wer_row(tag: str, by_tag: Mapping[str, SetScore], model: Model | None) -> tuple[str, ...]:
+    """A row of table 1. First pass and oracle have no weights, and are compared with nothing."""
+    score, first_pass = by_tag[tag], by_tag.get(FIRST_PASS)
+    is_rescored = tag not in (FIRST_PASS, ORACLE)
+    return (
+        tag,
+        f"{score.wer:.2f}",
+        interval_text(score.interval.low, score.interval.high) if score.interval else NONE,
+        _number(relative_change(score, first_pass), "+.2f") if tag != FIRST_PASS else NONE,
+        _number(gap_recovered(score, first_pass, by_tag.get(ORACLE)), ".1f") if is_rescored else NONE,
+        p_text(score.p_first_pass) if is_rescored else NONE,
+        p_text(score.p_frozen),
+        f"{score.lm_weight:.4g}" if is_rescored else NONE,
+        f"{score.word_bonus:.4g}" if is_rescored else NONE,
+        f"{model.trainable:,}" if model else NONE,
+    )
+
+
+def _nprr_cells(nprr: Nprr) -> tuple[str, str]:
+    """The value and its interval."""
+    if nprr.value is None:
+        return UNDEFINED, NONE
+    return f"{nprr.value:+.2f}", NONE if nprr.low is None or nprr.high is None else interval_text(nprr.low, nprr.high)
+
+
+def _training_row(model: Model) -> tuple[str, ...]:
+    """A row of table 3."""
+    training = model.training
+    return (
+        model.tag,
+        model.plm,
+        model.scorer,
+        model.strategy,
+        _number(model.rank, "d"),
+        model.objective or NONE,
+        _number(model.seed, "d"),
+        f"{model.trainable:,}",
+        f"{100.0 * model.trainable / max(1, model.total):.2f}",
+        _number(training.lists, ","),
+        _number(training.epochs, "g"),
+        _number(training.steps, ","),
+        _number(training.best_step, ","),
+        _number(training.dev_wer_start, ".2f"),
+        _number(training.dev_wer_best, ".2f"),
+    )
+
+
+def interval_text(low: float, high: float) -> str:
+    """An interval of percentages."""
+    return f"[{low:.2f}, {high:.2f}]"
+
+
+def p_text(p_value: float | None) -> str:
+    """A bootstrap p-value: of none of the resamples, no more is known than that it is below one of them."""
+    if p_value is None:
+        return NONE
+    return f"< {1 / REPLICATIONS:.4f}" if p_value < 1 / REPLICATIONS else f"{p_value:.4f}"
+
+
+def _number(value: float | None, spec: str) -> str:
+    return NONE if value is None else format(value, spec)
+
+
+def _escaped(cell: str) -> str:
+    """A cell in which nothing ends the column."""
+    return cell.replace("|", "\\|")

@@ -1,0 +1,111 @@
+"""The demo from stage 1 to 10 for real, small: espnet decodes, SmolLM2 is trained; undisturbed and killed on the way."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = ["--n_train", "16", "--n_dev", "12", "--n_test", "16", "--perturb_seeds", "1 2", "--lora", "none adalora"]
+ADAPTER = Path("exp/plm/smollm2_clm_adalora_mwer_s1/adapter_model.safetensors")
+# Stages that are killed, one after the other, and how long after their first line.
+KILLED = {1: 0.5, 3: 12.0, 4: 6.0, 5: 25.0, 6: 12.0, 7: 3.0, 8: 1.0, 9: 12.0, 10: 1.0}
+MINUTES = 60
+
+pytestmark = pytest.mark.slow
+
+
+def start(directory: Path, *options: str) -> subprocess.Popen[str]:
+    """run.sh in a directory of its own, in a process group of its own."""
+    return subprocess.Popen(
+        [str(ROOT / "run.sh"), "--stage", "1", *SMALL, *options],
+        cwd=directory,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def run_to_the_end(directory: Path) -> str:
+    """What run.sh prints; it must end well."""
+    process = start(directory)
+    output, _ = process.communicate(timeout=15 * MINUTES)
+    assert process.returncode == 0, output
+    return output
+
+
+def kill_in_stage(directory: Path, stage: int, seconds: float) -> None:
+    """Start run.sh and kill its whole process group with SIGKILL some time after a stage has begun."""
+    process = start(directory)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if re.search(rf" Stage {stage}: ", line):
+            break
+    else:
+        pytest.fail(f"stage {stage} was never reached")
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("undisturbed")
+    output = run_to_the_end(directory)
+    (directory / "output").write_text(output)
+    return directory
+
+
+def test_every_stage_writes_its_files(undisturbed: Path) -> None:
+    exp = undisturbed / "exp"
+    for path in (
+        "asr/config.yaml",
+        "asr/decode_test/logdir/output.1/10best_recog/score",
+        "nbest/test/words_text",
+        "nbest/test/lmwt.smollm2_clm_none",
+        "nbest/test_nbest_p0.3_s2/nbest.yaml",
+        "plm/smollm2_clm_adalora_mwer_s1/adapter_config.json",
+        "rescore/smollm2_clm_none/test/scoring_kaldi/best_wer",
+        "rescore/smollm2_clm_none/test/score_wer/result.txt",
+        "nprr/smollm2_clm_none.json",
+        "figures/wer.png",
+        "RESULTS.md",
+    ):
+        assert (exp / path).stat().st_size > 0, path
+
+
+def test_kaldi_espnet_and_sclite_agree(undisturbed: Path) -> None:
+    """The same WER to the last digit in Kaldi's best_wer, ESPnet's result.txt (sclite's raw sums) and RESULTS.md."""
+    results = (undisturbed / "exp/RESULTS.md").read_text()
+    for tag in ("first_pass", "oracle", "smollm2_clm_none"):
+        scored = undisturbed / "exp/rescore" / tag / "test"
+        kaldi = re.match(r"%WER (\S+) \[ (\d+) / (\d+)", (scored / "scoring_kaldi/best_wer").read_text())
+        assert kaldi is not None
+        sums = re.search(r"\|\s*Sum\s*\|\s*\d+\s+(\d+)\s*\|(.*)\|", (scored / "score_wer/result.txt").read_text())
+        assert sums is not None
+        ref_words, errors = int(sums[1]), int(sums[2].split()[4])
+        assert (errors, ref_words) == (int(kaldi[2]), int(kaldi[3]))
+        assert kaldi[1] == f"{100 * errors / ref_words:.2f}"
+        assert kaldi[1] in results
+
+
+def test_a_second_call_finds_everything_done(undisturbed: Path) -> None:
+    before = (undisturbed / "exp/RESULTS.md").read_bytes()
+    adapter = (undisturbed / ADAPTER).stat().st_mtime_ns
+    run_to_the_end(undisturbed)
+    assert (undisturbed / "exp/RESULTS.md").read_bytes() == before
+    assert (undisturbed / ADAPTER).stat().st_mtime_ns == adapter
+
+
+def test_killed_in_every_stage_it_ends_with_the_same_results(undisturbed: Path, tmp_path: Path) -> None:
+    for stage, seconds in KILLED.items():
+        kill_in_stage(tmp_path, stage, seconds)
+    run_to_the_end(tmp_path)
+    assert (tmp_path / "exp/RESULTS.md").read_bytes() == (undisturbed / "exp/RESULTS.md").read_bytes()
+    assert (tmp_path / ADAPTER).read_bytes() == (undisturbed / ADAPTER).read_bytes()

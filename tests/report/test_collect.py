@@ -1,0 +1,169 @@
+"""Reading what ran: order, comparison with the frozen rescorer, what is left out, and what is refused."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from made_up_exp import make_record, needs_sclite, tag_of, write_model, write_nprr, write_scores
+
+from lorescore.errors import InputError
+from lorescore.files import read_yaml, write_table, write_yaml
+from lorescore.nprr import read_records, write_records
+from lorescore.report import collect
+from lorescore.report.models import frozen_counterpart, read_models
+
+REFS = {"a-1": "one two three", "a-2": "four five", "b-1": "six"}
+WRONG = {"a-1": "one two", "a-2": "four", "b-1": "seven"}
+
+
+@needs_sclite
+def test_order_of_sets_and_systems(exp_dir: Path) -> None:
+    write_scores(exp_dir, "alpha", REFS, {"first_pass": WRONG, "unknown": REFS})
+    results = collect(exp_dir)
+    strategies = [tag_of(name) for name in ("first_pass", "none", "full", "vanilla", "adalora", "oracle")]
+    assert list(results.scores) == ["dev", "alpha", "test"]
+    assert list(results.scores["test"]) == strategies
+    assert results.tags == [*strategies[:-1], "unknown", "oracle"]
+    assert [record.set for record in results.nprr[::12]] == ["dev", "dev", "test", "test"]
+    assert [record.tag for record in results.nprr[:4]] == strategies[1:-1]
+
+
+@needs_sclite
+def test_p_against_the_frozen_rescorer(tmp_path: Path) -> None:
+    for strategy in ("none", "full", "vanilla"):
+        write_model(tmp_path, strategy)
+    hyps = {tag_of("none"): WRONG, tag_of("full"): WRONG, tag_of("vanilla"): REFS}
+    write_scores(tmp_path, "test", REFS, {"first_pass": WRONG} | hyps)
+    scores = collect(tmp_path).scores["test"]
+    assert scores[tag_of("none")].p_frozen is None
+    assert scores[tag_of("full")].p_frozen == 1.0  # the same hypotheses are never better
+    assert scores[tag_of("vanilla")].p_frozen == 0.0  # better on every utterance, so in every resample
+    assert scores[tag_of("vanilla")].p_first_pass == 0.0
+
+    (tmp_path / "nbest" / "test" / "text").unlink()
+    assert collect(tmp_path).scores["test"][tag_of("vanilla")].p_frozen is None
+
+
+def test_frozen_counterpart_is_of_the_same_plm_scorer_and_best_of_the_same_objective_and_seed(tmp_path: Path) -> None:
+    minilm = {"name": "minilm", "scorer": "cls"}
+    for name, strategy, changes in (
+        ("other_plm", "none", {}),
+        ("seed1", "none", {"plm": minilm}),
+        ("seed2", "none", {"plm": minilm, "seed": 2}),
+        ("distilled", "none", {"plm": minilm, "objective": "distill", "seed": 2}),
+        ("lora", "vanilla", {"plm": minilm, "seed": 2}),
+        ("lora7", "vanilla", {"plm": minilm, "seed": 7}),
+        ("alone", "full", {"plm": {"name": "big", "scorer": "clm"}}),
+    ):
+        write_model(tmp_path, strategy, **changes).rename(tmp_path / "plm" / name)
+    models = read_models(tmp_path / "plm")
+
+    def counterpart(tag: str) -> str | None:
+        frozen = frozen_counterpart(models[tag], models)
+        return frozen.tag if frozen else None
+
+    assert counterpart("lora") == "seed2"
+    assert counterpart("lora7") == "seed1"
+    assert counterpart("alone") is None
+    assert counterpart("seed1") is None
+
+
+def test_a_model(tmp_path: Path) -> None:
+    models = read_models(write_model(tmp_path, "adalora").parent) | read_models(write_model(tmp_path, "full").parent)
+    adalora, full = models[tag_of("adalora")], models[tag_of("full")]
+    assert (adalora.plm, adalora.scorer, adalora.rank, adalora.objective) == ("smollm2", "clm", 8, "mwer")
+    assert (adalora.training.steps, adalora.training.lists, len(adalora.ranks)) == (500, 2000, 120)
+    assert [one.step for one in adalora.history] == [0, 100, 200, 300, 400, 500]
+    assert (full.rank, full.ranks) == (None, {})
+
+
+@needs_sclite
+def test_what_is_unfinished_or_perturbed_is_left_out(tmp_path: Path) -> None:
+    (write_model(tmp_path, "full") / "config.yaml").unlink()
+    write_model(tmp_path, "none").rename(tmp_path / "plm" / ".none.partial")
+    write_scores(tmp_path, "test", REFS, {"first_pass": WRONG, "lora": REFS})
+    (tmp_path / "rescore" / "lora" / "test" / "result.yaml").unlink()
+    write_scores(tmp_path, "test_1best_p0.1_s1", REFS, {"first_pass": WRONG})
+    write_yaml(tmp_path / "nbest" / "test_1best_p0.1_s1" / "nbest.yaml", {"perturbation": {"kind": "1best"}})
+    results = collect(tmp_path)
+    assert results.models == {}
+    assert {name: list(by_tag) for name, by_tag in results.scores.items()} == {"test": ["first_pass"]}
+
+
+def test_frozen_scorer_without_objective_and_seed(tmp_path: Path) -> None:
+    write_model(tmp_path, "none", objective=None, seed=None, training=None)
+    (model,) = collect(tmp_path).models.values()
+    assert (model.objective, model.seed, model.training.steps) == ("", None, None)
+
+
+def test_nothing_at_all(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nothing to report \(stage 5 writes .* stages 6 and 7 .* stage 9 "):
+        collect(tmp_path / "exp")
+
+
+def _other_weights(exp_dir: Path) -> None:
+    write_yaml(exp_dir / "rescore" / "lora" / "weights.yaml", {"lm_weight": 0.4, "word_bonus": 0.1, "tuned_on": "dev"})
+
+
+def _other_dev_set(exp_dir: Path) -> None:
+    weights = {"lm_weight": 0.0, "word_bonus": 0.0, "tuned_on": "test"}
+    write_yaml(exp_dir / "rescore" / tag_of("full") / "weights.yaml", weights)
+
+
+def _other_references(exp_dir: Path) -> None:
+    shutil.rmtree(exp_dir / "rescore" / "lora")
+    refs = {"a-1": "one two three"}
+    write_scores(exp_dir, "test", refs, {"lora": refs})
+
+
+def _other_utterances(exp_dir: Path) -> None:
+    write_table(exp_dir / "rescore" / tag_of("none") / "test" / "text", {"a-1": "one"})
+
+
+def _number_that_is_none(exp_dir: Path) -> None:
+    path = exp_dir / "rescore" / "lora" / "test" / "result.yaml"
+    write_yaml(path, read_yaml(path) | {"wer": "low"})
+
+
+def _no_strategy(exp_dir: Path) -> None:
+    path = exp_dir / "plm" / tag_of("full") / "config.yaml"
+    write_yaml(path, {key: value for key, value in read_yaml(path).items() if key != "strategy"})
+
+
+def _negative_rank(exp_dir: Path) -> None:
+    write_yaml(exp_dir / "plm" / tag_of("full") / "ranks.yaml", {"layers.0.q": 4, "layers.1.q": -1})
+
+
+@needs_sclite
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (_other_weights, r"lora/test/result.yaml: scored with lm_weight 0\.5, .*weights.yaml has 0\.4 \(rescore"),
+        (_other_dev_set, r"smollm2_clm_full_mwer_s1/weights.yaml: tuned on test, the weights of lora on dev \(rescore"),
+        (_other_references, r"scored on 1 utterances with 3 reference words, first_pass on 3 with 6"),
+        (_other_utterances, r"none_mwer_s1/test/text: utterance a-2 has a reference but no hypothesis"),
+        (_number_that_is_none, r"wer is 'low', expected a number"),
+        (_no_strategy, r"config.yaml: strategy\.name is missing, expected a string \(train it again"),
+        (_negative_rank, r"layers\.1\.q has the rank -1, expected 0 or more"),
+    ],
+)
+def test_what_is_refused(tmp_path: Path, spoil: Callable[[Path], None], message: str) -> None:
+    for strategy in ("none", "full"):
+        write_model(tmp_path, strategy)
+    hyps = {"first_pass": WRONG, tag_of("none"): WRONG, tag_of("full"): REFS, "lora": REFS}
+    write_scores(tmp_path, "test", REFS, hyps, lora=(0.5, 0.1))
+    collect(tmp_path)
+    spoil(tmp_path)
+    with pytest.raises(InputError, match=message):
+        collect(tmp_path)
+
+
+def test_robustness_on_different_lists_is_not_compared(tmp_path: Path) -> None:
+    write_nprr(tmp_path, ["none"], ["test"], [0.1])
+    write_records(tmp_path / "nprr" / "full.json", [make_record("full", "test", "1best", 0.1, utts=150)])
+    with pytest.raises(InputError, match="different lists: the first pass has WER"):
+        collect(tmp_path)
+    write_records(tmp_path / "nprr" / "full.json", [make_record("full", "test", "1best", 0.1)])
+    both = read_records(tmp_path / "nprr" / f"{tag_of('none')}.json")
+    assert len(collect(tmp_path).nprr) == len(both) + 1

@@ -1,0 +1,116 @@
+"""The verb `report`: what it writes and prints, complete and partial results, the same bytes every time."""
+
+import argparse
+import re
+import shutil
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from made_up_exp import make_record, needs_sclite, tag_of, write_model, write_nprr
+
+from lorescore.cli import report as verb
+from lorescore.errors import InputError
+from lorescore.files import read_yaml, write_yaml
+from lorescore.nprr import write_records
+from lorescore.report import write_report
+
+
+def run(exp_dir: Path) -> None:
+    parser = argparse.ArgumentParser()
+    verb.add_arguments(parser)
+    verb.run(parser.parse_args(["--exp_dir", str(exp_dir)]))
+
+
+def linked(text: str) -> list[str]:
+    return [unquote(link) for link in re.findall(r"!\[.*?\]\((.*?)\)", text)]
+
+
+@needs_sclite
+def test_everything(exp_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(exp_dir)
+    text = (exp_dir / "RESULTS.md").read_text(encoding="utf-8")
+    printed = capsys.readouterr().out
+    assert re.findall(r"^#.*", text, re.MULTILINE) == [
+        "# Results",
+        "## Table 1: word error rate",
+        "### dev, the set on which the weights were tuned (60 utterances, 900 words)",
+        "### test (80 utterances, 1,200 words)",
+        "## Table 2: robustness (NPRR)",
+        "### dev, the set on which the weights were tuned",
+        "### test",
+        "## Table 3: rescorers",
+    ]
+    adalora = tag_of("adalora")
+    names = ["wer.png", "nprr.png", "training.png", f"ranks_{adalora}.png"]
+    assert linked(text) == [f"figures/{name}" for name in names]
+    assert sorted(path.name for path in (exp_dir / "figures").iterdir()) == sorted(names)
+    tables = [line for line in text.splitlines() if line.startswith("|")]
+    printed_tables = [line for line in printed.splitlines() if line.startswith("|")]
+    assert printed_tables == tables[:-6]  # all but table 3
+    assert str(exp_dir / "RESULTS.md") in printed.splitlines()
+    result = read_yaml(exp_dir / "rescore" / adalora / "test" / "result.yaml")
+    row = next(line for line in tables[9:] if adalora in line)
+    assert f"| {result['wer']:.2f} | [{result['ci_low']:.2f}, {result['ci_high']:.2f}] |" in re.sub(" +", " ", row)
+
+
+@needs_sclite
+def test_same_bytes_again_and_after_another_machine_time(exp_dir: Path) -> None:
+    def written() -> dict[str, bytes]:
+        report = write_report(exp_dir)
+        return {path.name: path.read_bytes() for path in (report.path, *report.figures)}
+
+    before = written()
+    path = exp_dir / "plm" / tag_of("full") / "config.yaml"
+    config = read_yaml(path)
+    config["training"] |= {"seconds": 999.0, "peak_memory_mb": 4321}
+    write_yaml(path, config)
+    assert written() == before
+
+
+def test_only_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_model(tmp_path, "none")
+    run(tmp_path)
+    text = (tmp_path / "RESULTS.md").read_text()
+    assert re.findall(r"^## .*", text, re.MULTILINE) == ["## Table 3: rescorers"]
+    assert linked(text) == []
+    assert capsys.readouterr().out.split() == [str(tmp_path / "RESULTS.md")]
+
+
+def test_only_robustness_and_the_name_of_the_dev_set(tmp_path: Path) -> None:
+    write_nprr(tmp_path, ["none"], ["dev_clean", "a_test"], [0.1])
+    write_yaml(
+        tmp_path / "rescore" / "x" / "weights.yaml", {"lm_weight": 0.0, "word_bonus": 0.0, "tuned_on": "dev_clean"}
+    )
+    run(tmp_path)
+    text = (tmp_path / "RESULTS.md").read_text()
+    assert re.findall(r"^### .*", text, re.MULTILINE) == [
+        "### dev_clean, the set on which the weights were tuned",
+        "### a_test",
+    ]
+    assert "tuned on the set `dev_clean` only" in text
+    assert linked(text) == ["figures/nprr.png"]
+
+
+def test_figures_of_an_earlier_report_go(tmp_path: Path) -> None:
+    model_dir = write_model(tmp_path, "adalora")
+    write_records(tmp_path / "nprr" / "x.json", [make_record("adalora", "test", "nbest", 0.1)])
+    run(tmp_path)
+    (tmp_path / "figures" / "mine.png").write_bytes(b"")
+    shutil.rmtree(model_dir)
+    run(tmp_path)
+    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == ["mine.png", "nprr.png"]
+
+
+def test_a_tag_with_a_space_is_linked(tmp_path: Path) -> None:
+    write_model(tmp_path, "adalora").rename(tmp_path / "plm" / "my (best) model")
+    run(tmp_path)
+    links = linked((tmp_path / "RESULTS.md").read_text())
+    assert "figures/ranks_my (best) model.png" in links
+    assert all((tmp_path / link).is_file() for link in links)
+
+
+def test_nothing_to_report_writes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nothing to report"):
+        run(tmp_path / "exp")
+    assert not (tmp_path / "exp").exists()

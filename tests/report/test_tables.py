@@ -1,0 +1,109 @@
+"""The tables: numbers checked by hand, undefined values, and columns that line up."""
+
+import pytest
+
+from lorescore.nprr import Nprr, NprrRecord
+from lorescore.report import Model, Results, SetScore, Training
+from lorescore.report.tables import (
+    Table,
+    gap_recovered,
+    nprr_tables,
+    p_text,
+    relative_change,
+    training_table,
+    wer_tables,
+)
+from lorescore.wer import Interval
+
+
+def score(errors: int, p_first_pass: float | None = None, p_frozen: float | None = None) -> SetScore:
+    wer = errors / 2  # of 200 words
+    return SetScore(wer, errors, 200, 20, Interval(wer - 1, wer + 1), 0.25, -0.5, p_first_pass, p_frozen)
+
+
+def model(tag: str, strategy: str, rank: int | None = None) -> Model:
+    return Model(tag, "smollm2", "clm", strategy, rank, "mwer", 1, 1500, 100_000, Training(), {}, ())
+
+
+def cells(table: Table, row: int) -> dict[str, str]:
+    return dict(zip((column.removeprefix("<") for column in table.columns), table.rows[row], strict=True))
+
+
+def test_wer_rows() -> None:
+    by_tag = {
+        "first_pass": score(20),
+        "frozen": score(18, 0.04),
+        "lora": score(15, 0.0, 0.0312),
+        "oracle": score(10, 0.0),
+    }
+    results = Results("dev", {"lora": model("lora", "vanilla", 8)}, {"dev": by_tag, "test": by_tag}, ())
+    dev, test = wer_tables(results)
+    assert dev.title == "dev, the set on which the weights were tuned (20 utterances, 200 words)"
+    assert test.title == "test (20 utterances, 200 words)"
+    assert cells(test, 2) == {
+        "model": "lora",
+        "WER": "7.50",
+        "95 % interval": "[6.50, 8.50]",
+        "change %": "-25.00",
+        "gap %": "50.0",
+        "p first pass": "< 0.0001",
+        "p frozen": "0.0312",
+        "lm_weight": "0.25",
+        "word_bonus": "-0.5",
+        "trainable": "1,500",
+    }
+    assert test.rows[0] == ("first_pass", "10.00", "[9.00, 11.00]", "-", "-", "-", "-", "-", "-", "-")
+    assert cells(test, 3)["change %"] == "-50.00"
+    assert cells(test, 3)["p first pass"] == "-"
+
+
+def test_without_first_pass_or_oracle_there_is_nothing_to_compare_with() -> None:
+    assert relative_change(score(5), None) is None
+    assert relative_change(score(5), score(0)) is None
+    assert gap_recovered(score(5), score(9), None) is None
+    assert gap_recovered(score(9), score(9), score(9)) is None
+    (table,) = wer_tables(Results("dev", {}, {"test": {"lora": score(5)}}, ()))
+    assert table.rows[0][3:5] == ("-", "-")
+
+
+def test_a_rescorer_worse_than_the_first_pass_recovers_less_than_nothing() -> None:
+    assert gap_recovered(score(22), score(20), score(10)) == pytest.approx(-20)
+    assert relative_change(score(22), score(20)) == pytest.approx(10)
+
+
+@pytest.mark.parametrize(("p", "text"), [(None, "-"), (0.0, "< 0.0001"), (0.0001, "0.0001"), (1.0, "1.0000")])
+def test_p_values(p: float | None, text: str) -> None:
+    assert p_text(p) == text
+
+
+def test_nprr_rows() -> None:
+    defined = Nprr(4.0, -1.0, 9.0, (3.0, 5.0), 5.0, 5.2)
+    undefined = Nprr(None, None, None, (None, None), 0.0, 0.5)
+    records = (
+        NprrRecord("lora", "test", "1best", 0.1, (1, 2), defined, undefined),
+        NprrRecord("lora", "voice", "nbest", 0.3, (1, 2), undefined, defined),
+    )
+    first, second = nprr_tables(Results("dev", {}, {}, records))
+    assert (first.title, second.title) == ("test", "voice")
+    assert first.rows == (
+        ("1best", "0.1", "lora", "2", "+4.00", "[-1.00, 9.00]", "undefined (clean WER is 0)", "-", "5.00", "5.20"),
+    )
+    assert second.rows == (
+        ("nbest", "0.3", "lora", "2", "undefined (clean WER is 0)", "-", "+4.00", "[-1.00, 9.00]", "0.00", "0.50"),
+    )
+
+
+def test_training_rows_say_what_is_not_known() -> None:
+    table = training_table([model("lora", "vanilla", 8)])
+    row = cells(table, 0)
+    assert (row["rank"], row["trainable"], row["of all %"], row["steps"]) == ("8", "1,500", "1.50", "-")
+
+
+def test_columns_line_up_and_a_bar_in_a_name_does_not_end_a_cell() -> None:
+    text = Table("", ("<model", "WER"), (("a|b", "5.00"), ("longer name", "12.00"))).markdown()
+    assert text.splitlines() == [
+        "| model       |   WER |",
+        "| ----------- | ----: |",
+        "| a\\|b        |  5.00 |",
+        "| longer name | 12.00 |",
+    ]

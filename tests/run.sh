@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Set up what is missing, then lint, type-check and test. Arguments go to pytest: tests/run.sh -m "not slow" tests/wer
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+local/setup.sh
+# shellcheck source=path.sh
+. ./path.sh
+if ! command -v shellcheck > /dev/null && [ "$(id -u)" -eq 0 ] && command -v apt-get > /dev/null; then
+    apt-get install -y -qq --no-install-recommends shellcheck > .venv/apt.log 2>&1 || echo "$0: no shellcheck: its test is skipped"
+fi
+ruff check local egs tests
+ruff format --check --quiet local egs tests
+mypy
+python3 -m pytest "$@"
