@@ -20,13 +20,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lorescore.cli.progress import duration
+from lorescore.errors import InputError
 from lorescore.files import atomic_write, checksum, read_table
 
 POLL_SECONDS = 2.0
 REPORT_SECONDS = 20.0
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
+    """Decode; the exit status: 0, or 1 for bad input or a failed job."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--asr_exp", type=Path, required=True, help="ESPnet experiment with config.yaml")
     parser.add_argument("--asr_model", default="valid.acc.ave.pth", help="checkpoint in it")
@@ -35,8 +37,19 @@ def main() -> int:
     parser.add_argument("--decode_dir", type=Path, required=True, help="output")
     parser.add_argument("--nj", type=int, default=os.cpu_count(), help="parallel jobs")
     parser.add_argument("--ngpu", type=int, default=0, help="GPUs a job")
-    args = parser.parse_args()
+    try:
+        return decode(parser.parse_args(argv))
+    except InputError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
 
+
+def decode(args: argparse.Namespace) -> int:
+    """Start the jobs that are missing and wait for them; the exit status.
+
+    Raises:
+        InputError: An input is missing or empty, or the output cannot be written.
+    """
     logdir = args.decode_dir / "logdir"
     inputs = [
         args.asr_exp / "config.yaml",
@@ -44,7 +57,11 @@ def main() -> int:
         args.decode_config,
         args.data_dir / "wav.scp",
     ]
-    utts = sorted(read_table(args.data_dir / "wav.scp"))
+    utts = sorted(read_table(args.data_dir / "wav.scp", mend="stage 1 makes it"))
+    if not utts:
+        raise InputError("empty, expected `utt file`", path=args.data_dir / "wav.scp", mend="stage 1 makes it")
+    if args.nj < 1:
+        raise InputError(f"--nj {args.nj}, expected 1 or more", mend="correct --nj")
     nj = min(args.nj, len(utts))
     stamp = hashlib.sha256(f"{checksum(inputs)} {nj}".encode()).hexdigest()
     stamp_path = logdir / "stamp"

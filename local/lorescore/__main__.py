@@ -4,6 +4,7 @@ import argparse
 import importlib
 import logging
 import sys
+import warnings
 
 from lorescore import __version__
 from lorescore.errors import InputError
@@ -43,6 +44,7 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     for noisy in ("transformers", "peft", "matplotlib", "torch"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", category=FutureWarning)  # between our dependencies; nothing a user can mend
     if "transformers" in sys.modules:  # its bars for loading weights would stand between ours
         sys.modules["transformers"].utils.logging.disable_progress_bar()
     try:

@@ -1,7 +1,8 @@
 """Words that a user chooses between, and the error for one that is misspelt."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from lorescore.errors import InputError
 
@@ -10,16 +11,51 @@ TEXT_CASES = ("lower", "sentence", "upper", "as-is")
 STRATEGIES = ("none", "full", "vanilla", "adalora")
 OBJECTIVES = ("mwer",)
 
+Number = TypeVar("Number", int, float)
+
 
 def require_choice(what: str, word: str, choices: Iterable[str]) -> str:
     """Give `word` back if it is one of `choices`.
+
+    Args:
+        what: What the word chooses, such as `--lora`.
+        word: The user's word.
+        choices: The valid words.
 
     Raises:
         InputError: It is not; the error names the nearest choice and all of them.
     """
     choices = list(choices)
     if word not in choices:
-        nearest = difflib.get_close_matches(word, choices, n=1, cutoff=0.4)
-        hint = f"did you mean {nearest[0]}? " if nearest else ""
-        raise InputError(f"{what} {word!r} is not known", mend=f"{hint}valid: {' '.join(choices)}")
+        raise InputError(f"{what} {word!r} is not known", mend=nearest_hint(word, choices))
     return word
+
+
+def nearest_hint(word: str, choices: Sequence[str]) -> str:
+    """The choice that looks most like `word`, where one does, and all of them."""
+    nearest = difflib.get_close_matches(str(word).lower(), choices, n=1, cutoff=0.4)
+    hint = f"did you mean {nearest[0]}? " if nearest else ""
+    return f"{hint}valid: {' '.join(choices)}"
+
+
+def parse_numbers(option: str, text: str, parse: Callable[[str], Number]) -> list[Number]:
+    """The numbers that an option lists, separated by spaces.
+
+    Args:
+        option: The option, such as `--rates`.
+        text: What the user gave it.
+        parse: `int` or `float`.
+
+    Raises:
+        InputError: A word is no such number, or there is none.
+    """
+    numbers = []
+    for word in text.split():
+        try:
+            numbers.append(parse(word))
+        except ValueError as error:
+            what = "a whole number" if parse is int else "a number"
+            raise InputError(f"{option} {word!r} is not {what}", mend="separate numbers by spaces") from error
+    if not numbers:
+        raise InputError(f"{option} is empty", mend="give at least one number")
+    return numbers

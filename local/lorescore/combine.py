@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lorescore.errors import InputError
-from lorescore.files import read_yaml
+from lorescore.files import read_yaml, split_words
 from lorescore.nbest.lists import NbestSet
 from lorescore.wer.alignment import edit_counts, word_error_rate
 
@@ -103,7 +103,7 @@ class ScoredLists:
             plm=0.0 - np.array(costs, dtype=np.float64),
             num_words=np.array([len(hyp.words) for one in nbest for hyp in one.hypotheses], dtype=np.float64),
             errors=np.array(errors or [0] * sum(sizes), dtype=np.int64),
-            ref_words=np.array([len(nbest.refs.get(one.utt, "").split()) for one in nbest], dtype=np.int64),
+            ref_words=np.array([len(split_words(nbest.refs.get(one.utt, ""))) for one in nbest], dtype=np.int64),
         )
         for name, scores in (("first-pass score", lists.first_pass), ("PLM cost", lists.plm)):
             if not np.isfinite(scores).all():

@@ -1,7 +1,9 @@
 """Text files as Kaldi keeps them: UTF-8, one record a line, `key value`, sorted, and never half-written."""
 
+import codecs
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +14,14 @@ import yaml
 from lorescore.errors import InputError
 
 CHUNK_BYTES = 1 << 20
+CHECK_PATH = "check the path"
+# Kaldi, sclite and awk split at ASCII white space alone; str.split() would also split at a no-break space (U+00A0).
+WORD = re.compile(r"[^ \t\n\r\f\v]+")
+
+
+def split_words(text: str) -> list[str]:
+    """The words of a text as Kaldi and sclite see them: what ASCII white space separates."""
+    return WORD.findall(text)
 
 
 @contextmanager
@@ -41,8 +51,12 @@ def atomic_write(path: Path) -> Iterator[IO[str]]:
             temporary.unlink(missing_ok=True)
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines of a UTF-8 text file with their numbers, counted from 1, without their line ends.
+def read_lines(path: Path, *, mend: str = CHECK_PATH) -> Iterator[tuple[int, str]]:
+    """The lines of a UTF-8 text file with their numbers, counted from 1, without line ends and byte-order mark.
+
+    Args:
+        path: The file.
+        mend: What the user can do where it is missing.
 
     Raises:
         InputError: The file is missing or a line is not UTF-8.
@@ -50,8 +64,9 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
         with path.open("rb") as file:
             for number, raw in enumerate(file, start=1):
+                line = raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw
                 try:
-                    yield number, raw.decode("utf-8").rstrip("\r\n")
+                    yield number, line.decode("utf-8").rstrip("\r\n")
                 except UnicodeDecodeError as error:
                     raise InputError(
                         f"byte {error.start + 1} of the line is not UTF-8",
@@ -59,24 +74,30 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
                         line=number,
                         mend="convert the file with iconv -t UTF-8",
                     ) from error
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
-        raise InputError(f"cannot be read: {error.strerror}", path=path) from error
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", path=path, mend=mend) from error
 
 
-def read_table(path: Path) -> dict[str, str]:
-    """A Kaldi table, `key value...`, as a dictionary in the file's order. The value may be empty.
+def read_table(path: Path, *, mend: str = CHECK_PATH) -> dict[str, str]:
+    """A Kaldi table, `key value...`, as a dictionary in the file's order.
+
+    A value is its words joined by single spaces; it may be empty.
+
+    Args:
+        path: The file.
+        mend: What the user can do where it is missing.
 
     Raises:
         InputError: A line has no key, a key stands twice, or the file cannot be read.
     """
     table: dict[str, str] = {}
-    for number, line in read_lines(path):
-        key, *rest = line.split(maxsplit=1)[:2] or [""]
+    for number, line in read_lines(path, mend=mend):
+        key, *words = split_words(line) or [""]
         if not key:
             raise InputError("empty line, expected `key value`", path=path, line=number, mend="delete the line")
         if key in table:
             raise InputError(f"key {key} for the second time", path=path, line=number, mend="keep one line a key")
-        table[key] = " ".join(rest[0].split()) if rest else ""
+        table[key] = " ".join(words)
     return table
 
 
@@ -111,10 +132,17 @@ def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def checksum(paths: Iterable[Path]) -> str:
-    """SHA-256 over the contents of files, in the given order, as hexadecimal digits."""
+    """SHA-256 over the contents of files, in the given order, as hexadecimal digits.
+
+    Raises:
+        InputError: A file cannot be read.
+    """
     digest = hashlib.sha256()
     for path in paths:
-        with path.open("rb") as file:
-            while chunk := file.read(CHUNK_BYTES):
-                digest.update(chunk)
+        try:
+            with path.open("rb") as file:
+                while chunk := file.read(CHUNK_BYTES):
+                    digest.update(chunk)
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror}", path=path, mend=CHECK_PATH) from error
     return digest.hexdigest()

@@ -91,9 +91,9 @@ def test_warns_of_a_vocabulary_without_homophones(
     [
         (("--kinds", "1bst"), "did you mean 1best"),
         (("--rates", "0.1 1.5"), "rate 1.5, expected a number from 0 to 1"),
-        (("--rates", "0,1"), "rate '0,1' is not a number"),
-        (("--seeds", "1 a"), "seed 'a' is not a number"),
-        (("--seeds", ""), "nothing to perturb"),
+        (("--rates", "0,1"), "--rates '0,1' is not a number"),
+        (("--seeds", "1 a"), "--seeds 'a' is not a whole number"),
+        (("--seeds", ""), "--seeds is empty"),
         (("--vocab", "nowhere"), "nowhere: cannot be read"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The demo from stage 1 to 10 for real, small: espnet decodes, SmolLM2 is trained; undisturbed and killed on the way."""
+"""The demo from stage 1 to 10 for real, small: ESPnet decodes, SmolLM2 is trained; undisturbed, and killed."""
 
 import os
 import re

@@ -3,7 +3,9 @@
 import argparse
 import importlib.metadata
 import importlib.util
+import re
 import shutil
+import subprocess
 import sys
 
 from lorescore.errors import InputError
@@ -27,7 +29,8 @@ PACKAGES = {
     "kaldiio": ("kaldiio", "Kaldi archives"),
     "soundfile": ("soundfile", "audio"),
 }
-DEMO_TOOLS = {"espeak-ng": "the demo's speech"}
+# Tool: how it tells its version, what needs it.
+TOOLS = {"espeak-ng": (["--version"], "the demo's speech")}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,10 +47,23 @@ def run(args: argparse.Namespace) -> None:
             print(f"{distribution} MISSING (for {purpose})")
         else:
             print(f"{distribution} {importlib.metadata.version(distribution)}")
-    for tool, purpose in DEMO_TOOLS.items():
+    for tool, (arguments, purpose) in TOOLS.items():
         if shutil.which(tool) is None:
             missing.append(tool)
-        print(f"{tool} {shutil.which(tool) or 'MISSING'} (for {purpose})")
-    print(f"sclite: {' '.join(sclite_command())}")
+            print(f"{tool} MISSING (for {purpose})")
+        else:
+            print(f"{tool} {_version([tool, *arguments])}")
+    try:
+        print(f"sclite {_version(sclite_command())}")
+    except InputError:
+        missing.append("sclite")
+        print("sclite MISSING (for WER)")
     if missing:
         raise InputError(f"missing: {', '.join(missing)}", mend="./run.sh --stage 0 --stop_stage 0 installs them")
+
+
+def _version(command: list[str]) -> str:
+    """The version number in what a command prints; sclite prints it with its usage, when called without arguments."""
+    done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, text=True, errors="replace")
+    match = re.search(r"\d+(?:\.\d+)+", done.stdout + done.stderr)
+    return match[0] if match else "(version not known)"

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
+from lorescore.choices import parse_numbers
 from lorescore.cli.progress import progress
+from lorescore.cli.rescore import require_rescorers
 from lorescore.combine import ScoredLists, Weights, best_ranks, read_weights
 from lorescore.errors import InputError
-from lorescore.nbest import NbestSet, read_nbest_dir
+from lorescore.nbest import read_nbest_dir
 from lorescore.nprr import Nprr, NprrRecord, nprr, write_records
-from lorescore.perturb import Perturbation
+from lorescore.perturb import KINDS, Perturbation
 from lorescore.scoring.rescorer import Rescorer
 from lorescore.scoring.sets import list_costs, score_nbest_dirs
 
@@ -24,17 +26,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kinds", default="1best nbest", help="kinds of perturbation")
     parser.add_argument("--rates", default="0.1 0.3", help="rates of perturbation")
     parser.add_argument("--seeds", default="1 2 3", help="seeds of perturbation")
-    parser.add_argument("--exp_dir", type=Path, default=Path("exp"))
+    parser.add_argument("--exp_dir", type=Path, default=Path("exp"), help="what the stages wrote")
 
 
 def run(args: argparse.Namespace) -> None:
     """One rescorer after the other: score, choose, measure, write exp/nprr/<tag>.json."""
-    settings = [
-        [Perturbation(kind, float(rate), int(seed)) for seed in args.seeds.split()]
-        for kind in args.kinds.split()
-        for rate in args.rates.split()
-    ]
-    for tag in args.tags.split():
+    rates, seeds = parse_numbers("--rates", args.rates, float), parse_numbers("--seeds", args.seeds, int)
+    settings = [[Perturbation(kind, rate, seed) for seed in seeds] for kind in args.kinds.split() for rate in rates]
+    if not settings:
+        raise InputError("--kinds is empty", mend=f"give {' or '.join(KINDS)}")
+    tags = args.tags.split()
+    require_rescorers(tags, args.exp_dir / "plm")
+    for tag in tags:
         records = [record for name in args.sets.split() for record in _measure(tag, name, settings, args.exp_dir)]
         write_records(args.exp_dir / "nprr" / f"{tag}.json", records)
         for record in records:
@@ -44,10 +47,16 @@ def run(args: argparse.Namespace) -> None:
 def _measure(tag: str, name: str, settings: list[list[Perturbation]], exp_dir: Path) -> list[NprrRecord]:
     """NPRR of one rescorer on one set, for each kind and rate."""
     clean_dir = exp_dir / "nbest" / name
+    weights_path = exp_dir / "rescore" / tag / "weights.yaml"
+    if not weights_path.is_file():
+        raise InputError("no weights", path=weights_path, mend="stage 6 tunes them on dev: ./run.sh --stage 6")
+    weights = read_weights(weights_path)
     perturbed_dirs = {one: exp_dir / "nbest" / f"{name}_{one.name}" for group in settings for one in group}
     for path in perturbed_dirs.values():
         if not (path / "nbest.yaml").is_file():
             raise InputError("no perturbed lists", path=path, mend="stage 8 makes them: ./run.sh --stage 8")
+    if not read_nbest_dir(clean_dir).refs:
+        raise InputError("no references, which NPRR needs", path=clean_dir / "text", mend="give stage 4 --ref")
     rescorer_dir = exp_dir / "plm" / tag
     score_nbest_dirs(
         lambda: Rescorer.load(rescorer_dir),
@@ -55,7 +64,6 @@ def _measure(tag: str, name: str, settings: list[list[Perturbation]], exp_dir: P
         [clean_dir, *perturbed_dirs.values()],
         progress(f"{tag} {name} perturbed"),
     )
-    weights = read_weights(exp_dir / "rescore" / tag / "weights.yaml")
     clean = _scored(clean_dir, tag)
     perturbed = {one: _scored(path, tag) for one, path in perturbed_dirs.items()}
 
@@ -79,9 +87,7 @@ def _measure(tag: str, name: str, settings: list[list[Perturbation]], exp_dir: P
 
 def _scored(nbest_dir: Path, tag: str) -> ScoredLists:
     """The lists of a directory with a rescorer's scores."""
-    nbest: NbestSet = read_nbest_dir(nbest_dir)
-    if not nbest.refs:
-        raise InputError("no references, which NPRR needs", path=nbest_dir / "text", mend="give stage 4 --ref")
+    nbest = read_nbest_dir(nbest_dir)
     return ScoredLists.build(nbest, list_costs(nbest_dir, nbest, tag))
 
 

@@ -7,14 +7,15 @@ goes to `<lexicon_dir>/{lexicon,homophones}.txt`.
 import argparse
 import itertools
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lorescore.choices import parse_numbers
 from lorescore.errors import InputError
-from lorescore.files import checksum, read_yaml
+from lorescore.files import read_yaml
 from lorescore.nbest import NbestSet, read_nbest_dir, write_nbest_dir
+from lorescore.nbest.directory import content_checksum
 from lorescore.perturb import (
     HomophoneLexicon,
     Perturbation,
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _settings(kinds: str, rates: str, seeds: str) -> list[Perturbation]:
     """Every combination, once."""
-    numbers = _parsed(rates, float, "rate", "0.1"), _parsed(seeds, int, "seed", "1")
+    numbers = parse_numbers("--rates", rates, float), parse_numbers("--seeds", seeds, int)
     combinations = itertools.product(kinds.split(), *numbers)
     settings = list(dict.fromkeys(Perturbation(kind, rate, seed) for kind, rate, seed in combinations))
     if not settings:
@@ -84,19 +85,8 @@ def _settings(kinds: str, rates: str, seeds: str) -> list[Perturbation]:
     return settings
 
 
-def _parsed(text: str, parse: Callable[[str], Value], what: str, example: str) -> list[Value]:
-    """The numbers that an option lists, separated by spaces."""
-    parsed = []
-    for word in text.split():
-        try:
-            parsed.append(parse(word))
-        except ValueError as error:
-            raise InputError(f"{what} {word!r} is not a number", mend=f"for example --{what}s {example}") from error
-    return parsed
-
-
 def _read_clean(nbest_dirs: Iterable[Path]) -> dict[str, NbestSet]:
-    """The clean sets by name, each with the checksum of its files as they are now."""
+    """The clean sets by name."""
     clean: dict[str, NbestSet] = {}
     for nbest_dir in nbest_dirs:
         nbest = read_nbest_dir(nbest_dir)
@@ -105,7 +95,7 @@ def _read_clean(nbest_dirs: Iterable[Path]) -> dict[str, NbestSet]:
         name = nbest_dir.resolve().name
         if name in clean:
             raise InputError(f"a second set with the name {name}", path=nbest_dir, mend="perturb them one by one")
-        clean[name] = replace(nbest, info={**nbest.info, "checksum": _content_checksum(nbest_dir)})
+        clean[name] = nbest
     return clean
 
 
@@ -135,7 +125,7 @@ def _finished(
     if not (out_dir / "nbest.yaml").is_file():
         return None
     info = read_yaml(out_dir / "nbest.yaml")
-    complete = info.get("checksum") == _content_checksum(out_dir)
+    complete = info.get("checksum") == content_checksum(out_dir)
     return info if complete and is_up_to_date(info, nbest, lexicon, settings) else None
 
 
@@ -147,12 +137,6 @@ def _write(out_dir: Path, nbest: NbestSet, lexicon: HomophoneLexicon, settings: 
         stale.unlink(missing_ok=True)
     write_nbest_dir(out_dir, perturbed)
     return perturbed.info
-
-
-def _content_checksum(nbest_dir: Path) -> str:
-    """The checksum of an N-best directory's files as they are, which `write_nbest_dir` records in `nbest.yaml`."""
-    paths = (nbest_dir / name for name in ("words_text", "acwt", "text"))
-    return checksum(path for path in paths if path.is_file())
 
 
 def _summary(counts: Mapping[str, Any]) -> str:

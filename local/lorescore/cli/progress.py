@@ -2,26 +2,27 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 from tqdm import tqdm
+
+from lorescore.progress import Item, Progress
 
 SECONDS_BETWEEN_LINES = 20.0
 
 
-def progress(what: str) -> Callable[[Iterable[Any]], Iterable[Any]]:
-    """A wrapper for a loop over something that has a length, which reports on standard error."""
+def progress(what: str) -> Progress:
+    """A progress that reports on standard error; `what` stands before the part that a loop does."""
 
-    def wrap(items: Iterable[Any]) -> Iterable[Any]:
+    def wrap(items: Sequence[Item], part: str) -> Iterable[Item]:
         if sys.stderr.isatty():
-            return tqdm(items, desc=what, leave=False, dynamic_ncols=True)
-        return _lines(what, list(items))
+            return tqdm(items, desc=f"{what}, {part}", leave=False, dynamic_ncols=True)
+        return _lines(f"{what}, {part}", items)
 
     return wrap
 
 
-def _lines(what: str, items: list[Any]) -> Iterator[Any]:
+def _lines(what: str, items: Sequence[Item]) -> Iterator[Item]:
     """Yield `items`, with a line now and then."""
     started = last = time.monotonic()
     for done, item in enumerate(items):

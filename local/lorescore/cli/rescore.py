@@ -1,8 +1,10 @@
 """`rescore`: PLM scores of every set, weights tuned on dev alone, and the hypotheses that they choose."""
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
+from lorescore.choices import nearest_hint
 from lorescore.cli.progress import progress
 from lorescore.combine import (
     FIRST_PASS,
@@ -28,11 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tags", default="", help="rescorers of exp/plm, separated by spaces")
     parser.add_argument("--dev", required=True, help="set of exp/nbest to tune the weights on")
     parser.add_argument("--sets", default="", help="further sets of exp/nbest, separated by spaces")
-    parser.add_argument("--exp_dir", type=Path, default=Path("exp"))
+    parser.add_argument("--exp_dir", type=Path, default=Path("exp"), help="what the stages wrote")
 
 
 def run(args: argparse.Namespace) -> None:
     """First pass and oracle, then one rescorer after the other."""
+    tags = args.tags.split()
+    require_rescorers(tags, args.exp_dir / "plm")
     names = [args.dev, *(name for name in args.sets.split() if name != args.dev)]
     nbest_dirs = {name: args.exp_dir / "nbest" / name for name in names}
     sets = {name: read_nbest_dir(path) for name, path in nbest_dirs.items()}
@@ -42,8 +46,23 @@ def run(args: argparse.Namespace) -> None:
         _write(args.exp_dir / "rescore" / FIRST_PASS / name, first_pass(nbest))
         if nbest.refs:
             _write(args.exp_dir / "rescore" / ORACLE / name, oracle(nbest))
-    for tag in args.tags.split():
+    for tag in tags:
         _rescore(tag, args.dev, sets, args.exp_dir)
+
+
+def require_rescorers(tags: Iterable[str], plm_root: Path) -> None:
+    """Check that every rescorer is there, before any scoring begins.
+
+    Raises:
+        InputError: One is not; the error names the nearest of those that are.
+    """
+    finished = sorted(path.parent.name for path in plm_root.glob("[!.]*/config.yaml"))
+    for tag in tags:
+        if tag not in finished:
+            hint = f"; {nearest_hint(tag, finished)}" if finished else ""
+            raise InputError(
+                "no finished rescorer: config.yaml is missing", path=plm_root / tag, mend=f"stage 5 trains it{hint}"
+            )
 
 
 def _rescore(tag: str, dev: str, sets: dict[str, NbestSet], exp_dir: Path) -> None:

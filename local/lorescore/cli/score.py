@@ -24,8 +24,8 @@ def run(args: argparse.Namespace) -> None:
     """Score and print a line as in Kaldi's best_wer."""
     weights = read_weights(args.weights) if args.weights else Weights()
     result = score_hypotheses(
-        read_table(args.ref),
-        read_table(args.hyp),
+        read_table(args.ref, mend="stage 4 writes the references"),
+        read_table(args.hyp, mend="stage 6 writes the hypotheses"),
         read_table(args.utt2spk) if args.utt2spk else None,
         args.out,
         weights.lm_weight,

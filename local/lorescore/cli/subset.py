@@ -1,6 +1,7 @@
 """`subset`: the utterances of some speakers out of N-best directories -> one N-best directory."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from lorescore.errors import InputError
@@ -19,13 +20,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Read, select, write."""
+    if args.max_utts is not None and args.max_utts < 1:
+        raise InputError(f"--max_utts {args.max_utts}, expected 1 or more", mend="leave it out to take all")
     speakers = {line.strip() for _, line in read_lines(args.spk_list)}
     sets = [read_nbest_dir(nbest_dir) for nbest_dir in args.nbest_dir]
+    _require_disjoint(args.nbest_dir, sets)
     lists = sorted(
         (one for nbest in sets for one in nbest if default_speaker(one.utt) in speakers), key=lambda x: x.utt
     )
     if not lists:
-        raise InputError("none of these speakers has an utterance in the N-best directories", path=args.spk_list)
+        raise InputError(
+            "none of these speakers has an utterance in the N-best directories",
+            path=args.spk_list,
+            mend="a speaker is the part of an utterance id before its first `-`, one a line",
+        )
     if args.max_utts and len(lists) > args.max_utts:
         lists = [lists[index * len(lists) // args.max_utts] for index in range(args.max_utts)]
     refs = {one.utt: nbest.refs[one.utt] for nbest in sets for one in nbest if nbest.refs}
@@ -33,3 +41,17 @@ def run(args: argparse.Namespace) -> None:
     info = {"source": "subset", "of": [str(path) for path in args.nbest_dir], "speakers": str(args.spk_list)}
     write_nbest_dir(args.out, NbestSet(tuple(lists), kept, info))
     print(f"{args.out}: {len(lists)} utterances")
+
+
+def _require_disjoint(nbest_dirs: Sequence[Path], sets: Sequence[NbestSet]) -> None:
+    """Check that no utterance is in two sets, and that either all sets or none have references."""
+    owner: dict[str, Path] = {}
+    for nbest_dir, nbest in zip(nbest_dirs, sets, strict=True):
+        if bool(nbest.refs) != bool(sets[0].refs):
+            with_refs, without = (nbest_dir, nbest_dirs[0]) if nbest.refs else (nbest_dirs[0], nbest_dir)
+            raise InputError(f"no references, but {with_refs} has them", path=without, mend="give stage 4 --ref")
+        for one in nbest:
+            if one.utt in owner:
+                message = f"utterance {one.utt} is also in {owner[one.utt]}"
+                raise InputError(message, path=nbest_dir, mend="take sets of different utterances")
+            owner[one.utt] = nbest_dir

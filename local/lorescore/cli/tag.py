@@ -11,12 +11,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_plm_arguments(parser)
     parser.add_argument("--lora", default="vanilla", help="strategies, separated by spaces")
     parser.add_argument("--objective", default="mwer", help=" ".join(OBJECTIVES))
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1, help="of the training")
 
 
 def run(args: argparse.Namespace) -> None:
     """Print a tag a strategy."""
     require_choice("--objective", args.objective, OBJECTIVES)
     settings = plm_settings(args)
-    for lora in args.lora.split():
-        print(rescorer_tag(settings, lora, args.objective, args.seed))
+    tags = [rescorer_tag(settings, lora, args.objective, args.seed) for lora in args.lora.split()]
+    for tag in tags:
+        print(tag)

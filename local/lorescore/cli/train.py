@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--objective", default="mwer", help=" ".join(OBJECTIVES))
     parser.add_argument("--epochs", type=int, help="passes over the training lists")
     parser.add_argument("--lm_loss", type=float, help="weight of the PLM's own loss on the reference")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1, help="of the training")
     parser.add_argument("--train", type=Path, default=Path("exp/nbest/train"), help="N-best directory to train on")
     parser.add_argument("--dev", type=Path, default=Path("exp/nbest/dev"), help="N-best directory to choose on")
     parser.add_argument("--out_root", type=Path, default=Path("exp/plm"), help="the rescorer goes to <out_root>/<tag>")

@@ -10,18 +10,24 @@
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from lorescore.errors import InputError
-from lorescore.files import checksum, read_lines, read_table, read_yaml, write_table, write_yaml
+from lorescore.files import checksum, read_lines, read_table, read_yaml, split_words, write_table, write_yaml
 from lorescore.nbest.lists import Hypothesis, NbestList, NbestSet
 
 MISSING_DIR = "stage 4 makes N-best directories: ./run.sh --stage 4 --stop_stage 4"
+KEY = re.compile(r"(.+)-([1-9][0-9]*)")  # <utt>-<rank>; the utterance id may have hyphens and digits itself
+CONTENT = ("words_text", "acwt", "text")  # the files that nbest.yaml has the checksum of, in this order
 
 
 def read_nbest_dir(nbest_dir: Path) -> NbestSet:
     """Read an N-best directory.
+
+    The set's `info` has the checksum of the files as they are, so that files changed by hand count as other files.
 
     Raises:
         InputError: A file is missing or empty, a key is doubled, malformed or without a score, a rank is missing, a
@@ -31,50 +37,78 @@ def read_nbest_dir(nbest_dir: Path) -> NbestSet:
     info_path = nbest_dir / "nbest.yaml"
     if not info_path.is_file():
         raise InputError("no finished N-best directory: nbest.yaml is missing", path=nbest_dir, mend=MISSING_DIR)
-    texts, costs = read_table(words_path), read_costs(cost_path)
+    texts, costs = read_table(words_path, mend=MISSING_DIR), read_costs(cost_path, mend=MISSING_DIR)
     if not texts:
         raise InputError("empty, expected `<utt>-<rank> words`", path=words_path, mend=MISSING_DIR)
     require_same_keys(texts, costs, words_path, cost_path)
-    lists = tuple(_lists(texts, costs, words_path))
+    keys = [_parsed_key(key, words_path, number) for number, key in enumerate(texts, start=1)]
     refs = read_table(ref_path) if ref_path.is_file() else {}
     if refs:
-        require_references([nbest.utt for nbest in lists], refs, words_path, ref_path)
-    return NbestSet(lists, refs, read_yaml(info_path))
+        lines: dict[str, tuple[Path, int]] = {}
+        for number, (utt, _) in enumerate(keys, start=1):
+            lines.setdefault(utt, (words_path, number))
+        require_references(lines, refs, words_path, ref_path)
+    info = read_yaml(info_path) | {"checksum": content_checksum(nbest_dir)}
+    hypotheses = (Hypothesis(text, -costs[key]) for key, text in texts.items())
+    return NbestSet(tuple(_lists(zip(keys, hypotheses, strict=True), words_path)), refs, info)
 
 
 def write_nbest_dir(nbest_dir: Path, nbest: NbestSet) -> None:
-    """Write an N-best directory; `nbest.info` is completed with the counts and the checksum of what was written."""
+    """Write an N-best directory; `nbest.info` is completed with the counts and the checksum of what was written.
+
+    Raises:
+        InputError: A file cannot be written; then none of the directory's own files are left.
+    """
     (nbest_dir / "nbest.yaml").unlink(missing_ok=True)
+    (nbest_dir / "text").unlink(missing_ok=True)  # references of lists that stood here before
     keyed = [
         (key, hypothesis) for one in nbest for key, hypothesis in zip(one.nbest_keys(), one.hypotheses, strict=True)
     ]
-    write_table(nbest_dir / "words_text", [(key, hypothesis.text) for key, hypothesis in keyed])
-    write_costs(nbest_dir / "acwt", [(key, -hypothesis.score) for key, hypothesis in keyed])
-    written = [nbest_dir / "words_text", nbest_dir / "acwt"]
-    if nbest.refs:
-        write_table(nbest_dir / "text", nbest.refs)
-        written.append(nbest_dir / "text")
-    info = dict(nbest.info)
-    info.update(
-        utterances=len(nbest),
-        hypotheses=nbest.num_hypotheses,
-        n=max((len(one.hypotheses) for one in nbest), default=0),
-        checksum=checksum(written),
-    )
-    write_yaml(nbest_dir / "nbest.yaml", info)
+    try:
+        write_table(nbest_dir / "words_text", [(key, hypothesis.text) for key, hypothesis in keyed])
+        write_costs(nbest_dir / "acwt", [(key, -hypothesis.score) for key, hypothesis in keyed])
+        if nbest.refs:
+            write_table(nbest_dir / "text", nbest.refs)
+        info = dict(nbest.info)
+        info.update(
+            utterances=len(nbest),
+            hypotheses=nbest.num_hypotheses,
+            n=max((len(one.hypotheses) for one in nbest), default=0),
+            checksum=content_checksum(nbest_dir),
+        )
+        write_yaml(nbest_dir / "nbest.yaml", info)
+    except InputError:
+        for name in CONTENT:
+            with suppress(OSError):
+                (nbest_dir / name).unlink(missing_ok=True)
+        raise
 
 
-def read_costs(path: Path) -> dict[str, float]:
+def content_checksum(nbest_dir: Path) -> str:
+    """The checksum of an N-best directory's lists, first-pass costs and references as they are."""
+    return checksum(path for path in (nbest_dir / name for name in CONTENT) if path.is_file())
+
+
+def read_costs(path: Path, *, mend: str = "score the set again: stage 6") -> dict[str, float]:
     """A table of costs (negative log scores; lower is better) by `<utt>-<rank>`.
+
+    Args:
+        path: The file.
+        mend: What the user can do where it is missing.
 
     Raises:
         InputError: A key stands twice or a cost is not a finite number.
     """
     costs: dict[str, float] = {}
-    for number, line in read_lines(path):
-        fields = line.split()
+    for number, line in read_lines(path, mend=mend):
+        fields = split_words(line)
         if len(fields) != 2:
-            raise InputError(f"expected `<utt>-<rank> cost`, found {line!r:.60}", path=path, line=number)
+            raise InputError(
+                f"expected `<utt>-<rank> cost`, found {line!r:.60}",
+                path=path,
+                line=number,
+                mend="score this hypothesis again or leave it out of the list",
+            )
         key, value = fields
         try:
             cost = float(value)
@@ -140,22 +174,30 @@ def require_same_keys(texts: dict[str, str], scores: dict[str, float], text_path
             )
 
 
-def require_references(utts: Sequence[str], refs: dict[str, str], hyp_path: Path, ref_path: Path) -> None:
+def require_references(
+    lines: Mapping[str, tuple[Path, int]], refs: Mapping[str, str], hyp_path: Path, ref_path: Path
+) -> None:
     """Check that the hypotheses and the references are of the same utterances.
+
+    Args:
+        lines: The utterances that have hypotheses, with file and line of the first one.
+        refs: The references, in the order of `ref_path`.
+        hyp_path: Where the hypotheses were sought.
+        ref_path: The file of the references.
 
     Raises:
         InputError: It names the first utterance that is in only one of them.
     """
-    known = set(utts)
-    for utt in utts:
+    for utt, (path, number) in lines.items():
         if utt not in refs:
             raise InputError(
-                f"hypotheses for utterance {utt}, which is not in {ref_path}",
-                path=hyp_path,
+                f"a hypothesis for utterance {utt}, which is not in {ref_path}",
+                path=path,
+                line=number,
                 mend="add its reference or decode the set that the references are of",
             )
     for number, utt in enumerate(refs, start=1):
-        if utt not in known:
+        if utt not in lines:
             raise InputError(
                 f"utterance {utt} has a reference but no hypothesis in {hyp_path}",
                 path=ref_path,
@@ -164,17 +206,39 @@ def require_references(utts: Sequence[str], refs: dict[str, str], hyp_path: Path
             )
 
 
-def _lists(texts: dict[str, str], costs: dict[str, float], path: Path) -> Iterator[NbestList]:
-    """Group `<utt>-<rank>` entries by utterance, sorted by utterance."""
+def ranked_list(utt: str, ranked: Mapping[int, Hypothesis], path: Path, mend: str) -> NbestList:
+    """The list of an utterance from its hypotheses by rank.
+
+    Args:
+        utt: The utterance's id.
+        ranked: At least one hypothesis.
+        path: Where they were read.
+        mend: What the user can do where one is missing.
+
+    Raises:
+        InputError: The ranks are not 1 to the number of hypotheses.
+    """
+    for rank in range(1, len(ranked) + 1):
+        if rank not in ranked:
+            message = f"utterance {utt} has no hypothesis of rank {rank}, but one of rank {max(ranked)}"
+            raise InputError(message, path=path, mend=mend)
+    return NbestList(utt, tuple(ranked[rank] for rank in range(1, len(ranked) + 1)))
+
+
+def _parsed_key(key: str, path: Path, line: int) -> tuple[str, int]:
+    """Utterance and rank of a key `<utt>-<rank>`."""
+    match = KEY.fullmatch(key)
+    if not match:
+        raise InputError(
+            f"key {key}, expected <utt>-<rank> with ranks from 1", path=path, line=line, mend="correct the key"
+        )
+    return match[1], int(match[2])
+
+
+def _lists(keyed: Iterable[tuple[tuple[str, int], Hypothesis]], path: Path) -> Iterator[NbestList]:
+    """Group hypotheses by utterance, sorted by utterance."""
     by_utt: dict[str, dict[int, Hypothesis]] = {}
-    for number, (key, text) in enumerate(texts.items(), start=1):
-        utt, _, rank = key.rpartition("-")
-        if not (utt and rank.isascii() and rank.isdigit() and int(rank) >= 1):
-            raise InputError(f"key {key}, expected <utt>-<rank> with ranks from 1", path=path, line=number)
-        by_utt.setdefault(utt, {})[int(rank)] = Hypothesis(text, -costs[key])
+    for (utt, rank), hypothesis in keyed:
+        by_utt.setdefault(utt, {})[rank] = hypothesis
     for utt in sorted(by_utt):
-        ranked = by_utt[utt]
-        if max(ranked) != len(ranked):
-            missing = min(set(range(1, len(ranked) + 1)) - set(ranked))
-            raise InputError(f"utterance {utt} has no hypothesis of rank {missing}", path=path)
-        yield NbestList(utt, tuple(ranked[rank] for rank in range(1, len(ranked) + 1)))
+        yield ranked_list(utt, by_utt[utt], path, "correct the keys, or make the directory again: stage 4")

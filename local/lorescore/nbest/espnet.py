@@ -6,16 +6,16 @@ A score is written as a plain number or as a tensor prints itself: `-8.75`, `ten
 
 import math
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 from lorescore.errors import InputError
 from lorescore.files import checksum, read_lines, read_table
-from lorescore.nbest.directory import require_references, require_same_keys
-from lorescore.nbest.lists import Hypothesis, NbestList, NbestSet
+from lorescore.nbest.directory import ranked_list, require_references, require_same_keys
+from lorescore.nbest.lists import Hypothesis, NbestSet
 
+JOB_DIR = re.compile(r"output\.([1-9][0-9]*)(\.part)?")  # .part: the job has not ended (local/asr_decode.py)
 RANK_DIR = re.compile(r"([1-9][0-9]*)best_recog")
-SCORE = re.compile(r"(?:tensor\()?\s*([-+0-9.einfa]+)\s*(?:,[^)]*)?\)?", re.IGNORECASE)
+SCORE = re.compile(r"(\S+)\s+(?:tensor\(\s*([^\s,()]+)\s*(?:,[^()]*)?\)|([^\s,()]+))\s*", re.ASCII)
 DECODE_AGAIN = "decode this part again: stage 3"
 
 
@@ -27,13 +27,15 @@ def read_espnet_decode(decode_dir: Path, ref: Path | None = None) -> NbestSet:
         ref: Kaldi `text` of the references; None: no references.
 
     Raises:
-        InputError: No N-best there; a missing, empty or non-UTF-8 file; a doubled key, a key in only one of text and
-            score, a score that is no finite number; an utterance in only one of lists and references.
+        InputError: No N-best there, or an unfinished job; a missing, empty or non-UTF-8 file; a doubled key, a key in
+            only one of text and score, a score that is no finite number; an utterance in only one of lists and
+            references.
     """
     logdir = decode_dir / "logdir" if (decode_dir / "logdir").is_dir() else decode_dir
     rank_dirs = sorted(
         (int(match[1]), path)
-        for path in logdir.glob("output.*/*best_recog")
+        for job_dir in _job_dirs(logdir)
+        for path in job_dir.iterdir()
         if (match := RANK_DIR.fullmatch(path.name)) is not None
     )
     if not rank_dirs:
@@ -42,11 +44,13 @@ def read_espnet_decode(decode_dir: Path, ref: Path | None = None) -> NbestSet:
             path=decode_dir,
             mend="decode with nbest above 1 (stage 3) or correct --asr_decode",
         )
+    refs = {} if ref is None else read_table(ref, mend="correct --ref")
     ranked: dict[str, dict[int, Hypothesis]] = {}
+    lines: dict[str, tuple[Path, int]] = {}  # where each utterance was first met
     sources: list[Path] = []
     for rank, path in rank_dirs:
         text_path, score_path = path / "text", path / "score"
-        texts, scores = read_table(text_path), _read_scores(score_path)
+        texts, scores = read_table(text_path, mend=DECODE_AGAIN), _read_scores(score_path)
         if rank == 1 and not texts:
             raise InputError("empty, expected `utt words`", path=text_path, mend=DECODE_AGAIN)
         require_same_keys(texts, scores, text_path, score_path)
@@ -56,42 +60,49 @@ def read_espnet_decode(decode_dir: Path, ref: Path | None = None) -> NbestSet:
                 message = f"utterance {utt} of rank {rank} is in two decoding jobs"
                 raise InputError(message, path=text_path, line=number, mend="delete the left-over output.J")
             hypotheses[rank] = Hypothesis(text, scores[utt])
+            lines.setdefault(utt, (text_path, number))
         sources += [text_path, score_path]
-    lists = tuple(_list(utt, ranked[utt], logdir) for utt in sorted(ranked))
-    refs: Mapping[str, str] = {}
     if ref is not None:
-        refs = read_table(ref)
-        require_references([nbest.utt for nbest in lists], refs, logdir, ref)
+        require_references(lines, refs, logdir, ref)
         sources.append(ref)
+    lists = tuple(ranked_list(utt, ranked[utt], logdir, DECODE_AGAIN) for utt in sorted(ranked))
     return NbestSet(lists, refs, {"source": "espnet", "input_checksum": checksum(sources)})
+
+
+def _job_dirs(logdir: Path) -> list[Path]:
+    """The output directories of the decoding jobs.
+
+    Raises:
+        InputError: A job was interrupted, so that its utterances would be left out without a word.
+    """
+    found = sorted(logdir.iterdir()) if logdir.is_dir() else []
+    jobs = {path: match for path in found if path.is_dir() and (match := JOB_DIR.fullmatch(path.name))}
+    finished = {match[1] for match in jobs.values() if not match[2]}
+    for path, match in jobs.items():
+        if match[2] and match[1] not in finished:
+            mend = f"{DECODE_AGAIN}; if it is a left-over, delete it"
+            raise InputError(f"decoding job {match[1]} has not ended", path=path, mend=mend)
+    return [path for path, match in jobs.items() if not match[2]]
 
 
 def _read_scores(path: Path) -> dict[str, float]:
     """Log scores by utterance."""
     scores: dict[str, float] = {}
-    for number, line in read_lines(path):
-        utt, _, value = line.partition(" ")
-        match = SCORE.fullmatch(value.strip())
+    for number, line in read_lines(path, mend=DECODE_AGAIN):
+        match = SCORE.fullmatch(line)
         try:
-            score = float(match[1]) if match else math.nan
+            score = float(match[2] or match[3]) if match else math.nan
         except ValueError:
             score = math.nan
-        if not utt or not math.isfinite(score):
+        if match is None or not math.isfinite(score):
             raise InputError(
                 f"expected `utt score` with a finite score, found {line!r:.80}",
                 path=path,
                 line=number,
                 mend=DECODE_AGAIN,
             )
+        utt = match[1]
         if utt in scores:
             raise InputError(f"key {utt} for the second time", path=path, line=number, mend="keep one line a key")
         scores[utt] = score
     return scores
-
-
-def _list(utt: str, ranked: dict[int, Hypothesis], logdir: Path) -> NbestList:
-    """The list of one utterance, whose ranks must be 1..n."""
-    for rank in range(1, len(ranked) + 1):
-        if rank not in ranked:
-            raise InputError(f"utterance {utt} has no hypothesis of rank {rank}", path=logdir, mend=DECODE_AGAIN)
-    return NbestList(utt, tuple(ranked[rank] for rank in range(1, len(ranked) + 1)))

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lorescore.files import split_words
+
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
@@ -20,7 +22,7 @@ class Hypothesis:
     @property
     def words(self) -> list[str]:
         """The words in order."""
-        return self.text.split()
+        return split_words(self.text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lorescore.errors import InputError
-from lorescore.files import read_lines
+from lorescore.files import read_lines, split_words
 from lorescore.nbest import NbestSet
 
 
@@ -16,7 +16,7 @@ def nbest_vocabulary(sets: Iterable[NbestSet]) -> frozenset[str]:
             for hypothesis in one.hypotheses:
                 words.update(hypothesis.words)
         for ref in nbest.refs.values():
-            words.update(ref.split())
+            words.update(split_words(ref))
     return frozenset(words)
 
 

@@ -2,19 +2,23 @@
 
 import importlib.util
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from safetensors import SafetensorError
+from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from lorescore.errors import InputError
-from lorescore.files import checksum, write_yaml
+from lorescore.files import checksum, read_yaml, write_yaml
 from lorescore.plm.settings import PlmSettings
 
 PACKAGE_PREFIX = "package:"
 # The auto class that a scorer's PLM is loaded with.
 AUTO_CLASS = {"clm": AutoModelForCausalLM, "cls": AutoModel}
+NO_LIMIT = 1_000_000_000  # tokens
 
 
 def fetch_plm(settings: PlmSettings, plm_dir: Path) -> None:
@@ -23,9 +27,17 @@ def fetch_plm(settings: PlmSettings, plm_dir: Path) -> None:
     `plm.yaml`, written last, holds the settings and a checksum of the weights.
 
     Raises:
-        InputError: The model cannot be found or fetched, or its weights are not safetensors or GGUF.
+        InputError: The model cannot be found or fetched, its weights are not safetensors or GGUF or not complete, or
+            `plm_dir` holds another model.
     """
     if (plm_dir / "plm.yaml").is_file():
+        held = read_yaml(plm_dir / "plm.yaml").get("model")
+        if held != settings.model:
+            raise InputError(
+                f"holds the PLM {held}, not {settings.model}",
+                path=plm_dir,
+                mend="move it away or give one of the two another name in conf/plm",
+            )
         return
     source, gguf_file = _locate(settings.model)
     partial = plm_dir.with_name(f".{plm_dir.name}.partial")
@@ -33,7 +45,9 @@ def fetch_plm(settings: PlmSettings, plm_dir: Path) -> None:
     try:
         # `use_safetensors` refuses pickled weights; a GGUF file holds tensors only.
         weights = {"gguf_file": gguf_file} if gguf_file else {"use_safetensors": True}
-        model = AUTO_CLASS[settings.scorer].from_pretrained(source, dtype=torch.float32, **weights)
+        model, loading = AUTO_CLASS[settings.scorer].from_pretrained(
+            source, dtype=torch.float32, output_loading_info=True, **weights
+        )
         tokenizer = AutoTokenizer.from_pretrained(source, **({"gguf_file": gguf_file} if gguf_file else {}))
     except (OSError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())[:200]
@@ -41,15 +55,36 @@ def fetch_plm(settings: PlmSettings, plm_dir: Path) -> None:
             f"PLM {settings.name}: {settings.model} cannot be loaded: {reason}",
             mend="offline, download the model elsewhere and name its directory: --plm DIR",
         ) from error
+    # What is missing has been drawn at random.
+    missing = sorted(loading["missing_keys"])
+    if missing and all(name.startswith("pooler.") for name in missing):
+        _drop_pooler(model)
+    elif missing:
+        raise InputError(
+            f"PLM {settings.name}: {settings.model} has no weights for {missing[0]} ({len(missing)} missing)",
+            mend=f"choose a model that has what the scorer {settings.scorer} needs",
+        )
     if gguf_file:  # the weights are plain float32 by now; transformers would refuse to save a "quantized" model
         model.hf_quantizer = None
         del model.config.quantization_config
-    model.save_pretrained(partial)
-    tokenizer.save_pretrained(partial)
-    shutil.rmtree(plm_dir, ignore_errors=True)
-    partial.rename(plm_dir)
-    weight_files = sorted(plm_dir.glob("*.safetensors"))
-    write_yaml(plm_dir / "plm.yaml", settings.to_dict() | {"checksum": checksum(weight_files)})
+    with cannot_be_written(plm_dir):
+        model.save_pretrained(partial)
+        tokenizer.save_pretrained(partial)
+        shutil.rmtree(plm_dir, ignore_errors=True)
+        partial.rename(plm_dir)
+        weight_files = sorted(plm_dir.glob("*.safetensors"))
+        write_yaml(plm_dir / "plm.yaml", settings.to_dict() | {"checksum": checksum(weight_files)})
+
+
+@contextmanager
+def cannot_be_written(directory: Path) -> Iterator[None]:
+    """Turn what the libraries raise when a model cannot be written into an InputError."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        raise InputError(
+            f"cannot be written: {error}", path=directory, mend="free some space or choose another directory"
+        ) from error
 
 
 def load_plm(plm_dir: Path, scorer: str) -> tuple[PreTrainedModel, Tokenizer]:
@@ -62,16 +97,40 @@ def load_plm(plm_dir: Path, scorer: str) -> tuple[PreTrainedModel, Tokenizer]:
         raise InputError(
             "no fetched PLM here (plm.yaml is missing)", path=plm_dir, mend="stage 4 fetches it: ./run.sh --stage 4"
         )
-    model = AUTO_CLASS[scorer].from_pretrained(plm_dir, dtype=torch.float32, use_safetensors=True)
+    return load_model(plm_dir, scorer), AutoTokenizer.from_pretrained(plm_dir)
+
+
+def load_model(directory: Path, scorer: str) -> PreTrainedModel:
+    """The weights that a scorer needs, from a directory of safetensors; float32, frozen, without dropout."""
+    model = AUTO_CLASS[scorer].from_pretrained(directory, dtype=torch.float32, use_safetensors=True)
+    _drop_pooler(model)
     model.requires_grad_(False)
     model.eval()
-    return model, AutoTokenizer.from_pretrained(plm_dir)
+    return model
 
 
-def is_encoder(plm_dir: Path) -> bool:
-    """Whether the PLM is an encoder (BERT type): its configuration names no causal LM."""
-    config = AutoConfig.from_pretrained(plm_dir)
-    return not any("CausalLM" in name for name in config.architectures or [])
+@torch.inference_mode()
+def is_encoder(model: PreTrainedModel) -> bool:
+    """Whether a token's state depends on the tokens after it (BERT type), which it does not in a causal LM.
+
+    It is tried out: neither the architecture's name nor its configuration says so for every model.
+    """
+    tokens = torch.tensor([[1, 2], [1, 3]], device=model.device)
+    first, second = model.base_model(input_ids=tokens).last_hidden_state[:, 0]
+    return not torch.allclose(first, second, rtol=1e-5, atol=1e-6)
+
+
+def max_tokens(model: PreTrainedModel, tokenizer: Tokenizer) -> int | None:
+    """Tokens of the longest text that a PLM takes; None where it names no limit."""
+    limits = (getattr(model.config, "max_position_embeddings", None), tokenizer.model_max_length)
+    # A tokenizer without a limit has a very large number. RoBERTa types have two positions more than they can use.
+    return min((int(limit) for limit in limits if limit and limit < NO_LIMIT), default=None)
+
+
+def _drop_pooler(model: PreTrainedModel) -> None:
+    """Remove the layer on top of BERT types: no scorer uses it, so it has no gradient, and often no trained weights."""
+    if getattr(model, "pooler", None) is not None:
+        model.pooler = None
 
 
 def _locate(model: str) -> tuple[str, str | None]:

@@ -61,7 +61,7 @@ class Strategy:
         """
         require_choice("--lora", name, STRATEGIES)
         path = conf_dir / f"{name}.yaml"
-        settings = read_yaml(path) if any(line.strip() and line[0] != "#" for line in path.open()) else {}
+        settings = read_yaml(path)
         for key in settings:
             require_choice(f"{path}: setting", key, [field.name for field in fields(cls)])
         strategy = cls(name, **settings)
@@ -118,7 +118,8 @@ def _peft_config(strategy: Strategy, targets: tuple[str, ...], total_steps: int)
         return LoraConfig(r=strategy.rank, **common)
     tinit = round(strategy.initial_share * total_steps)
     tfinal = round(strategy.final_share * total_steps)
-    if total_steps - tinit - tfinal < 1:
+    # The budget is met at step total - tfinal; the importance of the ranks has to be measured in a step before it.
+    if total_steps - tfinal <= max(tinit, 1):
         raise InputError(f"adalora needs more than {total_steps} steps to prune", mend="raise --epochs or the lists")
     return AdaLoraConfig(
         target_r=strategy.rank,

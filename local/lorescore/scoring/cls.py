@@ -11,6 +11,9 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
+from lorescore.plm.load import max_tokens
+from lorescore.scoring.text import require_fit
+
 
 class ClsScorer(nn.Module):
     """Scores texts with a scalar head on a PLM's sentence state.
@@ -28,10 +31,19 @@ class ClsScorer(nn.Module):
         self.tokenizer = tokenizer
         self.head = head
         self.encoder = encoder
+        self.max_tokens = max_tokens(model, tokenizer)
 
     def encode(self, texts: Sequence[str]) -> "TokenLists":
-        """The token ids of a list's texts, with the PLM's own special tokens."""
-        return TokenLists(self.tokenizer(list(texts))["input_ids"])
+        """The token ids of a list's texts, with the PLM's own special tokens.
+
+        Raises:
+            InputError: A text is longer than the PLM takes.
+        """
+        # Where the tokenizer adds no special tokens, an empty text has no token whose state could be scored.
+        empty = next((i for i in (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id) if i is not None), 0)
+        ids = [text_ids or [empty] for text_ids in self.tokenizer(list(texts))["input_ids"]]
+        require_fit(ids, texts, self.max_tokens)
+        return TokenLists(ids)
 
     def forward(self, lists: Sequence["TokenLists"]) -> list[torch.Tensor]:
         """Score every text of some lists.

@@ -54,6 +54,22 @@ class PrefixTree:
     def __len__(self) -> int:
         return len(self.tokens)
 
+    @property
+    def depth(self) -> int:
+        """Depth of the deepest node: tokens after the root of the longest sequence."""
+        return int(self.depths.max())
+
+    def sequences(self) -> list[list[int]]:
+        """The token sequences that the tree was built from, in their order."""
+        found = []
+        for leaf in self.leaves:
+            path, node = [], int(leaf)
+            while node:
+                path.append(int(self.tokens[node]))
+                node = int(self.parents[node])
+            found.append([int(self.tokens[0]), *reversed(path)])
+        return found
+
     def ancestors(self) -> np.ndarray:
         """(num_nodes, num_nodes) bool: row i is true at i and at each ancestor of i."""
         seen = np.eye(len(self), dtype=bool)

@@ -7,9 +7,10 @@ exp/plm/<tag>/
     head.safetensors                                where the scorer has a head
 """
 
+import json
 import shutil
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,15 +22,15 @@ from torch import nn
 
 from lorescore.errors import InputError
 from lorescore.files import read_yaml, write_yaml
-from lorescore.plm.load import is_encoder, load_plm
+from lorescore.plm.load import cannot_be_written, is_encoder, load_model, load_plm
 from lorescore.plm.settings import PlmSettings
+from lorescore.progress import Progress, silent
 from lorescore.scoring.batches import batches_by_size
 from lorescore.scoring.clm import CausalScorer
 from lorescore.scoring.cls import ClsScorer, new_head
 from lorescore.scoring.text import plm_text
 
 TOKEN_BUDGET = {"cpu": 2048, "cuda": 32768}  # tokens in one forward pass
-Progress = Callable[[Iterable[Any]], Iterable[Any]]
 
 
 @dataclass
@@ -58,7 +59,7 @@ class Rescorer:
         if plm.scorer == "clm":
             return cls(CausalScorer(model, tokenizer, plm), plm, config)
         head = new_head(model.config.hidden_size, seed)
-        return cls(ClsScorer(model, tokenizer, head, is_encoder(plm_dir)), plm, config)
+        return cls(ClsScorer(model, tokenizer, head, is_encoder(model)), plm, config)
 
     @classmethod
     def load(cls, directory: Path, device: torch.device | None = None) -> "Rescorer":
@@ -77,8 +78,7 @@ class Rescorer:
         rescorer.config = config
         scorer = rescorer.scorer
         if (directory / "model").is_dir():
-            full = load_file(directory / "model" / "model.safetensors")
-            scorer.model.load_state_dict(full, strict=False)  # tied weights are stored once
+            scorer.model = load_model(directory / "model", rescorer.plm.scorer)
         elif (directory / "adapter_config.json").is_file():
             with warnings.catch_warnings():
                 # PEFT checks AdaLoRA's rank_pattern, whose keys are parameters, as if they were layers.
@@ -97,21 +97,25 @@ class Rescorer:
             records: YAML files to put beside it, by name: what the training had to tell.
         """
         partial = directory.with_name(f".{directory.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+        with cannot_be_written(directory):
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+            self._save_weights(partial)
+            for name, record in (records or {}).items():
+                write_yaml(partial / f"{name}.yaml", record)
+            write_yaml(partial / "config.yaml", self.config)
+            shutil.rmtree(directory, ignore_errors=True)
+            partial.rename(directory)
+
+    def _save_weights(self, directory: Path) -> None:
+        """The adapter, or the whole PLM where all of it was trained, and the head."""
         model = self.scorer.model
         if isinstance(model, PeftModel):
-            model.save_pretrained(partial)
-            (partial / "README.md").unlink(missing_ok=True)  # PEFT's empty model card
+            _save_adapter(model, directory)
         elif any(parameter.requires_grad for parameter in model.parameters()):
-            model.save_pretrained(partial / "model")
+            model.save_pretrained(directory / "model")
         if isinstance(self.scorer, ClsScorer):
-            save_file(self.scorer.head.state_dict(), partial / "head.safetensors")
-        for name, record in (records or {}).items():
-            write_yaml(partial / f"{name}.yaml", record)
-        write_yaml(partial / "config.yaml", self.config)
-        shutil.rmtree(directory, ignore_errors=True)
-        partial.rename(directory)
+            save_file(self.scorer.head.state_dict(), directory / "head.safetensors")
 
     def encode(self, texts: Sequence[str]) -> Any:
         """A list's texts as the scorer takes them, in the case that the PLM reads."""
@@ -119,7 +123,7 @@ class Rescorer:
 
     @torch.inference_mode()
     def score(
-        self, lists: Sequence[Sequence[str]], token_budget: int | None = None, progress: Progress = iter
+        self, lists: Sequence[Sequence[str]], token_budget: int | None = None, progress: Progress = silent
     ) -> list[list[float]]:
         """PLM scores of the texts of each list; higher is better.
 
@@ -127,23 +131,42 @@ class Rescorer:
             lists: [list][text]; the texts of a list share one forward pass. A list may be empty.
             token_budget: Tokens in one forward pass; it changes memory and speed, not the scores.
             progress: Wraps the loop over batches, e.g. a progress bar.
+
+        Raises:
+            InputError: A text is longer than the PLM takes, or its score is not a finite number.
         """
-        training = self.scorer.training
         self.scorer.eval()
         budget = token_budget or TOKEN_BUDGET[self.scorer.device.type if self.scorer.device.type == "cuda" else "cpu"]
         filled = [index for index, texts in enumerate(lists) if texts]
         encoded = [self.encode(lists[index]) for index in filled]
         scores: list[list[float]] = [[] for _ in lists]
-        for batch in progress(batches_by_size(encoded, budget)):
+        for batch in progress(batches_by_size(encoded, budget), "scoring"):
             for index, values in zip(batch, self.scorer([encoded[index] for index in batch]), strict=True):
                 scores[filled[index]] = values.tolist()
-        self.scorer.train(training)
+                if not torch.isfinite(values).all():
+                    text = lists[filled[index]][int(torch.isfinite(values).int().argmin())]
+                    raise InputError(
+                        f"the PLM score of {text!r} is not a finite number", mend="train the rescorer again"
+                    )
         return scores
 
 
 def default_device() -> torch.device:
     """The GPU where there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _save_adapter(model: PeftModel, directory: Path) -> None:
+    """PEFT's files, the same bytes for the same adapter."""
+    with warnings.catch_warnings():
+        # A layer that AdaLoRA has pruned to rank 0 has empty tensors; PEFT takes them for a sharded model's.
+        warnings.filterwarnings("ignore", message=".*have invalid shape")
+        model.save_pretrained(directory)
+    (directory / "README.md").unlink(missing_ok=True)  # PEFT's empty model card
+    path = directory / "adapter_config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["target_modules"].sort()  # a set in PEFT, whose order changes from process to process
+    path.write_text(json.dumps(config, indent=2, sort_keys=True), encoding="utf-8")
 
 
 def trainable_state(module: nn.Module) -> dict[str, torch.Tensor]:

@@ -11,7 +11,8 @@ from pathlib import Path
 from lorescore.files import atomic_write, checksum
 from lorescore.nbest import NbestSet, read_costs, read_nbest_dir, write_costs
 from lorescore.nbest.directory import costs_by_list
-from lorescore.scoring.rescorer import Progress, Rescorer
+from lorescore.progress import Progress, silent
+from lorescore.scoring.rescorer import Rescorer
 
 
 def rescorer_checksum(rescorer_dir: Path) -> str:
@@ -35,7 +36,7 @@ def list_costs(nbest_dir: Path, nbest: NbestSet, tag: str) -> list[list[float]]:
 
 
 def score_nbest_dirs(
-    load: Callable[[], Rescorer], rescorer_dir: Path, nbest_dirs: Sequence[Path], progress: Progress = iter
+    load: Callable[[], Rescorer], rescorer_dir: Path, nbest_dirs: Sequence[Path], progress: Progress = silent
 ) -> int:
     """Write the PLM costs of every N-best directory that lacks them.
 
@@ -55,7 +56,7 @@ def score_nbest_dirs(
     if not unscored:
         return 0
     known: dict[str, dict[str, float]] = {}
-    for path in sets.keys() - unscored.keys():
+    for path in (path for path in sets if path not in unscored):
         for one, costs in zip(sets[path], list_costs(path, sets[path], tag), strict=True):
             known.setdefault(one.utt, {}).update(zip(one.texts, costs, strict=True))
     wanted: dict[str, dict[str, None]] = {}  # distinct texts by utterance, in order
@@ -70,6 +71,7 @@ def score_nbest_dirs(
         keyed = [
             (key, known[one.utt][text]) for one in nbest for key, text in zip(one.nbest_keys(), one.texts, strict=True)
         ]
+        _stamp_file(path, tag).unlink(missing_ok=True)  # it must never stand beside costs that it is not of
         write_costs(cost_file(path, tag), keyed)
         with atomic_write(_stamp_file(path, tag)) as file:
             file.write(f"{stamps[path]}\n")

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from lorescore.combine import ScoredLists
+from lorescore.errors import InputError
 from lorescore.nbest import NbestSet
 from lorescore.scoring.rescorer import Rescorer
 
@@ -40,20 +41,26 @@ class TrainingList:
 def training_lists(rescorer: Rescorer, nbest: NbestSet, with_reference: bool) -> list[TrainingList]:
     """The lists of a set that have something to teach.
 
-    A list whose hypotheses all have the same number of errors has no MWER gradient; it is left out, unless the
-    reference is trained on too.
+    A list whose hypotheses all have the same number of errors has no MWER gradient; it is left out, unless its
+    reference is trained on too and has words.
+
+    Raises:
+        InputError: No list is left.
     """
     arrays = ScoredLists.build(nbest, None)
     kept = []
     for index, one in enumerate(nbest):
         span = slice(arrays.offsets[index], arrays.offsets[index + 1])
         errors = arrays.errors[span]
-        if not with_reference and errors.min() == errors.max():
+        ref = [nbest.refs[one.utt]] if with_reference and nbest.refs[one.utt] else []
+        if not ref and errors.min() == errors.max():
             continue
-        texts = one.texts + ([nbest.refs[one.utt]] if with_reference else [])
+        texts = one.texts + ref
         columns = (arrays.first_pass[span], arrays.num_words[span], errors)
         first_pass, num_words, errors_ = (torch.tensor(column, dtype=torch.float32) for column in columns)
-        kept.append(TrainingList(one.utt, rescorer.encode(texts), first_pass, num_words, errors_, with_reference))
+        kept.append(TrainingList(one.utt, rescorer.encode(texts), first_pass, num_words, errors_, bool(ref)))
+    if not kept:
+        raise InputError("no training list has hypotheses with different errors: nothing to learn from")
     return kept
 
 

@@ -20,8 +20,9 @@ from lorescore.errors import InputError
 from lorescore.nbest import NbestSet
 from lorescore.plm import adalora
 from lorescore.plm.strategies import Strategy, adapt
+from lorescore.progress import Progress, silent
 from lorescore.scoring.batches import batches_in_order
-from lorescore.scoring.rescorer import Progress, Rescorer, trainable_state
+from lorescore.scoring.rescorer import Rescorer, trainable_state
 from lorescore.training.data import TrainingList, steps_of_epoch, training_lists
 from lorescore.training.objectives import lm_loss, mwer_loss
 from lorescore.training.settings import TrainingSettings
@@ -107,8 +108,6 @@ class Trainer:
         settings: TrainingSettings,
         start_costs: Sequence[Sequence[float]] | None = None,
     ) -> None:
-        if not lists:
-            raise InputError("no training list has hypotheses with different errors: nothing to learn from")
         self.rescorer, self.lists, self.dev = rescorer, lists, dev
         self.strategy, self.settings, self.start_costs = strategy, settings, start_costs
         self.scorer = rescorer.scorer
@@ -125,14 +124,14 @@ class Trainer:
             lambda step: min((step + 1) / warmup, (self.total_steps - step) / max(1, self.total_steps - warmup)),
         )
 
-    def train(self, progress: Progress = iter) -> TrainingResult:
+    def train(self, progress: Progress = silent) -> TrainingResult:
         """Train, and leave the rescorer with the weights that were best on dev.
 
         Args:
             progress: Wraps the loops over steps and over dev, e.g. a progress bar.
 
         Raises:
-            InputError: The loss is no longer finite; the rescorer then has the best weights so far.
+            InputError: The loss or a score of dev is no longer finite; the rescorer then has the best weights so far.
         """
         started = time.monotonic()
         torch.manual_seed(self.settings.seed)
@@ -146,21 +145,21 @@ class Trainer:
         best, best_state = evaluations[0], trainable_state(self.scorer)
         # Score scale of the objective: the weights that suit the frozen PLM. A new head has a scale of its own to find.
         start_weights = best.weights if best.weights.lm_weight > 0 else Weights(1.0, best.weights.word_bonus)
-        for step, indices in enumerate(progress(list(self._all_steps())), start=1):
+        for step, indices in enumerate(progress(list(self._all_steps()), "training"), start=1):
+            rate = self.schedule.get_last_lr()[0]
             loss = self._step(indices, start_weights)
             if not math.isfinite(loss):
                 self._restore(best_state)
-                rate = self.schedule.get_last_lr()[0]
-                utts = " ".join(self.lists[index].utt for index in indices)
-                raise InputError(
-                    f"the loss is {loss} at step {step} (learning rate {rate:.2g}, utterances {utts})",
-                    mend="lower --learning_rate",
-                )
+                raise self._diverged(f"the loss is {loss}", step, rate, indices)
             if self.adalora:
                 adalora.allocate(self.adalora, step)
             self.optimizer.zero_grad(set_to_none=True)
             if step in evaluate_at:
-                evaluations.append(self._evaluate(step, progress))
+                try:
+                    evaluations.append(self._evaluate(step, progress))
+                except InputError as error:
+                    self._restore(best_state)
+                    raise self._diverged(error.message, step, rate, indices) from error
                 if step >= first_choice and evaluations[-1].dev_wer < best.dev_wer:
                     best, best_state = evaluations[-1], trainable_state(self.scorer)
         self._restore(best_state)
@@ -168,13 +167,21 @@ class Trainer:
         seconds = time.monotonic() - started
         return TrainingResult(evaluations, best, self.total_steps, len(self.lists), seconds, peak_kb / 1024)
 
+    def _diverged(self, what: str, step: int, rate: float, indices: list[int]) -> InputError:
+        utts = " ".join(self.lists[index].utt for index in indices)
+        return InputError(
+            f"{what} at step {step} (learning rate {rate:.2g}, utterances {utts})", mend="lower --learning_rate"
+        )
+
     def _all_steps(self) -> Iterator[list[int]]:
         for epoch in range(self.settings.epochs):
             yield from steps_of_epoch(len(self.lists), self.settings.lists_per_step, epoch, self.settings.seed)
 
     def _step(self, indices: list[int], weights: Weights) -> float:
         """One optimizer step over some lists; its gradients are left for AdaLoRA. Returns the loss, per list."""
-        self.scorer.train()
+        # No dropout: the hypotheses of a list differ by a word or two, less than noise of their own would; and what is
+        # drawn would depend on the batches.
+        self.scorer.eval()
         total = 0.0
         for batch in batches_in_order(self.lists, indices, self.settings.token_budget):
             lists = [self.lists[index] for index in batch]
@@ -224,7 +231,7 @@ def train_rescorer(
     dev: NbestSet,
     strategy: Strategy,
     settings: TrainingSettings,
-    progress: Progress = iter,
+    progress: Progress = silent,
     start_costs: Sequence[Sequence[float]] | None = None,
 ) -> TrainingResult:
     """Adapt a new rescorer with a strategy and train it; it is changed in place. Arguments as the Trainer's."""

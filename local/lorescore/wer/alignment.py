@@ -12,6 +12,7 @@ from typing import TypeAlias
 import kaldialign
 
 from lorescore.errors import InputError
+from lorescore.files import split_words
 
 NO_WORD = ""  # no word is empty, so it cannot be mistaken for one
 
@@ -73,12 +74,12 @@ def word_error_rate(errors: int, ref_words: int) -> float:
 
 def edit_counts(ref: str, hyp: str) -> EditCounts:
     """The word errors of a hypothesis. Words are what white space separates; case counts."""
-    ref_words = ref.split()
-    counts = kaldialign.edit_distance(ref_words, hyp.split())
+    ref_words = split_words(ref)
+    counts = kaldialign.edit_distance(ref_words, split_words(hyp))
     return EditCounts(int(counts["ins"]), int(counts["del"]), int(counts["sub"]), len(ref_words))
 
 
 def align(ref: str, hyp: str) -> Alignment:
     """The alignment that `edit_counts` counts the errors of."""
-    pairs: Alignment = kaldialign.align(ref.split(), hyp.split(), NO_WORD)
+    pairs: Alignment = kaldialign.align(split_words(ref), split_words(hyp), NO_WORD)
     return pairs

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import kaldialign
 
+from lorescore.files import split_words
+
 REPLICATIONS = 10_000
 SEED = 0
 
@@ -92,4 +94,4 @@ def compare(
 
 
 def _words(texts: Mapping[str, str], utts: Sequence[str]) -> list[list[str]]:
-    return [texts[utt].split() for utt in utts]
+    return [split_words(texts[utt]) for utt in utts]

@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lorescore.errors import InputError
-from lorescore.files import atomic_write
+from lorescore.files import atomic_write, split_words
 from lorescore.wer.alignment import EditCounts
 
 MAX_WORD_BYTES = 400  # sclite 2.10 never returns on words of a thousand bytes
@@ -73,7 +73,7 @@ def write_score_wer(
     arguments = ["-s", "-r", "ref.trn", "trn", "-h", "hyp.trn", "trn", "-i", "rm", "-o", "all", "stdout"]
     report = _run([*command, *arguments], score_dir)
     utterances, counts = parse_report(report, result_path)
-    ref_words = sum(len(text.split()) for text in refs.values())
+    ref_words = sum(len(split_words(text)) for text in refs.values())
     if (utterances, counts.ref_words) != (len(refs), ref_words):
         raise InputError(
             f"sclite scored {utterances} utterances with {counts.ref_words} reference words, expected {len(refs)} with "
@@ -132,7 +132,7 @@ def _run(command: list[str], score_dir: Path) -> str:
 
 def _sclite_text(text: str) -> str:
     """A text in which sclite sees the words that are in it, and no others."""
-    return " ".join(_shortened(word) for word in text.translate(TEXT_SPECIALS).split())
+    return " ".join(_shortened(word) for word in split_words(text.translate(TEXT_SPECIALS)))
 
 
 def _shortened(word: str) -> str:

@@ -21,5 +21,6 @@ synthesize=(python3 "${here}/synthesize.py" --seed "${seed}" --nj "${nj}")
 "${synthesize[@]}" --max_utts "${n_dev}" "${sentences}/dev.txt" "${data_dir}/dev"
 "${synthesize[@]}" --max_utts "${n_test}" "${sentences}/test.txt" "${data_dir}/test"
 if [ "${train_asr}" = true ]; then
-    "${synthesize[@]}" "${sentences}/asr_train.txt" "${data_dir}/asr_train"
+    # Noisier, so that the first pass is robust.
+    "${synthesize[@]}" --snr 3 25 "${sentences}/asr_train.txt" "${data_dir}/asr_train"
 fi

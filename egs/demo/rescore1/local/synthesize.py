@@ -8,6 +8,7 @@ that an utterance sounds the same whatever is spoken beside it, in whatever orde
 import argparse
 import hashlib
 import io
+import itertools
 import os
 import shutil
 import subprocess
@@ -17,14 +18,14 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import soxr
-from tqdm import tqdm
+
+from lorescore.cli.progress import progress
 
 SAMPLE_RATE = 16000  # Hz
 ACCENTS = {"gb": "en-gb", "us": "en-us", "rp": "en-gb-x-rp", "sc": "en-gb-scotland", "wm": "en-gb-x-gbcwmd"}
 VARIANTS = ("m1", "m3", "m7", "f1", "f2", "f4")  # espeak-ng's voice variants, male and female
 RATE = (135, 200)  # words a minute
 PITCH = (30, 70)  # espeak-ng's scale, 0..99
-SNR = (3.0, 25.0)  # dB
 PEAK = 0.7  # of full scale, before the noise
 
 
@@ -43,19 +44,19 @@ def speak(sentence: str, voice: str, rate: int, pitch: int) -> np.ndarray:
     return samples * (PEAK / np.abs(samples).max())
 
 
-def add_noise(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """White noise or pink noise (power falling with frequency), at a random SNR over the utterance."""
+def add_noise(samples: np.ndarray, snr_range: tuple[float, float], rng: np.random.Generator) -> np.ndarray:
+    """White noise or pink noise (power falling with frequency), at a random SNR (dB) over the utterance."""
     noise = rng.standard_normal(len(samples))
     if rng.random() < 0.5:
         spectrum = np.fft.rfft(noise)
         spectrum /= np.sqrt(np.arange(1, len(spectrum) + 1))
         noise = np.fft.irfft(spectrum, len(samples))
-    snr = rng.uniform(*SNR)
+    snr = rng.uniform(*snr_range)
     gain = np.sqrt(np.mean(samples**2) / np.mean(noise**2) / 10 ** (snr / 10))
     return np.clip(samples + gain * noise, -1.0, 1.0)
 
 
-def synthesize(sentence: str, seed: int, wav_dir: Path) -> tuple[str, str, Path, str]:
+def synthesize(sentence: str, seed: int, snr_range: tuple[float, float], wav_dir: Path) -> tuple[str, str, Path, str]:
     """Speak one sentence; (utterance, speaker, wav file, sentence). A finished file is left as it is."""
     sentence_hash, rng = generator(seed, sentence)
     accent, variant = rng.choice(sorted(ACCENTS)), rng.choice(VARIANTS)
@@ -65,7 +66,7 @@ def synthesize(sentence: str, seed: int, wav_dir: Path) -> tuple[str, str, Path,
     path = wav_dir / sentence_hash[:2] / f"{utt}.wav"
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
-        samples = add_noise(speak(sentence, f"{ACCENTS[accent]}+{variant}", rate, pitch), rng)
+        samples = add_noise(speak(sentence, f"{ACCENTS[accent]}+{variant}", rate, pitch), snr_range, rng)
         temporary = path.with_suffix(".tmp")
         soundfile.write(temporary, samples, SAMPLE_RATE, subtype="PCM_16", format="WAV")
         temporary.rename(path)
@@ -74,6 +75,9 @@ def synthesize(sentence: str, seed: int, wav_dir: Path) -> tuple[str, str, Path,
 
 def write_data_dir(utterances: list[tuple[str, str, Path, str]], data_dir: Path) -> None:
     """Kaldi's wav.scp, text, utt2spk and spk2utt, sorted by key in the C locale. `text` is written last."""
+    for (utt, _, _, one), (next_utt, _, _, other) in itertools.pairwise(utterances):
+        if utt == next_utt:
+            raise SystemExit(f"{data_dir}: {one!r} and {other!r} have one utterance id, {utt}: choose another --seed")
     data_dir.mkdir(parents=True, exist_ok=True)
     spk2utt: dict[str, list[str]] = {}
     for utt, speaker, _, _ in utterances:
@@ -93,6 +97,7 @@ def write_data_dir(utterances: list[tuple[str, str, Path, str]], data_dir: Path)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=2401)
+    parser.add_argument("--snr", type=float, nargs=2, default=(10.0, 30.0), help="lowest and highest SNR, dB")
     parser.add_argument("--nj", type=int, default=os.cpu_count(), help="utterances spoken at once")
     parser.add_argument("--max_utts", type=int, help="take the first sentences only")
     parser.add_argument("sentences", type=Path, help="a sentence a line")
@@ -101,10 +106,14 @@ def main() -> None:
 
     if shutil.which("espeak-ng") is None:
         raise SystemExit("espeak-ng: not found: install Debian's espeak-ng (./run.sh --stage 0 does)")
-    sentences = args.sentences.read_text(encoding="utf-8").splitlines()[: args.max_utts]
+    if not args.sentences.is_file():
+        raise SystemExit(f"{args.sentences}: not found: prepare_text.py makes it")
+    # Each once, as an utterance id comes from its sentence.
+    sentences = list(dict.fromkeys(args.sentences.read_text(encoding="utf-8").splitlines()))[: args.max_utts]
+    wav_dir, snr_range = args.data_dir / "wav", tuple(args.snr)
     with ThreadPoolExecutor(args.nj) as pool:
-        spoken = pool.map(lambda sentence: synthesize(sentence, args.seed, args.data_dir / "wav"), sentences)
-        utterances = sorted(tqdm(spoken, desc=args.data_dir.name, total=len(sentences), mininterval=1.0))
+        jobs = [pool.submit(synthesize, sentence, args.seed, snr_range, wav_dir) for sentence in sentences]
+        utterances = sorted(job.result() for job in progress(args.data_dir.name)(jobs, "speaking"))
     write_data_dir(utterances, args.data_dir)
 
 

@@ -1,0 +1,179 @@
+"""Arguments that cannot be used: one line with the nearest valid word or the stage that makes what is missing."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lorescore.files import write_table, write_yaml
+
+Call = Callable[..., object]
+
+STRATEGIES = "valid: none full vanilla adalora"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--lora", "adalroa"], f"--lora 'adalroa' is not known (did you mean adalora? {STRATEGIES})"),
+        (["--lora", "none vanila"], f"--lora 'vanila' is not known (did you mean vanilla? {STRATEGIES})"),
+        (["--lora", "xyz"], f"--lora 'xyz' is not known ({STRATEGIES})"),
+        (["--plm", "smolm2"], "--plm 'smolm2' is not known (did you mean smollm2? valid: "),
+        (["--plm", "./nowhere"], "--plm './nowhere' is not known ("),
+        (["--scorer", "csl"], "scorer 'csl' is not known (did you mean cls? valid: clm cls)"),
+        (["--plm_text", "uper"], "plm_text 'uper' is not known (did you mean upper? valid: "),
+        (["--objective", "mewr"], "--objective 'mewr' is not known (did you mean mwer? valid: "),
+    ],
+)
+def test_misspelt_words_name_the_nearest(call: Call, arguments: list[str], message: str) -> None:
+    assert call("tag", *arguments).error_line().removeprefix("lorescore tag: ").startswith(message)
+
+
+def test_misspelt_words_of_the_real_command_line(real_call: Call) -> None:
+    line = real_call("tag", "--lora", "adalroa").error_line()
+    assert line == f"lorescore tag: --lora 'adalroa' is not known (did you mean adalora? {STRATEGIES})"
+
+
+def test_tags(call: Call) -> None:
+    outcome = call("tag", "--lora", "none vanilla", "--seed", 3)
+    assert outcome.out == "smollm2_clm_none\nsmollm2_clm_vanilla_mwer_s3\n"
+    assert call("tag", "--plm", "some-org/Some-Model", "--lora", "none").out == "some-model_clm_none\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--lora", "adalroa"], f"--lora 'adalroa' is not known (did you mean adalora? {STRATEGIES})"),
+        (["--plm", "smolm2"], "--plm 'smolm2' is not known (did you mean smollm2? valid: "),
+        (["--rank", "0"], "rank 0, expected 1 or more (correct --rank)"),
+        (["--epochs", "0"], "--epochs is 0, expected 1 or more"),
+        (["--train", "nowhere"], "nowhere: no finished N-best directory: nbest.yaml is missing (stage 4 makes"),
+        (["--dev", "nowhere"], "nowhere: no finished N-best directory: nbest.yaml is missing (stage 4 makes"),
+        ([], "{tmp}/base/smollm2_clm: no fetched PLM here (plm.yaml is missing) (stage 4 fetches it"),
+    ],
+)
+def test_train(nbest_dir: Path, tmp_path: Path, call: Call, arguments: list[str], message: str) -> None:
+    places = ("--train", nbest_dir, "--dev", nbest_dir, "--plm_root", tmp_path / "base", "--out_root", tmp_path / "plm")
+    line = call("train", *places, *arguments).error_line()
+    assert line.removeprefix("lorescore train: ").startswith(message.format(tmp=tmp_path))
+    assert not (tmp_path / "plm").exists()
+
+
+def test_train_wants_references(decode: Path, tmp_path: Path, call: Call) -> None:
+    call("import-nbest", "--decode_dir", decode, "--out", tmp_path / "bare")
+    line = call("train", "--train", tmp_path / "bare", "--dev", tmp_path / "bare", "--out_root", tmp_path / "plm")
+    assert line.error_line().startswith(f"lorescore train: {tmp_path}/bare/text: no references, which training needs")
+
+
+@pytest.fixture
+def exp(nbest_dir: Path) -> Path:
+    """exp with one set, a rescorer `smollm2_clm_none` that is not there in full, and its weights."""
+    exp = nbest_dir.parents[1]
+    write_yaml(exp / "plm" / "smollm2_clm_none" / "config.yaml", {"plm": {}})
+    write_yaml(exp / "rescore" / "smollm2_clm_none" / "weights.yaml", {"lm_weight": 0.5})
+    return exp
+
+
+def files(exp: Path) -> set[Path]:
+    return {path for path in exp.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--tags", "smollm2_clm_nnoe", "--dev", "test"],
+            "{exp}/plm/smollm2_clm_nnoe: no finished rescorer: config.yaml is missing "
+            "(stage 5 trains it; did you mean smollm2_clm_none? valid: smollm2_clm_none)",
+        ),
+        (["--dev", "tset"], "{exp}/nbest/tset: no finished N-best directory: nbest.yaml is missing (stage 4 makes"),
+        (["--dev", "test", "--sets", "x"], "{exp}/nbest/x: no finished N-best directory: nbest.yaml is missing"),
+    ],
+)
+def test_rescore(exp: Path, call: Call, arguments: list[str], message: str) -> None:
+    before = files(exp)
+    line = call("rescore", *arguments, "--exp_dir", exp).error_line()
+    assert line.removeprefix("lorescore rescore: ").startswith(message.format(exp=exp))
+    assert files(exp) == before
+
+
+def test_rescore_tunes_on_references_only(exp: Path, decode: Path, call: Call) -> None:
+    call("import-nbest", "--decode_dir", decode, "--out", exp / "nbest" / "bare")
+    line = call("rescore", "--dev", "bare", "--exp_dir", exp).error_line()
+    assert line.startswith(f"lorescore rescore: {exp}/nbest/bare/text: no references to tune on (give stage 4 --ref)")
+
+
+def test_rescore_without_rescorers_gives_first_pass_and_oracle(exp: Path, call: Call) -> None:
+    assert call("rescore", "--dev", "test", "--exp_dir", exp).status == 0
+    first_pass = (exp / "rescore" / "first_pass" / "test" / "text").read_text()
+    assert first_pass == "174-2-10\n84-1-0 the son set\n84-1-1 eye see\n"
+    assert (exp / "rescore" / "oracle" / "test" / "text").read_text() == "174-2-10\n84-1-0 the sun set\n84-1-1 i see\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--tags", "x"], "{exp}/plm/x: no finished rescorer: config.yaml is missing (stage 5 trains it; valid: smol"),
+        (["--kinds", "1bst"], "unknown kind of perturbation '1bst', expected 1best or nbest (did you mean 1best?)"),
+        (["--kinds", ""], "--kinds is empty (give 1best or nbest)"),
+        (["--rates", "0.1,0.3"], "--rates '0.1,0.3' is not a number (separate numbers by spaces)"),
+        (["--rates", "30"], "perturbation rate 30, expected a number from 0 to 1 (for 30 % give 0.3)"),
+        (["--seeds", "1.5"], "--seeds '1.5' is not a whole number (separate numbers by spaces)"),
+        (["--seeds", ""], "--seeds is empty (give at least one number)"),
+        ([], "{exp}/nbest/test_1best_p0.1_s1: no perturbed lists (stage 8 makes them: ./run.sh --stage 8)"),
+    ],
+)
+def test_nprr(exp: Path, call: Call, arguments: list[str], message: str) -> None:
+    before = files(exp)
+    options = ("--tags", "smollm2_clm_none", "--sets", "test", "--exp_dir", exp)
+    line = call("nprr", *options, *arguments).error_line()
+    assert line.removeprefix("lorescore nprr: ").startswith(message.format(exp=exp))
+    assert files(exp) == before
+
+
+def test_nprr_wants_weights_before_it_scores(exp: Path, call: Call) -> None:
+    (exp / "rescore" / "smollm2_clm_none" / "weights.yaml").unlink()
+    line = call("nprr", "--tags", "smollm2_clm_none", "--sets", "test", "--exp_dir", exp).error_line()
+    weights = exp / "rescore" / "smollm2_clm_none" / "weights.yaml"
+    assert line == f"lorescore nprr: {weights}: no weights (stage 6 tunes them on dev: ./run.sh --stage 6)"
+
+
+@pytest.mark.parametrize(
+    ("hyps", "message"),
+    [
+        ({"84-1-0": "the sun"}, "utterance 174-2-10 has a reference but no hypothesis ("),
+        ({"84-1-0": "", "84-1-1": "", "174-2-10": "", "x": ""}, "utterance x has a hypothesis but no reference ("),
+        (None, "{tmp}/hyp: cannot be read: No such file or directory ("),
+    ],
+)
+def test_score(decode: Path, tmp_path: Path, call: Call, hyps: dict[str, str] | None, message: str) -> None:
+    if hyps is not None:
+        write_table(tmp_path / "hyp", hyps)
+    line = call(
+        "score", "--ref", decode / "ref_text", "--hyp", tmp_path / "hyp", "--out", tmp_path / "out"
+    ).error_line()
+    assert line.removeprefix("lorescore score: ").startswith(message.format(tmp=tmp_path))
+    assert not (tmp_path / "out").exists()
+
+
+def test_check_names_everything_that_is_missing(call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    outcome = call("check")
+    assert outcome.status == 1
+    assert "espeak-ng MISSING (for the demo's speech)\n" in outcome.out
+    assert "sclite MISSING (for WER)\n" in outcome.out
+    assert outcome.err.count("\n") == 1
+    assert "espeak-ng, sclite (./run.sh --stage 0 --stop_stage 0 installs them)" in outcome.err
+
+
+def test_check_gives_the_version_of_tools(call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for tool, text in (
+        ("espeak-ng", "eSpeak NG text-to-speech: 1.51  Data at: x"),
+        ("sclite", "sclite Version: 2.10, 1.3"),
+    ):
+        (tmp_path / tool).write_text(f"#!/bin/sh\necho '{text}'\n")
+        (tmp_path / tool).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    lines = call("check").out.splitlines()
+    assert "espeak-ng 1.51" in lines
+    assert "sclite 2.10" in lines

@@ -1,0 +1,66 @@
+"""The verb `import-nbest`: what it writes and prints, and what it does the second time."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lorescore.nbest import read_nbest_dir
+
+Call = Callable[..., object]
+
+
+def test_directory_and_wers(decode: Path, tmp_path: Path, call: Call) -> None:
+    out = tmp_path / "exp" / "nbest" / "test"
+    outcome = call("import-nbest", "--decode_dir", decode, "--ref", decode / "ref_text", "--out", out)
+    assert outcome.status == 0
+    assert outcome.out.splitlines() == [
+        f"{out}: 3 utterances, 5 hypotheses",
+        # `son` and `eye` are wrong, `yes` is missing; the lists hold both right words.
+        f"{out}: 1-best %WER 50.00 [ 3 / 6, 0 ins, 1 del, 2 sub ]",
+        f"{out}: oracle %WER 16.67 [ 1 / 6, 0 ins, 1 del, 0 sub ]",
+    ]
+    nbest = read_nbest_dir(out)
+    assert [one.utt for one in nbest] == ["174-2-10", "84-1-0", "84-1-1"]
+    assert nbest.lists[0].hypotheses[0].score == -3.25
+    assert nbest.info["source"] == "espnet"
+
+
+def test_without_references(decode: Path, tmp_path: Path, call: Call) -> None:
+    outcome = call("import-nbest", "--decode_dir", decode, "--out", tmp_path / "out")
+    assert outcome.out == f"{tmp_path / 'out'}: 3 utterances, 5 hypotheses\n"
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["acwt", "nbest.yaml", "words_text"]
+
+
+def test_finished_work_is_kept_and_damaged_work_redone(decode: Path, nbest_dir: Path, call: Call) -> None:
+    arguments = ("import-nbest", "--decode_dir", decode, "--ref", decode / "ref_text", "--out", nbest_dir)
+    words = nbest_dir / "words_text"
+    content, written = words.read_bytes(), words.stat().st_mtime_ns
+    assert call(*arguments).out.startswith(f"{nbest_dir}: up to date\n")
+    assert words.stat().st_mtime_ns == written
+    for damage in (words.unlink, lambda: words.write_bytes(content[:20]), (nbest_dir / "nbest.yaml").unlink):
+        damage()
+        assert "up to date" not in call(*arguments).out
+        assert words.read_bytes() == content
+    (decode / "ref_text").write_text((decode / "ref_text").read_text().replace("yes", "no"))
+    assert "up to date" not in call(*arguments).out
+    assert read_nbest_dir(nbest_dir).refs["174-2-10"] == "no"
+
+
+@pytest.mark.parametrize(
+    ("name", "first_pass", "oracle"),
+    [
+        ("dev_clean", "6.12 [ 3329 / 54402,", "4.04 [ 2197 / 54402,"),
+        ("dev_other", "16.76 [ 8541 / 50948,", "13.02 [ 6632 / 50948,"),
+    ],
+)
+def test_librispeech(
+    librispeech_dev: Path, tmp_path: Path, call: Call, name: str, first_pass: str, oracle: str
+) -> None:
+    decode = librispeech_dev / name
+    outcome = call("import-nbest", "--decode_dir", decode, "--ref", decode / "ref_text", "--out", tmp_path / name)
+    _, *wers = outcome.out.splitlines()
+    assert [line.partition(", ")[0] + "," for line in wers] == [
+        f"{tmp_path / name}: 1-best %WER {first_pass}",
+        f"{tmp_path / name}: oracle %WER {oracle}",
+    ]

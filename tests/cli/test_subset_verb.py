@@ -1,0 +1,71 @@
+"""The verb `subset`: which utterances it takes, and what it refuses."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lorescore.nbest import Hypothesis, NbestList, NbestSet, read_nbest_dir, write_nbest_dir
+
+Call = Callable[..., object]
+
+
+@pytest.fixture
+def sets(tmp_path: Path) -> list[Path]:
+    """Two sets of five utterances of two speakers."""
+    for name, speakers in (("one", "ab"), ("two", "bc")):
+        utts = sorted(f"{spk}-{name}-{number}" for spk in speakers for number in range(5))
+        lists = tuple(NbestList(utt, (Hypothesis(f"words of {utt}", -1.0), Hypothesis("", -2.0))) for utt in utts)
+        write_nbest_dir(tmp_path / name, NbestSet(lists, {utt: f"ref {utt}" for utt in utts}))
+    return [tmp_path / "one", tmp_path / "two"]
+
+
+@pytest.fixture
+def speakers(tmp_path: Path) -> Path:
+    (tmp_path / "spk").write_text("b\nc\nnobody\n")
+    return tmp_path / "spk"
+
+
+def test_the_utterances_of_the_speakers_with_their_references(sets: list[Path], speakers: Path, call: Call) -> None:
+    out = speakers.parent / "out"
+    assert call("subset", "--nbest_dir", *sets, "--spk_list", speakers, "--out", out).out == f"{out}: 15 utterances\n"
+    nbest = read_nbest_dir(out)
+    utts = sorted(
+        [*(f"b-{name}-{number}" for name in ("one", "two") for number in range(5)), *(f"c-two-{n}" for n in range(5))]
+    )
+    assert [one.utt for one in nbest] == utts
+    assert nbest.refs == {utt: f"ref {utt}" for utt in utts}
+    assert nbest.lists[0].hypotheses == (Hypothesis("words of b-one-0", -1.0), Hypothesis("", -2.0))
+
+
+def test_at_most_so_many_evenly_and_whatever_the_order_of_the_sets(
+    sets: list[Path], speakers: Path, call: Call
+) -> None:
+    out = speakers.parent / "out"
+    for order in (sets, sets[::-1]):
+        assert call("subset", "--nbest_dir", *order, "--spk_list", speakers, "--max_utts", 3, "--out", out).status == 0
+        assert [one.utt for one in read_nbest_dir(out)] == ["b-one-0", "b-two-0", "c-two-0"]
+    call("subset", "--nbest_dir", *sets, "--spk_list", speakers, "--max_utts", 100, "--out", out)
+    assert len(read_nbest_dir(out)) == 15
+
+
+def test_what_is_refused(sets: list[Path], speakers: Path, call: Call) -> None:
+    one, two = sets
+    out = speakers.parent / "out"
+
+    def line(*nbest_dirs: Path, spk_list: Path = speakers, max_utts: int = 5) -> str:
+        options = ("--spk_list", spk_list, "--max_utts", max_utts, "--out", out)
+        text = call("subset", "--nbest_dir", *nbest_dirs, *options).error_line()
+        assert not out.exists()
+        return text.removeprefix("lorescore subset: ")
+
+    assert line(one, max_utts=0).startswith("--max_utts 0, expected 1 or more")
+    assert line(one, max_utts=-1).startswith("--max_utts -1, expected 1 or more")
+    assert line(one, one.parent / "three").startswith(f"{one.parent}/three: no finished N-best directory: nbest.yaml")
+    assert line(one, spk_list=one / "spk").startswith(f"{one}/spk: cannot be read: No such file")
+    assert line(one, one).startswith(f"{one}: utterance a-one-0 is also in {one}")
+    speakers.write_text("nobody\n")
+    assert line(one, two).startswith(f"{speakers}: none of these speakers has an utterance")
+    write_nbest_dir(two, NbestSet(read_nbest_dir(two).lists))
+    assert line(one, two).startswith(f"{two}: no references, but {one} has them")
+    assert line(two, one).startswith(f"{two}: no references, but {one} has them")

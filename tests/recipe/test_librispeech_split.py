@@ -1,0 +1,104 @@
+"""The LibriSpeech recipe's split of speakers, and its stage 4."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from lorescore.nbest import read_nbest_dir
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCAL = ROOT / "egs" / "librispeech" / "rescore1" / "local"
+ENVIRONMENT = os.environ | {
+    "PYTHONPATH": str(ROOT / "local"),
+    "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+}
+
+
+def make_split(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, LOCAL / "make_split.py", *map(str, arguments)]
+    return subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+
+
+def parts(text: str) -> dict[str, str]:
+    pairs = [line.split() for line in text.splitlines()]
+    assert len({speaker for speaker, _ in pairs}) == len(pairs)
+    return dict(pairs)
+
+
+def test_speakers_take_the_parts_in_turn(tmp_path: Path) -> None:
+    for name, first in (("clean", 100), ("other", 200)):
+        (tmp_path / name).write_text("".join(f"{first + n // 2}-1-{n} words\n" for n in range(40)))
+    split = parts(make_split(tmp_path / "clean", tmp_path / "other").stdout)
+    for first in (100, 200):  # half of the speakers of each condition train, a fifth tunes, the rest is reported
+        counts = Counter(split[str(speaker)] for speaker in range(first, first + 20))
+        assert counts == {"train": 10, "dev": 4, "test": 6}
+    swapped = parts(make_split(tmp_path / "other", tmp_path / "clean").stdout)
+    assert swapped == split
+    assert parts(make_split("--seed", "7", tmp_path / "clean", tmp_path / "other").stdout) != split
+
+
+def test_missing_references(tmp_path: Path) -> None:
+    done = make_split(tmp_path / "nowhere")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert f"{tmp_path}/nowhere: cannot be read: No such file or directory" in done.stderr
+
+
+def test_split_txt_is_the_output_for_librispeech(librispeech_dev: Path) -> None:
+    done = make_split(librispeech_dev / "dev_clean" / "ref_text", librispeech_dev / "dev_other" / "ref_text")
+    assert done.stdout == (LOCAL / "split.txt").read_text()
+
+
+def test_stage_4_makes_sets_of_disjoint_speakers(librispeech_dev: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [
+            LOCAL / "nbest.sh",
+            "--asr_decode",
+            librispeech_dev,
+            "--max_train",
+            "50",
+            "--max_dev",
+            "20",
+            "--max_test",
+            "30",
+        ],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "1-best %WER 6.12 [" in done.stdout
+    assert "oracle %WER 13.02 [" in done.stdout
+    split = parts((LOCAL / "split.txt").read_text())
+    sizes = {"train": 50, "dev": 20, "test_clean": 30, "test_other": 30}
+    speakers: dict[str, set[str]] = {}
+    for name, size in sizes.items():
+        nbest = read_nbest_dir(tmp_path / "exp" / "nbest" / name)
+        assert len(nbest) == len(nbest.refs) == size
+        speakers[name] = {one.utt.split("-")[0] for one in nbest}
+        assert {split[speaker] for speaker in speakers[name]} == {name.split("_")[0]}
+    # Train and dev have speakers of both conditions.
+    clean = {
+        path.split("-")[0] for path in (librispeech_dev / "dev_clean" / "ref_text").read_text().split("\n") if path
+    }
+    for name in ("train", "dev"):
+        assert speakers[name] & clean and speakers[name] - clean
+    assert speakers["test_clean"] <= clean and not speakers["test_other"] & clean
+
+
+@pytest.mark.parametrize("option", [["--max_trian", "5"], ["--asr_decode", ""], []])
+def test_nbest_sh_says_what_is_wrong(tmp_path: Path, option: list[str]) -> None:
+    done = subprocess.run(
+        [LOCAL / "nbest.sh", *option], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    expected = (
+        "did you mean --max_train?" if option[:1] == ["--max_trian"] else "--asr_decode DIR: where are the decodes"
+    )
+    assert expected in done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,174 @@
+"""The scorer `clm`: a list by prefix tree scores as its texts do one by one, for every architecture."""
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from plm_models import CAUSAL, MAX_TOKENS, PLAIN, WINDOW, new_rescorer
+from transformers import AutoModelForCausalLM
+
+from lorescore.errors import InputError
+from lorescore.plm.settings import PlmSettings
+from lorescore.scoring.clm import PROJECTION_NODES, CausalScorer
+from lorescore.scoring.rescorer import Rescorer
+
+RescorerOf = Callable[..., Rescorer]
+
+# A few words, so that the texts of a list share beginnings; the longest texts are deeper than a window of WINDOW.
+TEXTS = st.lists(st.sampled_from(["the", "cat", "sat", "see"]), max_size=WINDOW + 3).map(" ".join)
+LISTS = st.lists(st.lists(TEXTS, min_size=1, max_size=4), min_size=1, max_size=4)
+
+
+def token_ids(rescorer: Rescorer, text: str) -> list[int]:
+    """bos, the text, and eos where the settings name one."""
+    tokenizer = rescorer.scorer.tokenizer
+    end = [tokenizer.eos_token_id] if rescorer.plm.eos else []
+    return [tokenizer.bos_token_id, *tokenizer(text, add_special_tokens=False)["input_ids"], *end]
+
+
+def alone(rescorer: Rescorer, text: str) -> torch.Tensor:
+    """A text's log-likelihood by the definition: one row through transformers' own forward pass."""
+    ids = torch.tensor([token_ids(rescorer, text)])
+    log_probs = rescorer.scorer.causal_lm(input_ids=ids).logits.log_softmax(-1)
+    return log_probs[0, :-1].gather(-1, ids[0, 1:, None]).sum()
+
+
+@pytest.mark.parametrize("family", CAUSAL)
+@given(lists=LISTS, eos=st.booleans(), token_budget=st.sampled_from([1, 12, 40, 2048]))
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_list_scores_as_its_texts_one_by_one(
+    rescorer_of: RescorerOf, family: str, lists: list[list[str]], eos: bool, token_budget: int
+) -> None:
+    rescorer = rescorer_of(family, plm_text="lower", eos="</s>" if eos else "")
+    scores = rescorer.score(lists, token_budget)
+    with torch.inference_mode():
+        expected = [[alone(rescorer, text).item() for text in texts] for texts in lists]
+    assert [len(one) for one in scores] == [len(one) for one in lists]
+    for one, expected_one in zip(scores, expected, strict=True):
+        assert one == pytest.approx(expected_one, abs=1e-4)
+
+
+@pytest.mark.parametrize("eos", ["", "</s>"])
+@pytest.mark.parametrize(
+    "texts",
+    [
+        pytest.param([""], id="empty text alone"),
+        pytest.param(["", "the cat"], id="empty text and another"),
+        pytest.param(["the cat", "the cat"], id="duplicate"),
+        pytest.param(["the cat sat", "the cat", "the"], id="prefixes"),
+        pytest.param(["see"], id="one text"),
+    ],
+)
+def test_lists_at_the_edge(rescorer_of: RescorerOf, texts: list[str], eos: str) -> None:
+    rescorer = rescorer_of("llama", plm_text="lower", eos=eos)
+    with torch.inference_mode():
+        expected = [alone(rescorer, text).item() for text in texts]
+    assert rescorer.score([texts])[0] == pytest.approx(expected, abs=1e-4)
+    assert rescorer.score([[], texts, []])[1] == pytest.approx(expected, abs=1e-4)
+
+
+def test_an_empty_text_is_certain_unless_its_end_is_scored(rescorer_of: RescorerOf) -> None:
+    assert rescorer_of("llama", plm_text="lower").score([[""]]) == [[0.0]]
+    assert rescorer_of("llama", plm_text="lower", eos="</s>").score([[""]])[0][0] < -0.1
+
+
+def test_scores_do_not_depend_on_the_order_of_lists_and_texts(rescorer_of: RescorerOf) -> None:
+    rescorer = rescorer_of("gpt2", plm_text="lower")
+    lists = [["the cat sat", "a cat"], ["see"], ["the sea", "", "the sea is here"]]
+    scores = rescorer.score(lists, token_budget=20)
+    backwards = rescorer.score([texts[::-1] for texts in lists[::-1]], token_budget=30)
+    for one, other in zip(scores, backwards[::-1], strict=True):
+        assert one == pytest.approx(other[::-1], abs=1e-4)
+
+
+def test_more_prefixes_than_one_chunk_of_the_projection_holds(rescorer_of: RescorerOf) -> None:
+    rescorer = rescorer_of("llama", plm_text="lower")
+    words = ["the", "cat", "sat", "see", "mat", "rain", "door", "sea"]
+    texts = [" ".join([first, second, *words]) for first in words for second in words]
+    tree = rescorer.encode(texts)
+    assert len(tree) > 2 * PROJECTION_NODES
+    with torch.inference_mode():
+        expected = [alone(rescorer, text).item() for text in texts]
+    assert rescorer.score([texts])[0] == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("family", CAUSAL)
+def test_gradients_are_those_of_one_by_one_scoring(tmp_path: Path, family: str) -> None:
+    rescorer = new_rescorer(tmp_path, family, plm_text="lower", eos="</s>")
+    lists = [["the cat sat", "the cat", "the mat", "", "the cat"], ["see the sea", "see a sea"]]
+    factors = [torch.linspace(-1.0, 2.0, len(texts)) for texts in lists]
+    model = rescorer.scorer.model.requires_grad_(True)
+
+    def gradient(scores: Sequence[torch.Tensor]) -> torch.Tensor:
+        model.zero_grad()
+        torch.stack([(one * factor).sum() for one, factor in zip(scores, factors, strict=True)]).sum().backward()
+        return torch.cat([one.grad.flatten() for one in model.parameters() if one.grad is not None])
+
+    by_tree = gradient(rescorer.scorer([rescorer.encode(texts) for texts in lists]))
+    one_by_one = gradient([torch.stack([alone(rescorer, text) for text in texts]) for texts in lists])
+    assert one_by_one.abs().max() > 0.1
+    torch.testing.assert_close(by_tree, one_by_one, rtol=1e-4, atol=1e-5 * one_by_one.abs().max().item())
+
+
+@pytest.mark.parametrize("family", CAUSAL)
+def test_families_that_can_follow_a_tree_are_scored_by_tree(rescorer_of: RescorerOf, family: str) -> None:
+    limit = rescorer_of(family, plm_text="lower").scorer.tree_limit
+    if family in PLAIN:
+        assert limit == 0
+    elif family in ("gemma2", "gemma3", "mistral"):
+        assert limit == WINDOW - 1  # a token sees itself and those before it in the window
+    else:
+        assert limit >= MAX_TOKENS
+
+
+def test_a_family_that_cannot_follow_a_tree_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, logger="lorescore"):
+        rescorer = new_rescorer(tmp_path, "bloom", plm_text="lower")
+        rescorer.score([["the cat"], ["see", "sea"]])
+    messages = [record.message for record in caplog.records]
+    assert messages == ["bloom cannot follow a prefix tree: each text is scored in full, slower"]
+
+
+def test_the_end_and_the_start_are_the_tokens_that_the_settings_name(rescorer_of: RescorerOf) -> None:
+    default = rescorer_of("llama", plm_text="lower")
+    named = rescorer_of("llama", plm_text="lower", bos="</s>", eos="<unk>")
+    tokenizer = default.scorer.tokenizer
+    ids = tokenizer("the cat", add_special_tokens=False)["input_ids"]
+    assert default.encode(["the cat"]).sequences() == [[tokenizer.bos_token_id, *ids]]
+    assert named.encode(["the cat"]).sequences() == [[tokenizer.eos_token_id, *ids, tokenizer.unk_token_id]]
+
+
+@pytest.mark.parametrize("what", ["bos", "eos"])
+def test_a_token_that_is_not_in_the_vocabulary(rescorer_of: RescorerOf, what: str) -> None:
+    scorer = rescorer_of("llama", plm_text="lower").scorer
+    with pytest.raises(InputError, match=f"{what} '<\\|end\\|>' is not in the PLM's vocabulary"):
+        CausalScorer(scorer.model, scorer.tokenizer, PlmSettings("x", "x", **{what: "<|end|>"}))
+
+
+def test_an_encoder_has_no_likelihood(tmp_path: Path) -> None:
+    folder = tmp_path / "source" / "bert"
+    AutoModelForCausalLM.from_config(CAUSAL["bert_decoder"]).save_pretrained(folder)
+    new_rescorer(tmp_path, "llama").scorer.tokenizer.save_pretrained(folder)
+    (folder / "config.json").write_text((folder / "config.json").read_text().replace('"is_decoder": true', '"a": 1'))
+    with pytest.raises(InputError, match=r"bert sees the words ahead.*--scorer cls"):
+        new_rescorer(tmp_path, "bert")
+
+
+def test_a_text_longer_than_the_plm_takes_is_an_error(rescorer_of: RescorerOf) -> None:
+    rescorer = rescorer_of("gpt2", plm_text="lower")
+    fits = " ".join(["the"] * (MAX_TOKENS - 1))
+    assert len(rescorer.encode([fits])) == MAX_TOKENS
+    assert rescorer.score([[fits]])[0][0] < 0
+    with pytest.raises(InputError, match=f"a text of {MAX_TOKENS + 1} tokens, but the PLM takes {MAX_TOKENS}"):
+        rescorer.score([["the", f"{fits} the"]])
+
+
+def test_broken_weights_give_no_score(tmp_path: Path) -> None:
+    rescorer = new_rescorer(tmp_path, "llama", plm_text="lower")
+    next(rescorer.scorer.model.parameters()).data.fill_(torch.nan)
+    with pytest.raises(InputError, match="the PLM score of 'the cat' is not a finite number"):
+        rescorer.score([["the"], ["the cat"]], token_budget=1)

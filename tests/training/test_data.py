@@ -1,0 +1,73 @@
+"""What is trained on, and in which order."""
+
+from collections.abc import Callable
+
+import pytest
+from toy_nbest import toy_nbest
+
+from lorescore.errors import InputError
+from lorescore.nbest import Hypothesis, NbestList, NbestSet
+from lorescore.scoring.rescorer import Rescorer
+from lorescore.training.data import steps_of_epoch, training_lists
+from lorescore.training.settings import TrainingSettings
+
+FreshRescorer = Callable[..., Rescorer]
+
+
+def nbest(refs: dict[str, str], **texts: list[str]) -> NbestSet:
+    lists = (NbestList(utt, tuple(Hypothesis(text, -1.0) for text in texts[utt])) for utt in sorted(texts))
+    return NbestSet(tuple(lists), refs)
+
+
+def test_lists_without_a_difference_in_errors_are_left_out(fresh_rescorer: FreshRescorer) -> None:
+    lists = nbest(
+        {"a": "the cat", "b": "the cat", "c": "", "d": "the sea"},
+        a=["the cat", "the mat"],
+        b=["a cat", "the mat"],  # one error each
+        c=["", ""],
+        d=["the sea"],
+    )
+    rescorer = fresh_rescorer()
+    assert [one.utt for one in training_lists(rescorer, lists, with_reference=False)] == ["a"]
+    with_reference = training_lists(rescorer, lists, with_reference=True)
+    assert [one.utt for one in with_reference] == ["a", "b", "d"]  # c has no words to learn
+    assert [one.errors.tolist() for one in with_reference] == [[0, 1], [1, 1], [0]]
+    assert with_reference[1].encoded.sequences()[-1] == rescorer.encode(["the cat"]).sequences()[0]
+
+
+def test_an_empty_reference_is_not_trained_on(fresh_rescorer: FreshRescorer) -> None:
+    (only,) = training_lists(fresh_rescorer(), nbest({"a": ""}, a=["", "the"]), with_reference=True)
+    assert not only.with_reference
+    assert (only.errors.tolist(), only.num_words.tolist()) == ([0, 1], [0, 1])
+
+
+@pytest.mark.parametrize("with_reference", [False, True])
+def test_nothing_to_learn_from(fresh_rescorer: FreshRescorer, with_reference: bool) -> None:
+    with pytest.raises(InputError, match="nothing to learn from"):
+        training_lists(fresh_rescorer(), nbest({"a": ""}, a=["", ""]), with_reference)
+
+
+def test_an_epoch_takes_each_list_once_in_an_order_of_its_own() -> None:
+    epochs = [list(steps_of_epoch(10, 4, epoch, seed=5)) for epoch in range(2)]
+    for steps in epochs:
+        assert [len(step) for step in steps] == [4, 4, 2]
+        assert sorted(index for step in steps for index in step) == list(range(10))
+    assert epochs[0] != epochs[1]
+    assert epochs[0] == list(steps_of_epoch(10, 4, epoch=0, seed=5))
+    assert epochs[0] != list(steps_of_epoch(10, 4, epoch=0, seed=6))
+
+
+def test_the_toy_lists_have_the_reference_last() -> None:
+    for one in toy_nbest(3, seed=1):
+        assert [text.split().count("door") for text in one.texts] == [2, 1, 1, 0]
+
+
+@pytest.mark.parametrize("name", ["epochs", "lists_per_step", "evaluations", "token_budget"])
+def test_settings_below_one(name: str) -> None:
+    with pytest.raises(InputError, match=f"--{name} is 0"):
+        TrainingSettings(**{name: 0})
+
+
+def test_a_setting_that_is_not_known() -> None:
+    with pytest.raises(InputError, match="training setting 'epoch' is not known.*did you mean epochs"):
+        TrainingSettings.from_dict({"epoch": 3})

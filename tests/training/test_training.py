@@ -1,0 +1,193 @@
+"""The training loop: it learns, it is reproducible, and it never ends worse than it began."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from lorescore.combine import Weights
+from lorescore.errors import InputError
+from lorescore.nbest import NbestSet
+from lorescore.plm.strategies import Strategy
+from lorescore.scoring.rescorer import Rescorer, trainable_state
+from lorescore.training.loop import TrainingResult, train_rescorer, tuned_on
+from lorescore.training.settings import TrainingSettings
+
+FreshRescorer = Callable[..., Rescorer]
+SETTINGS = TrainingSettings(epochs=2, lists_per_step=4, evaluations=4)
+FULL = Strategy("full", learning_rate=1e-2)
+VANILLA = Strategy("vanilla", rank=4, alpha=8, learning_rate=5e-2)
+ADALORA = Strategy("adalora", rank=2, init_rank=4, alpha=8, learning_rate=1e-1)
+
+
+def dev_costs(rescorer: Rescorer, dev: NbestSet) -> list[list[float]]:
+    return [[-score for score in one] for one in rescorer.score([one.texts for one in dev])]
+
+
+@pytest.mark.parametrize("scorer", ["clm", "cls"])
+@pytest.mark.parametrize("strategy", [FULL, VANILLA, ADALORA], ids=lambda strategy: strategy.name)
+def test_it_learns(
+    fresh_rescorer: FreshRescorer, train_lists: NbestSet, dev_lists: NbestSet, strategy: Strategy, scorer: str
+) -> None:
+    rescorer = fresh_rescorer("llama" if scorer == "clm" else "bert", scorer)
+    result = train_rescorer(rescorer, train_lists, dev_lists, strategy, SETTINGS)
+    assert (result.steps, result.num_lists) == (12, 24)
+    assert [one.step for one in result.evaluations] == [0, 3, 6, 9, 12]
+    assert result.best.step > 0
+    assert result.best.dev_wer < 0.7 * result.evaluations[0].dev_wer
+    # The rescorer has the weights of the best evaluation.
+    assert tuned_on(dev_lists, dev_costs(rescorer, dev_lists)) == (result.best.weights, result.best.dev_wer)
+
+
+def test_none_trains_the_head_of_a_cls_alone(
+    fresh_rescorer: FreshRescorer, train_lists: NbestSet, dev_lists: NbestSet
+) -> None:
+    rescorer = fresh_rescorer("bert", "cls")
+    before = {name: weight.clone() for name, weight in rescorer.scorer.model.state_dict().items()}
+    result = train_rescorer(rescorer, train_lists, dev_lists, Strategy("none", learning_rate=0.05), SETTINGS)
+    assert result.best.dev_wer < result.evaluations[0].dev_wer
+    assert rescorer.scorer.head.weight.abs().max() > 0
+    for name, weight in rescorer.scorer.model.state_dict().items():
+        assert torch.equal(weight, before[name])
+
+
+@pytest.mark.parametrize("strategy", [VANILLA, ADALORA], ids=lambda strategy: strategy.name)
+def test_the_same_seed_gives_the_same_bytes(
+    fresh_rescorer: FreshRescorer, train_lists: NbestSet, dev_lists: NbestSet, tmp_path: Path, strategy: Strategy
+) -> None:
+    files: dict[str, dict[str, bytes]] = {}
+    for name, seed in (("one", 1), ("two", 1), ("other", 2)):
+        rescorer = fresh_rescorer(targets=("q_proj", "v_proj", "k_proj", "o_proj"))
+        train_rescorer(rescorer, train_lists, dev_lists, strategy, replace(SETTINGS, seed=seed))
+        rescorer.save(tmp_path / name)
+        files[name] = {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+    assert set(files["one"]) == {"adapter_config.json", "adapter_model.safetensors", "config.yaml"}
+    assert files["one"] == files["two"]
+    assert files["one"]["adapter_model.safetensors"] != files["other"]["adapter_model.safetensors"]
+    # PEFT keeps the targets as a set, whose order differs between processes.
+    assert b'"k_proj",\n    "o_proj",\n    "q_proj",\n    "v_proj"' in files["one"]["adapter_config.json"]
+
+
+@pytest.mark.parametrize("strategy", [FULL, VANILLA, ADALORA], ids=lambda strategy: strategy.name)
+def test_the_token_budget_does_not_change_the_weights(
+    fresh_rescorer: FreshRescorer, train_lists: NbestSet, dev_lists: NbestSet, strategy: Strategy
+) -> None:
+    states = []
+    for token_budget in (1, 50, 10_000):
+        rescorer = fresh_rescorer()
+        result = train_rescorer(
+            rescorer, train_lists, dev_lists, strategy, replace(SETTINGS, token_budget=token_budget)
+        )
+        assert result.best.step > 0
+        states.append(trainable_state(rescorer.scorer))
+    for name, weight in states[0].items():
+        for other in states[1:]:
+            torch.testing.assert_close(
+                other[name], weight, rtol=0, atol=1e-4, msg=lambda text, name=name: f"{name}: {text}"
+            )
+
+
+@pytest.mark.parametrize(("family", "scorer"), [("gpt2", "clm"), ("bloom", "clm"), ("bert", "cls")])
+def test_the_token_budget_does_not_change_the_function(
+    fresh_rescorer: FreshRescorer, train_lists: NbestSet, dev_lists: NbestSet, family: str, scorer: str
+) -> None:
+    # These have dropout, or biases that change no choice: their gradient is rounding error, which Adam scales up.
+    scores = []
+    for token_budget in (1, 50, 10_000):
+        rescorer = fresh_rescorer(family, scorer)
+        result = train_rescorer(rescorer, train_lists, dev_lists, FULL, replace(SETTINGS, token_budget=token_budget))
+        assert result.best.step > 0
+        lists = torch.tensor(rescorer.score([one.texts for one in dev_lists]))
+        scores.append(lists - lists.mean(dim=1, keepdim=True))
+    for other in scores[1:]:
+        torch.testing.assert_close(other, scores[0], rtol=0, atol=1e-3)
+
+
+def test_a_huge_learning_rate_does_not_end_worse_than_the_start(
+    fresh_rescorer: FreshRescorer, train_lists: NbestSet, dev_lists: NbestSet
+) -> None:
+    rescorer = fresh_rescorer()
+    start = rescorer.score([one.texts for one in dev_lists])
+    settings = TrainingSettings(epochs=1, lists_per_step=24, evaluations=1)
+    result = train_rescorer(rescorer, train_lists, dev_lists, replace(FULL, learning_rate=1e20), settings)
+    before, after = result.evaluations
+    assert after.dev_wer > before.dev_wer
+    assert result.best == before
+    assert rescorer.score([one.texts for one in dev_lists]) == start
+
+
+def test_adalora_is_not_chosen_before_its_budget_is_met(
+    fresh_rescorer: FreshRescorer, train_lists: NbestSet, dev_lists: NbestSet
+) -> None:
+    # At this rate dev is best early on, and bad after the last pruning.
+    strategy, settings = replace(ADALORA, learning_rate=1.0), replace(SETTINGS, evaluations=12)
+    rescorer = fresh_rescorer()
+    result = train_rescorer(rescorer, train_lists, dev_lists, strategy, settings)
+    budget_step = 12 - round(12 * strategy.final_share)
+    assert min(result.evaluations, key=lambda one: one.dev_wer).step in range(1, budget_step)
+    assert result.best.step == 0 or result.best.step >= budget_step
+    assert result.best.dev_wer <= result.evaluations[0].dev_wer
+    assert tuned_on(dev_lists, dev_costs(rescorer, dev_lists)) == (result.best.weights, result.best.dev_wer)
+
+
+@pytest.mark.parametrize("strategy", ["full", "vanilla"])
+def test_a_loss_that_is_not_finite(
+    fresh_rescorer: FreshRescorer, train_lists: NbestSet, dev_lists: NbestSet, strategy: str
+) -> None:
+    rescorer = fresh_rescorer()
+    start = rescorer.score([one.texts for one in dev_lists])
+    settings = TrainingSettings(epochs=2, lists_per_step=4, evaluations=1)
+    with pytest.raises(
+        InputError,
+        match=r"^the loss is nan at step \d \(learning rate [\de.+]+, utterances utt\d+( utt\d+){3}\).*lower",
+    ):
+        train_rescorer(rescorer, train_lists, dev_lists, Strategy(strategy, learning_rate=100.0), settings)
+    restored = rescorer.score([one.texts for one in dev_lists])
+    assert torch.allclose(torch.tensor(restored), torch.tensor(start), atol=1e-4)
+
+
+def test_scores_of_dev_that_are_not_finite(
+    fresh_rescorer: FreshRescorer, train_lists: NbestSet, dev_lists: NbestSet
+) -> None:
+    # One step only: the loss before it is fine, and dev comes right after it.
+    rescorer = fresh_rescorer("gpt2")
+    start = rescorer.score([one.texts for one in dev_lists])
+    settings = TrainingSettings(epochs=1, lists_per_step=24, evaluations=1)
+    with pytest.raises(
+        InputError, match=r"^the PLM score of '.*' is not a finite number at step 1 .*1e\+20, utterances utt"
+    ):
+        train_rescorer(rescorer, train_lists, dev_lists, replace(FULL, learning_rate=1e20), settings)
+    assert rescorer.score([one.texts for one in dev_lists]) == start
+
+
+def test_known_costs_of_dev_stand_for_the_first_evaluation(
+    fresh_rescorer: FreshRescorer, train_lists: NbestSet, dev_lists: NbestSet
+) -> None:
+    def trained(start_costs: list[list[float]] | None) -> TrainingResult:
+        return train_rescorer(
+            fresh_rescorer(), train_lists, dev_lists, VANILLA, replace(SETTINGS, epochs=1), start_costs=start_costs
+        )
+
+    known = [[round(cost, 4) for cost in one] for one in dev_costs(fresh_rescorer(), dev_lists)]
+    scored, given = trained(None), trained(known)
+    assert given.evaluations == scored.evaluations
+    first_pass_only = trained([[0.0] * len(one) for one in known])
+    assert first_pass_only.evaluations[0].weights == Weights(0.0, 0.0)
+    assert first_pass_only.evaluations[0].dev_wer == pytest.approx(50.0)  # two errors in four words
+
+
+def test_the_lm_loss_holds_the_likelihood_of_the_references(
+    fresh_rescorer: FreshRescorer, train_lists: NbestSet, dev_lists: NbestSet
+) -> None:
+    references = [[train_lists.refs[one.utt]] for one in train_lists]
+
+    def likelihood(lm_loss: float) -> float:
+        rescorer = fresh_rescorer()
+        settings = replace(SETTINGS, lm_loss=lm_loss)
+        train_rescorer(rescorer, train_lists, dev_lists, Strategy("full", learning_rate=3e-3), settings)
+        return math.fsum(score for one in rescorer.score(references) for score in one)
+
+    assert likelihood(2.0) > likelihood(0.0) + 10
