@@ -206,7 +206,8 @@ class Trainer:
         device = scores.device
         hypothesis_scores = scores[: len(one.errors)]
         combined = one.first_pass.to(device) + weights.lm_weight * hypothesis_scores
-        loss = mwer_loss(combined + weights.word_bonus * one.num_words.to(device), one.errors.to(device))
+        combined = combined + weights.word_bonus * one.num_words.to(device)
+        loss = mwer_loss(self.settings.score_scale * combined, one.errors.to(device))
         if one.with_reference:
             reference_tokens = int(one.encoded.depths[one.encoded.leaves[-1]])
             loss = loss + self.settings.lm_loss * lm_loss(scores[-1], max(1, reference_tokens))

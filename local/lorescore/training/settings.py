@@ -15,6 +15,8 @@ class TrainingSettings:
         objective: `mwer`.
         epochs: Passes over the training lists.
         lists_per_step: Lists whose gradients make one optimizer step.
+        score_scale: Factor of the combined scores in the softmax of `mwer`. At 1 a long text's scores differ by tens of
+            nats, nearly all the weight is on one hypothesis, and training mostly shrinks the PLM's scores.
         lm_loss: Weight of the PLM's own loss on the reference beside `mwer` (`clm` only; 0: none).
         warmup_share: Share of the steps in which the learning rate rises linearly; then it falls linearly to 0.
         evaluations: Evaluations on dev, evenly spaced over the steps, besides the one before the first step.
@@ -27,9 +29,10 @@ class TrainingSettings:
     objective: str = "mwer"
     epochs: int = 1
     lists_per_step: int = 8
-    lm_loss: float = 0.1
+    score_scale: float = 0.2
+    lm_loss: float = 3.0
     warmup_share: float = 0.1
-    evaluations: int = 2
+    evaluations: int = 4
     grad_clip: float = 1.0
     weight_decay: float = 0.0
     token_budget: int = 2048
