@@ -19,7 +19,7 @@ from lorescore.training.settings import TrainingSettings
 
 Item = TypeVar("Item")
 FreshRescorer = Callable[..., Rescorer]
-SETTINGS = TrainingSettings(epochs=2, lists_per_step=4, evaluations=12)
+SETTINGS = TrainingSettings(epochs=2, lists_per_step=4, evaluations=12, score_scale=1.0, lm_loss=0.1)
 STRATEGY = Strategy("adalora", rank=2, init_rank=4, alpha=8, learning_rate=1e-1)
 
 

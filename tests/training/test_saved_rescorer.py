@@ -21,7 +21,7 @@ from lorescore.training.loop import train_rescorer
 from lorescore.training.settings import TrainingSettings
 
 FreshRescorer = Callable[..., Rescorer]
-SETTINGS = TrainingSettings(epochs=2, lists_per_step=4, evaluations=2)
+SETTINGS = TrainingSettings(epochs=2, lists_per_step=4, evaluations=2, score_scale=1.0, lm_loss=0.1)
 STRATEGIES = {
     "none": Strategy("none", learning_rate=0.05),
     "full": Strategy("full", learning_rate=1e-2),

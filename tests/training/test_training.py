@@ -17,7 +17,7 @@ from lorescore.training.loop import TrainingResult, train_rescorer, tuned_on
 from lorescore.training.settings import TrainingSettings
 
 FreshRescorer = Callable[..., Rescorer]
-SETTINGS = TrainingSettings(epochs=2, lists_per_step=4, evaluations=4)
+SETTINGS = TrainingSettings(epochs=2, lists_per_step=4, evaluations=4, score_scale=1.0, lm_loss=0.1)
 FULL = Strategy("full", learning_rate=1e-2)
 VANILLA = Strategy("vanilla", rank=4, alpha=8, learning_rate=5e-2)
 ADALORA = Strategy("adalora", rank=2, init_rank=4, alpha=8, learning_rate=1e-1)
