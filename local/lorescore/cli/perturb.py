@@ -9,7 +9,7 @@ import itertools
 import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from lorescore.choices import parse_numbers
 from lorescore.errors import InputError
@@ -26,8 +26,6 @@ from lorescore.perturb import (
 )
 
 logger = logging.getLogger(__name__)
-
-Value = TypeVar("Value")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -132,8 +130,8 @@ def _finished(
 def _write(out_dir: Path, nbest: NbestSet, lexicon: HomophoneLexicon, settings: Perturbation) -> Mapping[str, Any]:
     """Perturb, write, and give back what `nbest.yaml` says."""
     perturbed, _ = perturb(nbest, lexicon, settings)
-    # What stood there before may have references, and scores that are not of these texts.
-    for stale in (out_dir / "nbest.yaml", out_dir / "text", *out_dir.glob("lmwt.*")):
+    # Scores of the lists that stood there before; write_nbest_dir removes the rest.
+    for stale in out_dir.glob("lmwt.*"):
         stale.unlink(missing_ok=True)
     write_nbest_dir(out_dir, perturbed)
     return perturbed.info
