@@ -42,7 +42,8 @@ rank=                            # rank of the adapters (default: conf/strategy)
 learning_rate=                   # peak learning rate (default: conf/strategy)
 objective=mwer                   # training objective
 epochs=                          # passes over the training set (default: conf/train.yaml)
-lm_loss=                         # weight of the PLM's own loss on the references (default: conf/train.yaml)
+lm_text=                         # sentences of the domain, one a line (default: the demo's, where stage 1 made them)
+lm_loss=                         # weight of the PLM's own loss on references and lm_text (default: conf/train.yaml)
 seed=1                           # of the training
 
 kinds="1best nbest"              # stage 8: kinds of perturbation
@@ -129,6 +130,8 @@ if begins 5 "train rescorers: exp/nbest/{${train_set},${dev_set}} -> exp/plm/{${
     [ -z "${learning_rate}" ] || train_options+=(--learning_rate "${learning_rate}")
     [ -z "${epochs}" ] || train_options+=(--epochs "${epochs}")
     [ -z "${lm_loss}" ] || train_options+=(--lm_loss "${lm_loss}")
+    [ -n "${lm_text}" ] || [ ! -f data/sentences/train.txt ] || lm_text=data/sentences/train.txt
+    [ -z "${lm_text}" ] || train_options+=(--lm_text "${lm_text}")
     for strategy in ${lora}; do
         lorescore train "${plm_options[@]}" --lora "${strategy}" "${train_options[@]}"
     done

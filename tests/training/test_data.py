@@ -8,7 +8,7 @@ from toy_nbest import toy_nbest
 from lorescore.errors import InputError
 from lorescore.nbest import Hypothesis, NbestList, NbestSet
 from lorescore.scoring.rescorer import Rescorer
-from lorescore.training.data import steps_of_epoch, training_lists
+from lorescore.training.data import steps_of_epoch, texts_of_step, training_lists, training_text
 from lorescore.training.settings import TrainingSettings
 
 FreshRescorer = Callable[..., Rescorer]
@@ -55,6 +55,29 @@ def test_an_epoch_takes_each_list_once_in_an_order_of_its_own() -> None:
     assert epochs[0] != epochs[1]
     assert epochs[0] == list(steps_of_epoch(10, 4, epoch=0, seed=5))
     assert epochs[0] != list(steps_of_epoch(10, 4, epoch=0, seed=6))
+
+
+def test_a_text_is_a_reference_without_hypotheses(fresh_rescorer: FreshRescorer) -> None:
+    rescorer = fresh_rescorer()
+    text = training_text(rescorer, "the cat")
+    assert (len(text.errors), text.with_reference) == (0, True)
+    assert text.encoded.sequences() == rescorer.encode(["the cat"]).sequences()
+
+
+def test_each_pass_over_the_texts_takes_each_once_in_an_order_of_its_own() -> None:
+    texts = [f"text {number}" for number in range(5)]
+    steps = [texts_of_step(texts, step, texts_per_step=3, seed=5) for step in range(10)]
+    assert [len(step) for step in steps] == [3] * 10
+    taken = [text for step in steps for text in step]
+    passes = [taken[start : start + 5] for start in range(0, 30, 5)]
+    assert all(sorted(one) == texts for one in passes)
+    assert len(set(map(tuple, passes))) > 1
+    assert steps[7] == texts_of_step(texts, 7, texts_per_step=3, seed=5)  # whatever the steps before it
+
+
+def test_more_texts_a_step_than_there_are() -> None:
+    assert sorted(texts_of_step(["a", "b"], 1, texts_per_step=4, seed=1)) == ["a", "a", "b", "b"]
+    assert texts_of_step([], 1, texts_per_step=4, seed=1) == []
 
 
 def test_the_toy_lists_have_the_reference_last() -> None:

@@ -191,3 +191,29 @@ def test_the_lm_loss_holds_the_likelihood_of_the_references(
         return math.fsum(score for one in rescorer.score(references) for score in one)
 
     assert likelihood(2.0) > likelihood(0.0) + 10
+
+
+def test_texts_raise_their_likelihood(
+    fresh_rescorer: FreshRescorer, train_lists: NbestSet, dev_lists: NbestSet
+) -> None:
+    texts = ["the cat sat on the sea", "a mat saw the cat"]
+
+    def likelihood(texts_to_train_on: list[str]) -> float:
+        rescorer = fresh_rescorer()
+        settings = replace(SETTINGS, lm_loss=1.0, texts_per_step=2)
+        strategy = Strategy("full", learning_rate=3e-3)
+        train_rescorer(rescorer, train_lists, dev_lists, strategy, settings, texts=texts_to_train_on)
+        return math.fsum(score for one in rescorer.score([[text] for text in texts]) for score in one)
+
+    assert likelihood(texts) > likelihood([]) + 5
+
+
+def test_texts_need_a_scorer_with_a_loss_for_them(
+    fresh_rescorer: FreshRescorer, train_lists: NbestSet, dev_lists: NbestSet
+) -> None:
+    with pytest.raises(InputError, match="--lm_text"):
+        train_rescorer(fresh_rescorer("bert", "cls"), train_lists, dev_lists, FULL, SETTINGS, texts=["the cat"])
+    with pytest.raises(InputError, match="--lm_text"):
+        train_rescorer(
+            fresh_rescorer(), train_lists, dev_lists, FULL, replace(SETTINGS, lm_loss=0.0), texts=["the cat"]
+        )

@@ -9,7 +9,7 @@ from lorescore.choices import OBJECTIVES, STRATEGIES
 from lorescore.cli.plm_options import add_plm_arguments, plm_dir, plm_settings, rescorer_tag
 from lorescore.cli.progress import progress
 from lorescore.errors import InputError
-from lorescore.files import read_yaml
+from lorescore.files import checksum, read_lines, read_yaml, split_words
 from lorescore.nbest import NbestSet, read_nbest_dir
 from lorescore.plm import adalora
 from lorescore.plm.settings import PlmSettings
@@ -28,7 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--learning_rate", type=float, help="peak learning rate")
     parser.add_argument("--objective", default="mwer", help=" ".join(OBJECTIVES))
     parser.add_argument("--epochs", type=int, help="passes over the training lists")
-    parser.add_argument("--lm_loss", type=float, help="weight of the PLM's own loss on the reference")
+    parser.add_argument("--lm_loss", type=float, help="weight of the PLM's own loss on references and --lm_text")
+    parser.add_argument("--lm_text", type=Path, help="sentences of the domain, one a line, for the PLM's own loss")
     parser.add_argument("--seed", type=int, default=1, help="of the training")
     parser.add_argument("--train", type=Path, default=Path("exp/nbest/train"), help="N-best directory to train on")
     parser.add_argument("--dev", type=Path, default=Path("exp/nbest/dev"), help="N-best directory to choose on")
@@ -43,6 +44,10 @@ def run(args: argparse.Namespace) -> None:
     out = args.out_root / rescorer_tag(settings, args.lora, args.objective, args.seed)
     frozen = args.lora == "none" and settings.scorer == "clm"
     train, dev = _read_lists(args.train), _read_lists(args.dev)
+    texts = _read_texts(args.lm_text) if args.lm_text else []
+    if texts and settings.scorer != "clm":
+        print(f"{out}: --lm_text is left out, as a {settings.scorer} scorer has no loss for it")
+        texts = []
     asked: dict[str, Any] = {
         "plm": settings.to_dict(),
         "strategy": strategy.to_dict(),
@@ -51,6 +56,7 @@ def run(args: argparse.Namespace) -> None:
         "training_settings": None if frozen else asdict(training),
         "train_checksum": None if frozen else train.info["checksum"],
         "dev_checksum": None if frozen else dev.info["checksum"],
+        "lm_text_checksum": checksum([args.lm_text]) if texts and not frozen else None,
     }
     if _is_finished(out, asked):
         print(f"{out}: finished before, left as it is")
@@ -60,7 +66,9 @@ def run(args: argparse.Namespace) -> None:
     result = None
     if not frozen:
         start_costs = _frozen_costs(settings, args, dev)
-        result = train_rescorer(rescorer, train, dev, strategy, training, progress(out.name), start_costs)
+        result = train_rescorer(
+            rescorer, train, dev, strategy, training, progress(out.name), texts=texts, start_costs=start_costs
+        )
     trainable, total = count_parameters(rescorer.scorer)
     records: dict[str, dict[str, Any]] = {}
     if result is not None:
@@ -89,6 +97,14 @@ def _read_lists(nbest_dir: Path) -> NbestSet:
     if not nbest.refs:
         raise InputError("no references, which training needs", path=nbest_dir / "text", mend="give stage 4 --ref")
     return nbest
+
+
+def _read_texts(path: Path) -> list[str]:
+    """The sentences of a text file."""
+    texts = [" ".join(split_words(line)) for _, line in read_lines(path)]
+    if not any(texts):
+        raise InputError("empty, expected one sentence a line", path=path, mend="give --lm_text another file")
+    return [text for text in texts if text]
 
 
 def _frozen_costs(settings: PlmSettings, args: argparse.Namespace, dev: NbestSet) -> list[list[float]] | None:

@@ -1,6 +1,6 @@
-"""Training lists: what an objective needs of each list, and the order in which steps take them."""
+"""Training lists and texts: what an objective needs of each, and the order in which steps take them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,10 @@ from lorescore.scoring.rescorer import Rescorer
 
 @dataclass(frozen=True)
 class TrainingList:
-    """One list, ready for a scorer.
+    """One list, ready for a scorer; or a text, which is the reference of a list without hypotheses.
 
     Attributes:
-        utt: The utterance's id.
+        utt: The utterance's id; of a text, the text.
         encoded: The texts of the hypotheses, and the reference's last where `with_reference`, as the scorer encodes
             them.
         first_pass: (n,) log scores.
@@ -62,6 +62,22 @@ def training_lists(rescorer: Rescorer, nbest: NbestSet, with_reference: bool) ->
     if not kept:
         raise InputError("no training list has hypotheses with different errors: nothing to learn from")
     return kept
+
+
+def training_text(rescorer: Rescorer, text: str) -> TrainingList:
+    """A text of the domain, for the PLM's own loss alone."""
+    nothing = torch.empty(0)
+    return TrainingList(text, rescorer.encode([text]), nothing, nothing, nothing, with_reference=True)
+
+
+def texts_of_step(texts: Sequence[str], step: int, texts_per_step: int, seed: int) -> list[str]:
+    """The texts of a step, counted from 0: pass after pass over them all, each shuffled by (seed, pass)."""
+    chosen, position = [], step * texts_per_step
+    while len(chosen) < texts_per_step and texts:
+        epoch, first = divmod(position + len(chosen), len(texts))
+        order = np.random.default_rng([seed, epoch]).permutation(len(texts))
+        chosen += [texts[index] for index in order[first : first + texts_per_step - len(chosen)]]
+    return chosen
 
 
 def steps_of_epoch(num_lists: int, lists_per_step: int, epoch: int, seed: int) -> Iterator[list[int]]:

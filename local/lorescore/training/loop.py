@@ -8,7 +8,7 @@ import logging
 import math
 import resource
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,7 @@ from lorescore.plm.strategies import Strategy, adapt
 from lorescore.progress import Progress, silent
 from lorescore.scoring.batches import batches_in_order
 from lorescore.scoring.rescorer import Rescorer, trainable_state
-from lorescore.training.data import TrainingList, steps_of_epoch, training_lists
+from lorescore.training.data import TrainingList, steps_of_epoch, texts_of_step, training_lists, training_text
 from lorescore.training.objectives import lm_loss, mwer_loss
 from lorescore.training.settings import TrainingSettings
 
@@ -95,6 +95,7 @@ class Trainer:
         dev: Lists to tune the weights and to choose the model on.
         strategy: Gives the learning rate and AdaLoRA's settings.
         settings: Everything else.
+        texts: Texts of the domain, for the PLM's own loss.
         start_costs: The PLM costs of dev before the first step where they are known: a fresh adapter changes nothing,
             so they are the frozen PLM's.
     """
@@ -106,9 +107,11 @@ class Trainer:
         dev: NbestSet,
         strategy: Strategy,
         settings: TrainingSettings,
+        *,
+        texts: Sequence[str] = (),
         start_costs: Sequence[Sequence[float]] | None = None,
     ) -> None:
-        self.rescorer, self.lists, self.dev = rescorer, lists, dev
+        self.rescorer, self.lists, self.texts, self.dev = rescorer, lists, texts, dev
         self.strategy, self.settings, self.start_costs = strategy, settings, start_costs
         self.scorer = rescorer.scorer
         self.total_steps = num_steps(len(lists), settings)
@@ -145,12 +148,12 @@ class Trainer:
         best, best_state = evaluations[0], trainable_state(self.scorer)
         # Score scale of the objective: the weights that suit the frozen PLM. A new head has a scale of its own to find.
         start_weights = best.weights if best.weights.lm_weight > 0 else Weights(1.0, best.weights.word_bonus)
-        for step, indices in enumerate(progress(list(self._all_steps()), "training"), start=1):
+        for step, lists in enumerate(progress(self._all_steps(), "training"), start=1):
             rate = self.schedule.get_last_lr()[0]
-            loss = self._step(indices, start_weights)
+            loss = self._step(lists, start_weights)
             if not math.isfinite(loss):
                 self._restore(best_state)
-                raise self._diverged(f"the loss is {loss}", step, rate, indices)
+                raise self._diverged(f"the loss is {loss}", step, rate, lists)
             if self.adalora:
                 adalora.allocate(self.adalora, step)
             self.optimizer.zero_grad(set_to_none=True)
@@ -159,7 +162,7 @@ class Trainer:
                     evaluations.append(self._evaluate(step, progress))
                 except InputError as error:
                     self._restore(best_state)
-                    raise self._diverged(error.message, step, rate, indices) from error
+                    raise self._diverged(error.message, step, rate, lists) from error
                 if step >= first_choice and evaluations[-1].dev_wer < best.dev_wer:
                     best, best_state = evaluations[-1], trainable_state(self.scorer)
         self._restore(best_state)
@@ -167,27 +170,39 @@ class Trainer:
         seconds = time.monotonic() - started
         return TrainingResult(evaluations, best, self.total_steps, len(self.lists), seconds, peak_kb / 1024)
 
-    def _diverged(self, what: str, step: int, rate: float, indices: list[int]) -> InputError:
-        utts = " ".join(self.lists[index].utt for index in indices)
+    def _diverged(self, what: str, step: int, rate: float, lists: list[TrainingList]) -> InputError:
+        utts = " ".join(one.utt for one in lists if len(one.errors))
         return InputError(
             f"{what} at step {step} (learning rate {rate:.2g}, utterances {utts})", mend="lower --learning_rate"
         )
 
-    def _all_steps(self) -> Iterator[list[int]]:
-        for epoch in range(self.settings.epochs):
-            yield from steps_of_epoch(len(self.lists), self.settings.lists_per_step, epoch, self.settings.seed)
+    def _all_steps(self) -> list[list[TrainingList]]:
+        """The lists and texts of every step."""
+        settings, steps = self.settings, []
+        for epoch in range(settings.epochs):
+            for indices in steps_of_epoch(len(self.lists), settings.lists_per_step, epoch, settings.seed):
+                texts = texts_of_step(self.texts, len(steps), settings.texts_per_step, settings.seed)
+                steps.append([self.lists[index] for index in indices])
+                steps[-1] += [training_text(self.rescorer, text) for text in texts]
+        return steps
 
-    def _step(self, indices: list[int], weights: Weights) -> float:
-        """One optimizer step over some lists; its gradients are left for AdaLoRA. Returns the loss, per list."""
+    def _step(self, lists: list[TrainingList], weights: Weights) -> float:
+        """One optimizer step over some lists and texts; its gradients are left for AdaLoRA. Returns the loss."""
         # No dropout: the hypotheses of a list differ by a word or two, less than noise of their own would; and what is
         # drawn would depend on the batches.
         self.scorer.eval()
+        num_lists = sum(len(one.errors) > 0 for one in lists)
+        num_references = sum(one.with_reference for one in lists)
         total = 0.0
-        for batch in batches_in_order(self.lists, indices, self.settings.token_budget):
-            lists = [self.lists[index] for index in batch]
-            scores = self.scorer([one.encoded for one in lists])
-            losses = [self._list_loss(one, score, weights) for one, score in zip(lists, scores, strict=True)]
-            loss = torch.stack(losses).sum() / len(indices)
+        for batch in batches_in_order(lists, range(len(lists)), self.settings.token_budget):
+            scores = self.scorer([lists[index].encoded for index in batch])
+            losses = []
+            for index, score in zip(batch, scores, strict=True):
+                if len(lists[index].errors):
+                    losses.append(self._mwer(lists[index], score, weights) / num_lists)
+                if lists[index].with_reference:
+                    losses.append(self.settings.lm_loss * self._reference_loss(lists[index], score) / num_references)
+            loss = torch.stack(losses).sum()
             loss.backward()
             total += loss.item()
         if self.adalora and self.strategy.orthogonality:
@@ -201,17 +216,18 @@ class Trainer:
         self.schedule.step()
         return total
 
-    def _list_loss(self, one: TrainingList, scores: torch.Tensor, weights: Weights) -> torch.Tensor:
-        """The objective on one list; `scores` are the scorer's, the reference's last where it is there."""
+    def _mwer(self, one: TrainingList, scores: torch.Tensor, weights: Weights) -> torch.Tensor:
+        """The objective on a list's hypotheses."""
         device = scores.device
-        hypothesis_scores = scores[: len(one.errors)]
-        combined = one.first_pass.to(device) + weights.lm_weight * hypothesis_scores
+        combined = one.first_pass.to(device) + weights.lm_weight * scores[: len(one.errors)]
         combined = combined + weights.word_bonus * one.num_words.to(device)
-        loss = mwer_loss(self.settings.score_scale * combined, one.errors.to(device))
-        if one.with_reference:
-            reference_tokens = int(one.encoded.depths[one.encoded.leaves[-1]])
-            loss = loss + self.settings.lm_loss * lm_loss(scores[-1], max(1, reference_tokens))
-        return loss
+        return mwer_loss(self.settings.score_scale * combined, one.errors.to(device))
+
+    @staticmethod
+    def _reference_loss(one: TrainingList, scores: torch.Tensor) -> torch.Tensor:
+        """The PLM's own loss on a list's reference, whose score is the last."""
+        tokens = int(one.encoded.depths[one.encoded.leaves[-1]])
+        return lm_loss(scores[-1], max(1, tokens))
 
     def _evaluate(self, step: int, progress: Progress, costs: Sequence[Sequence[float]] | None = None) -> Evaluation:
         if costs is None:
@@ -233,11 +249,18 @@ def train_rescorer(
     strategy: Strategy,
     settings: TrainingSettings,
     progress: Progress = silent,
+    texts: Sequence[str] = (),
     start_costs: Sequence[Sequence[float]] | None = None,
 ) -> TrainingResult:
-    """Adapt a new rescorer with a strategy and train it; it is changed in place. Arguments as the Trainer's."""
+    """Adapt a new rescorer with a strategy and train it; it is changed in place. Arguments as the Trainer's.
+
+    Raises:
+        InputError: There are texts, but the scorer has no loss for them; or what the Trainer raises.
+    """
     with_reference = settings.lm_loss > 0 and rescorer.plm.scorer == "clm"
+    if texts and not with_reference:
+        raise InputError("texts train a clm by its lm_loss alone", mend="leave out --lm_text, or set --lm_loss")
     lists = training_lists(rescorer, train, with_reference)
     total_steps = num_steps(len(lists), settings)
     rescorer.scorer.model = adapt(rescorer.scorer.model, strategy, rescorer.plm.targets, total_steps, settings.seed)
-    return Trainer(rescorer, lists, dev, strategy, settings, start_costs).train(progress)
+    return Trainer(rescorer, lists, dev, strategy, settings, texts=texts, start_costs=start_costs).train(progress)

@@ -17,7 +17,8 @@ class TrainingSettings:
         lists_per_step: Lists whose gradients make one optimizer step.
         score_scale: Factor of the combined scores in the softmax of `mwer`. At 1 a long text's scores differ by tens of
             nats, nearly all the weight is on one hypothesis, and training mostly shrinks the PLM's scores.
-        lm_loss: Weight of the PLM's own loss on the reference beside `mwer` (`clm` only; 0: none).
+        lm_loss: Weight of the PLM's own loss on references and texts beside `mwer` (`clm` only; 0: none).
+        texts_per_step: Texts of the domain that each step takes beside its lists, where there are any.
         warmup_share: Share of the steps in which the learning rate rises linearly; then it falls linearly to 0.
         evaluations: Evaluations on dev, evenly spaced over the steps, besides the one before the first step.
         grad_clip: Largest norm of the gradient.
@@ -31,6 +32,7 @@ class TrainingSettings:
     lists_per_step: int = 8
     score_scale: float = 0.2
     lm_loss: float = 3.0
+    texts_per_step: int = 32
     warmup_share: float = 0.1
     evaluations: int = 4
     grad_clip: float = 1.0
@@ -40,7 +42,7 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         require_choice("--objective", self.objective, OBJECTIVES)
-        for name in ("epochs", "lists_per_step", "evaluations", "token_budget"):
+        for name in ("epochs", "lists_per_step", "texts_per_step", "evaluations", "token_budget"):
             if getattr(self, name) < 1:
                 raise InputError(f"--{name} is {getattr(self, name)}, expected 1 or more")
 
