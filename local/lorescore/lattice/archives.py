@@ -1,0 +1,186 @@
+"""Open lattices of whatever kind lies there, told by the bytes, and write Kaldi's archives.
+
+Read: Kaldi's archives (Lattice or CompactLattice, text or binary) and HTK's SLF files, plain or gzip, one file or a
+directory of them: `lat.JOB.gz` as Kaldi's decoding scripts leave them, or one `.slf` or `.lat` file an utterance.
+Lattices are read one at a time, so that a corpus larger than memory streams.
+"""
+
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import BinaryIO, TextIO, cast
+
+from lorescore.errors import InputError
+from lorescore.files import CHECK_PATH, atomic_write, read_lines
+from lorescore.lattice.kaldi import read_text, text_lines
+from lorescore.lattice.kaldi_binary import BINARY_MARK, MAGIC, read_binary
+from lorescore.lattice.lattices import Lattice
+from lorescore.lattice.slf import read_slf
+from lorescore.lattice.words import WordTable, is_natural, read_words
+
+GZIP_MAGIC = b"\x1f\x8b"
+GZIP_LEVEL = 6  # gzip's own
+HEAD_BYTES = 8192  # enough to tell what a file is
+# An utterance id and what follows it.
+BINARY_HEAD = re.compile(rb"\s*[^\s\0]+[ \t](?:%b)?%b" % (re.escape(BINARY_MARK), re.escape(MAGIC)))
+SLF_LINE = re.compile(rb"[ \t]*[A-Za-z]\w*=")
+TEXT_HEAD = re.compile(rb"\s*[^\s\0]+[ \t\r]*\n")
+JOB_FILE = re.compile(r"lat\.([1-9][0-9]*)(?:\.gz)?")
+SLF_FILE = re.compile(r"([^.].*)\.(?:slf|lat)(?:\.gz)?")
+WORDS_FILE = "words.txt"
+
+
+def read_lattices(path: Path, words: WordTable | Path | None = None, *, require_path: bool = True) -> Iterator[Lattice]:
+    """The lattices of a file or directory, one at a time, in the order of the files.
+
+    Args:
+        path: An archive, an SLF file, or a directory with `lat.JOB.gz` archives or SLF files. The utterance of an SLF
+            file is the file's name without its ending.
+        words: The words of Kaldi's archives; None: the words.txt beside the archive.
+        require_path: Check that every lattice is acyclic and has a path. False: the caller checks, who has something
+            better to do with such an utterance than to stop.
+
+    Raises:
+        InputError: Nothing to read, an unknown format, an archive that is missing, cut off or damaged, a lattice with
+            a cycle or without a path, an utterance that stands twice, or what the formats' readers refuse.
+    """
+    directory = path if path.is_dir() else path.parent
+    table = words if isinstance(words, WordTable) else None
+    seen: dict[str, Path] = {}
+    for file_path in _lattice_files(path) if path.is_dir() else [path]:
+        with _opened(file_path) as file:
+            head = file.read(HEAD_BYTES)
+            file.seek(0)
+            if _is_slf(head):
+                match = SLF_FILE.fullmatch(file_path.name)
+                lattices = iter((read_slf(file, file_path, match[1] if match else file_path.name),))
+            elif (is_binary := bool(BINARY_HEAD.match(head))) or TEXT_HEAD.match(head):
+                table = table or _words(words if isinstance(words, Path) else None, directory)
+                lattices = (read_binary if is_binary else read_text)(file, file_path, table)
+            elif head.strip():
+                message = "no lattices, expected a Kaldi archive or an HTK SLF file"
+                raise InputError(message, path=file_path, mend=CHECK_PATH)
+            else:
+                raise InputError("empty, expected lattices", path=file_path, mend="make the lattices again")
+            for lattice in lattices:
+                if lattice.utt in seen:
+                    message = f"utterance {lattice.utt} for the second time, first in {seen[lattice.utt]}"
+                    raise InputError(message, path=file_path, mend="keep one lattice an utterance")
+                seen[lattice.utt] = file_path
+                if require_path:
+                    _require_path(lattice, file_path)
+                yield lattice
+
+
+def write_lattices(path: Path, lattices: Iterable[Lattice], words: WordTable | Path, *, compact: bool = True) -> int:
+    """Write a Kaldi text archive, which appears under its name only when it is complete.
+
+    The same lattices give the same bytes. What Kaldi or this function wrote is written again as it was, provided that
+    its start state is 0 and its last state is not one that nothing enters or leaves.
+
+    Args:
+        path: The archive; gzip where its name ends in `.gz`.
+        lattices: The lattices, in the order in which they are written (Kaldi wants them sorted by utterance).
+        words: The words and their ids.
+        compact: Write CompactLattices; False: Lattices, for which arcs with several transition-ids are expanded.
+
+    Returns:
+        The number of lattices.
+
+    Raises:
+        InputError: A word is not in the table, a cost is not finite, an utterance stands twice, or the file cannot be
+            written.
+    """
+    table = words if isinstance(words, WordTable) else read_words(words)
+    seen: set[str] = set()
+    with atomic_write(path) as text:
+        plain = cast(TextIO, text).buffer
+        # Without name and time of writing in its header, so that equal content is equal bytes.
+        packed = gzip.GzipFile("", "wb", GZIP_LEVEL, plain, mtime=0) if path.suffix == ".gz" else nullcontext(plain)
+        with packed as file:
+            for lattice in lattices:
+                if lattice.utt in seen:
+                    message = f"utterance {lattice.utt} for the second time"
+                    raise InputError(message, path=path, mend="keep one lattice an utterance")
+                seen.add(lattice.utt)
+                file.write("".join(text_lines(lattice, table, compact=compact)).encode("utf-8"))
+    return len(seen)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a file, uncompressed where it is gzip.
+
+    Raises:
+        InputError: It cannot be read, or the gzip file is cut off or damaged.
+    """
+    try:
+        with path.open("rb") as raw:
+            if raw.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC):
+                with gzip.GzipFile(fileobj=raw) as packed, io.BufferedReader(cast(io.RawIOBase, packed)) as file:
+                    yield file
+            else:
+                yield raw
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        message = f"the gzip file is cut off or damaged: {error}"
+        raise InputError(message, path=path, mend="make or copy it again") from error
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", path=path, mend=CHECK_PATH) from error
+
+
+def _is_slf(head: bytes) -> bool:
+    """Whether a file begins as SLF: the first two lines that are no comments are fields.
+
+    One line would not do: an utterance id may have an equals sign; the line after it begins with a state.
+    """
+    lines = [line for line in head.split(b"\n") if line.strip() and not line.startswith(b"#")]
+    return len(lines) > 1 and all(map(SLF_LINE.match, lines[:2]))
+
+
+def _lattice_files(directory: Path) -> list[Path]:
+    """The archives of a directory by job, then its SLF files by name.
+
+    Raises:
+        InputError: There are none, or a job's archive is missing.
+    """
+    names = [path.name for path in directory.iterdir() if path.is_file()]
+    jobs = sorted((int(match[1]), name) for name in names if (match := JOB_FILE.fullmatch(name)))
+    found = [name for _, name in jobs] + sorted(
+        name for name in names if SLF_FILE.fullmatch(name) and not JOB_FILE.fullmatch(name)
+    )
+    if not found:
+        raise InputError("no lattices here, expected lat.JOB.gz or .slf files", path=directory, mend=CHECK_PATH)
+    num_jobs = max((job for job, _ in jobs), default=0)
+    num_jobs_path = directory / "num_jobs"  # Kaldi's decoding scripts write it
+    if jobs and num_jobs_path.is_file():
+        said = next((line.strip() for _, line in read_lines(num_jobs_path)), "")
+        if not is_natural(said):
+            raise InputError(f"expected a number, found {said!r:.60}", path=num_jobs_path, line=1, mend="correct it")
+        num_jobs = int(said)
+    missing = set(range(1, num_jobs + 1)) - {job for job, _ in jobs}
+    if missing:
+        message = f"no lattices of job {min(missing)} of {num_jobs} here"
+        raise InputError(message, path=directory, mend="decode this job again, or copy its archive here")
+    return [directory / name for name in found]
+
+
+def _words(path: Path | None, directory: Path) -> WordTable:
+    """The words of an archive in this directory."""
+    if path is None:
+        path = directory / WORDS_FILE
+        if not path.is_file():
+            message = "lattices have word ids, and there is no words.txt beside them"
+            raise InputError(message, path=directory, mend="name the words.txt of their decoding graph")
+    return read_words(path)
+
+
+def _require_path(lattice: Lattice, path: Path) -> None:
+    """Check a lattice, with the archive in the error."""
+    try:
+        lattice.require_path()
+    except InputError as error:
+        raise InputError(error.message, path=path, mend=error.mend) from error
