@@ -12,7 +12,7 @@ from lorescore.errors import InputError
 # Verb: (module under lorescore.cli, what it does). A verb's module is imported only when it is called.
 VERBS = {
     "check": ("check", "stage 0: check every tool and package, with its version"),
-    "import-nbest": ("import_nbest", "stage 4: an ESPnet decode -> an N-best directory"),
+    "import-nbest": ("import_nbest", "stage 4: an ESPnet decode or lattices -> an N-best directory"),
     "subset": ("subset", "stage 4: some utterances of N-best directories -> an N-best directory"),
     "fetch-plm": ("fetch_plm", "stage 4: fetch a PLM and check it"),
     "tag": ("tag", "stage 5: print the tag of a rescorer, the name of its directories"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lorescore.nbest import Hypothesis, NbestList, NbestSet, read_nbest_dir, write_nbest_dir
+from lorescore.nbest import CostParts, Hypothesis, NbestList, NbestSet, read_nbest_dir, write_nbest_dir
 
 Call = Callable[..., object]
 
@@ -69,3 +69,18 @@ def test_what_is_refused(sets: list[Path], speakers: Path, call: Call) -> None:
     write_nbest_dir(two, NbestSet(read_nbest_dir(two).lists))
     assert line(one, two).startswith(f"{two}: no references, but {one} has them")
     assert line(two, one).startswith(f"{two}: no references, but {one} has them")
+
+
+def test_costs_in_parts_stay_apart(sets: list[Path], speakers: Path, call: Call) -> None:
+    """They are of one acoustic scale, or the scores would not be comparable."""
+    out, parts = speakers.parent / "out", CostParts(10.0, 1.0, 2.0)
+    for nbest_dir in sets:
+        utts = [one.utt for one in read_nbest_dir(nbest_dir)]
+        lists = tuple(NbestList(utt, (Hypothesis.from_parts("words", parts, 0.5),)) for utt in utts)
+        write_nbest_dir(nbest_dir, NbestSet(lists, {}, {"acoustic_scale": 0.5}))
+    assert call("subset", "--nbest_dir", *sets, "--spk_list", speakers, "--out", out).status == 0
+    assert {one.hypotheses for one in read_nbest_dir(out)} == {(Hypothesis("words", -8.0, parts),)}
+    one, two = sets
+    write_nbest_dir(two, NbestSet(read_nbest_dir(two).lists, {}, {"acoustic_scale": 1.0}))
+    line = call("subset", "--nbest_dir", *sets, "--spk_list", speakers, "--out", out).error_line()
+    assert line.startswith(f"lorescore subset: {two}: acoustic_scale 1.0, but 0.5 in {one} (take sets of one kind")

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from lorescore.errors import InputError
 from lorescore.files import read_yaml
 from lorescore.nbest import Hypothesis, NbestList, NbestSet, read_costs, read_nbest_dir, write_costs, write_nbest_dir
-from lorescore.nbest.directory import costs_by_list
+from lorescore.nbest.directory import content_checksum, costs_by_list
+from lorescore.nbest.lists import CostParts
 
 REFS = {"utt-1": "the cat sat", "utt-2": "on the mat"}
 NBEST = NbestSet(
@@ -202,3 +203,92 @@ def test_costs_by_list(nbest_dir: Path) -> None:
     write_costs(path, [*keyed, ("utt-3-1", 0.0)])
     with pytest.raises(InputError, match="utt-3-1 is in no list of this set"):
         list(costs_by_list(read_costs(path), NBEST, path))
+
+
+def with_parts(text: str, acoustic: float, nolm: float, lmonly: float) -> Hypothesis:
+    return Hypothesis.from_parts(text, CostParts(acoustic, nolm, lmonly), 0.5)
+
+
+IN_PARTS = NbestSet(
+    (
+        NbestList("utt-1", (with_parts("the cat sat", 10.0, 1.0, 2.5), with_parts("", 12.0, -0.25, 3.0))),
+        NbestList("utt-2", (with_parts("on a mat", 4.0, 0.0, 2.0),)),
+    ),
+    REFS,
+    {"source": "test", "acoustic_scale": 0.5},
+)
+
+
+@pytest.fixture
+def parts_dir(tmp_path: Path) -> Path:
+    write_nbest_dir(tmp_path / "parts", IN_PARTS)
+    return tmp_path / "parts"
+
+
+def test_costs_in_parts(parts_dir: Path) -> None:
+    """0.5 x 10 + 1 + 2.5 is 8.5; 0.5 x 12 - 0.25 + 3 is 8.75."""
+    assert [one.scores for one in IN_PARTS] == [[-8.5, -8.75], [-4.0]]
+    assert {name: (parts_dir / name).read_text() for name in ("acwt", "lmwt.nolm", "lmwt.lmonly")} == {
+        "acwt": "utt-1-1 10.0000\nutt-1-2 12.0000\nutt-2-1 4.0000\n",
+        "lmwt.nolm": "utt-1-1 1.0000\nutt-1-2 -0.2500\nutt-2-1 0.0000\n",
+        "lmwt.lmonly": "utt-1-1 2.5000\nutt-1-2 3.0000\nutt-2-1 2.0000\n",
+    }
+    read = read_nbest_dir(parts_dir)
+    assert read.lists == IN_PARTS.lists
+    replace(parts_dir / "nbest.yaml", "acoustic_scale: 0.5", "acoustic_scale: 1")
+    assert [one.scores for one in read_nbest_dir(parts_dir)] == [[-13.5, -14.75], [-6.0]]
+
+
+@pytest.mark.parametrize("name", ["acwt", "lmwt.nolm", "lmwt.lmonly"])
+def test_parts_changed_by_hand_are_other_lists(parts_dir: Path, name: str) -> None:
+    written = content_checksum(parts_dir)
+    replace(parts_dir / name, ".0000", ".0001")
+    assert content_checksum(parts_dir) != written
+
+
+def test_parts_of_other_lists_do_not_stay(parts_dir: Path, nbest_dir: Path) -> None:
+    write_nbest_dir(parts_dir, NBEST)
+    assert {path.name: path.read_bytes() for path in parts_dir.iterdir()} == {
+        path.name: path.read_bytes() for path in nbest_dir.iterdir()
+    }
+
+
+PART_DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no nolm": (lambda d: (d / "lmwt.nolm").unlink(), "{d}/lmwt.nolm: cannot be read: No such file"),
+    "no lmonly": (lambda d: (d / "lmwt.lmonly").unlink(), "{d}/lmwt.lmonly: cannot be read: No such file"),
+    "key without part": (
+        lambda d: replace(d / "lmwt.nolm", "utt-1-2 -0.2500\n", ""),
+        "{d}/words_text:2: utt-1-2 has a text but no score in {d}/lmwt.nolm",
+    ),
+    "part without text": (
+        lambda d: replace(d / "lmwt.lmonly", "utt-2-1", "utt-3-1"),
+        "{d}/words_text:3: utt-2-1 has a text but no score in {d}/lmwt.lmonly",
+    ),
+    "no scale": (
+        lambda d: replace(d / "nbest.yaml", "acoustic_scale: 0.5", "scale: 0.5"),
+        "{d}/nbest.yaml: acoustic_scale is None, expected a finite number: the costs are in parts",
+    ),
+    "scale is no number": (
+        lambda d: replace(d / "nbest.yaml", "acoustic_scale: 0.5", "acoustic_scale: .nan"),
+        "{d}/nbest.yaml: acoustic_scale is nan, expected a finite number: the costs are in parts",
+    ),
+}
+
+
+@pytest.mark.parametrize(("damage", "message"), PART_DAMAGES.values(), ids=PART_DAMAGES)
+def test_bad_parts(parts_dir: Path, damage: Callable[[Path], object], message: str) -> None:
+    damage(parts_dir)
+    with pytest.raises(InputError) as error:
+        read_nbest_dir(parts_dir)
+    assert str(error.value).startswith(message.format(d=parts_dir))
+    assert error.value.mend
+
+
+def test_sets_with_parts_that_cannot_be_written(parts_dir: Path) -> None:
+    """Nothing is lost: the directory that stood there stays as it was."""
+    mixed = NbestSet((IN_PARTS.lists[0], NBEST.lists[1]), REFS, IN_PARTS.info)
+    with pytest.raises(InputError, match="2 of 3 hypotheses have their cost in parts, expected all or none"):
+        write_nbest_dir(parts_dir, mixed)
+    with pytest.raises(InputError, match="acoustic_scale is None, expected a finite number"):
+        write_nbest_dir(parts_dir, NbestSet(IN_PARTS.lists, REFS))
+    assert read_nbest_dir(parts_dir).lists == IN_PARTS.lists

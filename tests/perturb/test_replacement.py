@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lorescore.nbest import Hypothesis, NbestList, NbestSet, read_nbest_dir, write_nbest_dir
+from lorescore.nbest import CostParts, Hypothesis, NbestList, NbestSet, read_nbest_dir, write_nbest_dir
 from lorescore.perturb import HomophoneLexicon, Perturbation, PerturbationCounts, is_up_to_date, perturb
 
 WORDS_A_LIST = 25
@@ -179,3 +179,16 @@ def test_lists_without_a_checksum_are_never_up_to_date(nbest: NbestSet, lexicon:
     anonymous = replace(nbest, info={})
     one = Perturbation("nbest", 0.5, 1)
     assert not is_up_to_date(perturb(anonymous, lexicon, one)[0].info, anonymous, lexicon, one)
+
+
+def test_costs_in_parts_stay(lexicon: HomophoneLexicon, tmp_path: Path) -> None:
+    hypotheses = (
+        Hypothesis.from_parts("the SUN", CostParts(10.0, 1.0, 2.5), 0.5),
+        Hypothesis.from_parts("the", CostParts(12.0, 0.0, 3.0), 0.5),
+    )
+    clean = NbestSet((NbestList("utt", hypotheses),), {}, {"acoustic_scale": 0.5})
+    perturbed, counts = perturb(clean, lexicon, Perturbation("nbest", 1, 1))
+    assert counts.replaced > 0
+    assert [one.parts for one in perturbed.lists[0].hypotheses] == [one.parts for one in hypotheses]
+    write_nbest_dir(tmp_path, perturbed)
+    assert read_nbest_dir(tmp_path).lists == perturbed.lists

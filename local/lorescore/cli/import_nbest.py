@@ -1,49 +1,132 @@
-"""`import-nbest`: an ESPnet decode as it stands -> an N-best directory, with first-pass and oracle WER."""
+"""`import-nbest`: an ESPnet decode, or the lattices of a set -> an N-best directory, with first-pass and oracle WER."""
 
 import argparse
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from lorescore.combine import first_pass, oracle
-from lorescore.files import read_yaml
-from lorescore.nbest import NbestSet, write_nbest_dir
+from lorescore.errors import InputError
+from lorescore.files import checksum, read_table, read_yaml
+from lorescore.lattice.archives import read_lattices
+from lorescore.lattice.nbest import PathSettings, lists_from_lattices
+from lorescore.lattice.sampling import NBEST_SCALE
+from lorescore.nbest import NbestSet, read_nbest_dir, write_nbest_dir
 from lorescore.nbest.directory import content_checksum
 from lorescore.nbest.espnet import read_espnet_decode
 from lorescore.wer import EditCounts, edit_counts, wer_line
 
+LATTICE_ORACLE = "lattice_oracle"  # where nbest.yaml has the lattices' %WER line, which needs the lattices
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    parser.add_argument("--decode_dir", type=Path, required=True, help="ESPnet decode of a set, with logdir/output.J")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--decode_dir", type=Path, help="ESPnet decode of a set, with logdir/output.J")
+    source.add_argument(
+        "--lattice_dir",
+        type=Path,
+        help="lattices of a set: a directory with Kaldi archives lat.JOB.gz or with SLF files, or one archive",
+    )
     parser.add_argument("--ref", type=Path, help="Kaldi text of the references")
     parser.add_argument("--out", type=Path, required=True, help="N-best directory to write: exp/nbest/<set>")
+    lattices = parser.add_argument_group("with --lattice_dir")
+    lattices.add_argument("--words", type=Path, help="words.txt of the lattices; else the one that lies beside them")
+    lattices.add_argument("--num_hyps", type=int, default=10, help="distinct hypotheses of a list at most")
+    lattices.add_argument("--acoustic_scale", type=float, default=1.0, help="weight of acoustic against graph cost")
+    lattices.add_argument(
+        "--sample", action="store_true", help="draw --num_hyps random paths as k2 does, instead of the n best"
+    )
+    lattices.add_argument("--seed", type=int, default=0, help="seed of --sample")
+    lattices.add_argument("--nbest_scale", type=float, default=NBEST_SCALE, help="scale of the costs in --sample")
+    lattices.add_argument(
+        "--fallback",
+        type=Path,
+        help="ESPnet decode or N-best directory whose best stands in where a lattice is missing or has no path; "
+        "else that is an error",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
     """Read everything, check it, write the directory, print its WERs."""
-    nbest = read_espnet_decode(args.decode_dir, args.ref)
+    nbest, is_new = _from_lattices(args) if args.lattice_dir else _from_decode(args)
     wers = _wers(nbest) if nbest.refs else {}
-    if _is_up_to_date(args.out, nbest):
-        print(f"{args.out}: up to date")
-    else:
+    if is_new:
         write_nbest_dir(args.out, nbest)
+    else:
+        print(f"{args.out}: up to date")
     print(f"{args.out}: {len(nbest)} utterances, {nbest.num_hypotheses} hypotheses")
+    if nbest.info.get("fallbacks"):
+        print(f"{args.out}: {nbest.info['fallbacks']} of them without a lattice, with the first pass's best alone")
+    if nbest.info.get("stopped"):
+        print(f"{args.out}: {nbest.info['stopped']} searches in large lattices were stopped")
     for name, line in wers.items():
         print(f"{args.out}: {name} {line}")
 
 
-def _is_up_to_date(nbest_dir: Path, nbest: NbestSet) -> bool:
-    """Whether the directory was made from the same input and is as it was written."""
+def _from_decode(args: argparse.Namespace) -> tuple[NbestSet, bool]:
+    """The lists of an ESPnet decode, and whether the directory has yet to be written."""
+    nbest = read_espnet_decode(args.decode_dir, args.ref)
+    return nbest, not _is_up_to_date(args.out, {"input_checksum": nbest.info["input_checksum"]})
+
+
+def _from_lattices(args: argparse.Namespace) -> tuple[NbestSet, bool]:
+    """The lists of lattices, and whether the directory has yet to be written; what is up to date is not made again."""
+    settings = PathSettings(args.num_hyps, args.acoustic_scale, args.sample, args.seed, args.nbest_scale)
+    refs = read_table(args.ref, mend="correct --ref") if args.ref else {}
+    if args.ref and not refs:
+        raise InputError("empty, expected `utt words`", path=args.ref, mend="correct --ref")
+    stand_in = _first_pass(args.fallback) if args.fallback else NbestSet(())
+    wanted = settings.provenance() | {"input_checksum": checksum(_input_files(args))}
+    if args.fallback:
+        wanted["fallback_checksum"] = stand_in.info.get("checksum") or stand_in.info["input_checksum"]
+    if _is_up_to_date(args.out, wanted):
+        return read_nbest_dir(args.out), False
+    lattices = read_lattices(args.lattice_dir, args.words, require_path=False)
+    fallback = {one.utt: one.hypotheses[0] for one in stand_in}
+    made = lists_from_lattices(lattices, settings, refs=refs, fallback=fallback)
+    info = {**made.nbest.info, **wanted}
+    if refs:
+        info[LATTICE_ORACLE] = _wer_of(refs, made.oracle)
+    return replace(made.nbest, info=info), True
+
+
+def _first_pass(directory: Path) -> NbestSet:
+    """The lists of an N-best directory or an ESPnet decode."""
+    return read_nbest_dir(directory) if (directory / "nbest.yaml").is_file() else read_espnet_decode(directory)
+
+
+def _input_files(args: argparse.Namespace) -> Iterator[Path]:
+    """Everything that the lists of lattices depend on."""
+    if args.lattice_dir.is_dir():
+        yield from sorted(path for path in args.lattice_dir.iterdir() if path.is_file())
+    else:
+        yield args.lattice_dir
+        if not args.words and (beside := args.lattice_dir.with_name("words.txt")).is_file():
+            yield beside
+    yield from (path for path in (args.words, args.ref) if path)
+
+
+def _is_up_to_date(nbest_dir: Path, wanted: Mapping[str, Any]) -> bool:
+    """Whether the directory was made from the same input with the same settings, and is as it was written."""
     if not (nbest_dir / "nbest.yaml").is_file():
         return False
     info = read_yaml(nbest_dir / "nbest.yaml")
-    same_input = info.get("input_checksum") == nbest.info["input_checksum"]
-    return same_input and info.get("checksum") == content_checksum(nbest_dir)
+    as_wanted = all(info.get(key) == value for key, value in wanted.items())
+    return as_wanted and info.get("checksum") == content_checksum(nbest_dir)
 
 
 def _wers(nbest: NbestSet) -> dict[str, str]:
-    """Kaldi's %WER lines of the first pass's best and of the best that the lists hold."""
-    lines = {}
-    for name, texts in (("1-best", first_pass(nbest)), ("oracle", oracle(nbest))):
-        counts = sum((edit_counts(nbest.refs[utt], text) for utt, text in texts.items()), EditCounts())
-        lines[name] = wer_line(counts)
+    """Kaldi's %WER lines of the first pass's best and of the best that the lists, and the lattices, hold."""
+    lines = {
+        name: _wer_of(nbest.refs, texts) for name, texts in (("1-best", first_pass(nbest)), ("oracle", oracle(nbest)))
+    }
+    if LATTICE_ORACLE in nbest.info:
+        lines["lattice oracle"] = nbest.info[LATTICE_ORACLE]
     return lines
+
+
+def _wer_of(refs: Mapping[str, str], texts: Mapping[str, str]) -> str:
+    """The %WER line of texts."""
+    return wer_line(sum((edit_counts(refs[utt], text) for utt, text in texts.items()), EditCounts()))

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from lorescore.errors import InputError
 from lorescore.files import read_lines
@@ -39,8 +40,19 @@ def run(args: argparse.Namespace) -> None:
     refs = {one.utt: nbest.refs[one.utt] for nbest in sets for one in nbest if nbest.refs}
     kept = {one.utt: refs[one.utt] for one in lists if one.utt in refs}
     info = {"source": "subset", "of": [str(path) for path in args.nbest_dir], "speakers": str(args.spk_list)}
+    info |= _acoustic_scale(args.nbest_dir, sets)
     write_nbest_dir(args.out, NbestSet(tuple(lists), kept, info))
     print(f"{args.out}: {len(lists)} utterances")
+
+
+def _acoustic_scale(nbest_dirs: Sequence[Path], sets: Sequence[NbestSet]) -> dict[str, Any]:
+    """What the sets' costs in parts are weighted with, the same in all of them; empty where no set has one."""
+    scales = [nbest.info.get("acoustic_scale") for nbest in sets]
+    for nbest_dir, scale in zip(nbest_dirs, scales, strict=True):
+        if scale != scales[0]:
+            message = f"acoustic_scale {scale}, but {scales[0]} in {nbest_dirs[0]}"
+            raise InputError(message, path=nbest_dir, mend="take sets of one kind, made at one scale")
+    return {} if scales[0] is None else {"acoustic_scale": scales[0]}
 
 
 def _require_disjoint(nbest_dirs: Sequence[Path], sets: Sequence[NbestSet]) -> None:

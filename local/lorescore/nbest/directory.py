@@ -2,11 +2,14 @@
 
     words_text   utt-1 the cat sat     an empty hypothesis is the key alone
     acwt         utt-1 12.3456         first-pass cost, the negative log score
+    lmwt.nolm    utt-1 3.2100          only where the source keeps the parts of the cost apart: graph cost without the
+    lmwt.lmonly  utt-1 8.7600          first pass's LM, and that LM's cost; acwt is the acoustic cost alone then
     lmwt.<tag>   utt-1 45.6789         a scorer's cost, the negative PLM score
     text         utt the cat sat       references, where there are any
     nbest.yaml                         source, counts, checksum, perturbation
 
-`nbest.yaml` is written last: a directory without it is unfinished.
+With the cost in parts, `nbest.yaml` has the `acoustic_scale`, and the first-pass cost is
+acoustic_scale x acwt + nolm + lmonly. `nbest.yaml` is written last: a directory without it is unfinished.
 """
 
 import math
@@ -14,14 +17,17 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from lorescore.errors import InputError
 from lorescore.files import checksum, read_lines, read_table, read_yaml, split_words, write_table, write_yaml
-from lorescore.nbest.lists import Hypothesis, NbestList, NbestSet
+from lorescore.nbest.lists import CostParts, Hypothesis, NbestList, NbestSet
 
 MISSING_DIR = "stage 4 makes N-best directories: ./run.sh --stage 4 --stop_stage 4"
 KEY = re.compile(r"(.+)-([1-9][0-9]*)")  # <utt>-<rank>; the utterance id may have hyphens and digits itself
-CONTENT = ("words_text", "acwt", "text")  # the files that nbest.yaml has the checksum of, in this order
+PART_FILES = ("lmwt.nolm", "lmwt.lmonly")
+# The files that nbest.yaml has the checksum of, in this order; those after the first two need not be there.
+CONTENT = ("words_text", "acwt", "text", *PART_FILES)
 
 
 def read_nbest_dir(nbest_dir: Path) -> NbestSet:
@@ -31,7 +37,8 @@ def read_nbest_dir(nbest_dir: Path) -> NbestSet:
 
     Raises:
         InputError: A file is missing or empty, a key is doubled, malformed or without a score, a rank is missing, a
-            score is not a finite number, or an utterance has a list but no reference (or the other way round).
+            score is not a finite number, an utterance has a list but no reference (or the other way round), or the
+            cost is in parts of which one or the acoustic scale is missing.
     """
     words_path, cost_path, ref_path = nbest_dir / "words_text", nbest_dir / "acwt", nbest_dir / "text"
     info_path = nbest_dir / "nbest.yaml"
@@ -49,7 +56,12 @@ def read_nbest_dir(nbest_dir: Path) -> NbestSet:
             lines.setdefault(utt, (words_path, number))
         require_references(lines, refs, words_path, ref_path)
     info = read_yaml(info_path) | {"checksum": content_checksum(nbest_dir)}
-    hypotheses = (Hypothesis(text, -costs[key]) for key, text in texts.items())
+    hypotheses: Iterable[Hypothesis]
+    if any((nbest_dir / name).is_file() for name in PART_FILES):
+        acoustic_scale, parts = _acoustic_scale(info, info_path), _read_parts(nbest_dir, texts, costs)
+        hypotheses = (Hypothesis.from_parts(text, parts[key], acoustic_scale) for key, text in texts.items())
+    else:
+        hypotheses = (Hypothesis(text, -costs[key]) for key, text in texts.items())
     return NbestSet(tuple(_lists(zip(keys, hypotheses, strict=True), words_path)), refs, info)
 
 
@@ -57,16 +69,28 @@ def write_nbest_dir(nbest_dir: Path, nbest: NbestSet) -> None:
     """Write an N-best directory; `nbest.info` is completed with the counts and the checksum of what was written.
 
     Raises:
-        InputError: A file cannot be written; then none of the directory's own files are left.
+        InputError: Only some hypotheses have their cost in parts, or the set has no acoustic scale for them; or a file
+            cannot be written; then none of the directory's own files are left.
     """
-    (nbest_dir / "nbest.yaml").unlink(missing_ok=True)
-    (nbest_dir / "text").unlink(missing_ok=True)  # references of lists that stood here before
     keyed = [
         (key, hypothesis) for one in nbest for key, hypothesis in zip(one.nbest_keys(), one.hypotheses, strict=True)
     ]
+    parts = [(key, hypothesis.parts) for key, hypothesis in keyed if hypothesis.parts is not None]
+    if parts:
+        _acoustic_scale(nbest.info, nbest_dir / "nbest.yaml")
+        if len(parts) < len(keyed):
+            message = f"{len(parts)} of {len(keyed)} hypotheses have their cost in parts, expected all or none"
+            raise InputError(message, path=nbest_dir, mend="take lists from one kind of source")
+    for name in ("nbest.yaml", "text", *PART_FILES):  # references and parts of lists that stood here before
+        (nbest_dir / name).unlink(missing_ok=True)
     try:
         write_table(nbest_dir / "words_text", [(key, hypothesis.text) for key, hypothesis in keyed])
-        write_costs(nbest_dir / "acwt", [(key, -hypothesis.score) for key, hypothesis in keyed])
+        if parts:
+            write_costs(nbest_dir / "acwt", [(key, one.acoustic) for key, one in parts])
+            write_costs(nbest_dir / "lmwt.nolm", [(key, one.nolm) for key, one in parts])
+            write_costs(nbest_dir / "lmwt.lmonly", [(key, one.lmonly) for key, one in parts])
+        else:
+            write_costs(nbest_dir / "acwt", [(key, -hypothesis.score) for key, hypothesis in keyed])
         if nbest.refs:
             write_table(nbest_dir / "text", nbest.refs)
         info = dict(nbest.info)
@@ -85,7 +109,7 @@ def write_nbest_dir(nbest_dir: Path, nbest: NbestSet) -> None:
 
 
 def content_checksum(nbest_dir: Path) -> str:
-    """The checksum of an N-best directory's lists, first-pass costs and references as they are."""
+    """The checksum of an N-best directory's lists, first-pass costs (all parts) and references as they are."""
     return checksum(path for path in (nbest_dir / name for name in CONTENT) if path.is_file())
 
 
@@ -223,6 +247,30 @@ def ranked_list(utt: str, ranked: Mapping[int, Hypothesis], path: Path, mend: st
             message = f"utterance {utt} has no hypothesis of rank {rank}, but one of rank {max(ranked)}"
             raise InputError(message, path=path, mend=mend)
     return NbestList(utt, tuple(ranked[rank] for rank in range(1, len(ranked) + 1)))
+
+
+def _acoustic_scale(info: Mapping[str, Any], path: Path) -> float:
+    """The weight of the acoustic cost that `nbest.yaml` records where the costs are in parts.
+
+    Raises:
+        InputError: It is missing, or not a finite number.
+    """
+    scale = info.get("acoustic_scale")
+    if isinstance(scale, bool) or not isinstance(scale, int | float) or not math.isfinite(scale):
+        message = f"acoustic_scale is {scale!r}, expected a finite number: the costs are in parts"
+        raise InputError(message, path=path, mend="make the lists again: stage 4")
+    return float(scale)
+
+
+def _read_parts(nbest_dir: Path, texts: dict[str, str], acoustic: Mapping[str, float]) -> dict[str, CostParts]:
+    """The parts of each hypothesis's cost by `<utt>-<rank>`."""
+    graph = []
+    for name in PART_FILES:
+        costs = read_costs(nbest_dir / name, mend="make the lists again: stage 4")
+        require_same_keys(texts, costs, nbest_dir / "words_text", nbest_dir / name)
+        graph.append(costs)
+    nolm, lmonly = graph
+    return {key: CostParts(acoustic[key], nolm[key], lmonly[key]) for key in texts}
 
 
 def _parsed_key(key: str, path: Path, line: int) -> tuple[str, int]:

@@ -8,16 +8,38 @@ from lorescore.files import split_words
 
 
 @dataclass(frozen=True, slots=True)
+class CostParts:
+    """The first-pass cost in parts, as Kaldi's rnnlm/lmrescore_nbest.sh keeps them apart (negative log scores).
+
+    Attributes:
+        acoustic: Acoustic cost, before the acoustic scale.
+        nolm: Graph cost without the first pass's LM: pronunciation and transition costs.
+        lmonly: Cost of the first pass's LM. Where the two were not told apart, it is the whole graph cost, and nolm 0.
+    """
+
+    acoustic: float
+    nolm: float
+    lmonly: float
+
+
+@dataclass(frozen=True, slots=True)
 class Hypothesis:
     """One word sequence that the first pass proposes.
 
     Attributes:
         text: Its words, joined by single spaces; empty for an empty hypothesis.
         score: First-pass log score; higher is better.
+        parts: What the score is made of, where the source keeps it apart.
     """
 
     text: str
     score: float
+    parts: CostParts | None = None
+
+    @classmethod
+    def from_parts(cls, text: str, parts: CostParts, acoustic_scale: float) -> "Hypothesis":
+        """A hypothesis whose score is -(acoustic_scale x acoustic + nolm + lmonly)."""
+        return cls(text, -(acoustic_scale * parts.acoustic + parts.nolm + parts.lmonly), parts)
 
     @property
     def words(self) -> list[str]:
@@ -59,7 +81,8 @@ class NbestSet:
     Attributes:
         lists: One list an utterance, sorted by utterance id.
         refs: The reference text of each utterance; empty where there are none.
-        info: What `nbest.yaml` says: source, N, counts, checksum, perturbation.
+        info: What `nbest.yaml` says: source, N, counts, checksum, perturbation; `acoustic_scale` where the hypotheses
+            have their costs in parts.
     """
 
     lists: tuple[NbestList, ...]

@@ -126,7 +126,7 @@ def _perturb_hypothesis(
                 words[position] = _in_case_of(word, homophones[choice], hypothesis.text.isupper())
                 replaced += 1
     counts = PerturbationCounts(1, int(replaced > 0), len(words), replaceable, replaced)
-    return (Hypothesis(" ".join(words), hypothesis.score) if replaced else hypothesis), counts
+    return (replace(hypothesis, text=" ".join(words)) if replaced else hypothesis), counts
 
 
 class _Draws:
