@@ -1,0 +1,159 @@
+"""Which hypothesis of a list is chosen: `map`, the highest combined score, or `mbr`, the fewest expected word errors.
+
+Minimum Bayes risk over an N-best list (Stolcke, Konig and Weintraub, "Explicit word error minimization in N-best list
+rescoring", Eurospeech 1997): with the posteriors
+
+    p(hypothesis) = softmax over the list of posterior_scale x combined score
+
+the expected word errors of a hypothesis are its edit distances to all hypotheses of the list, weighted with their
+posteriors. The scale is chosen on a development set, where an infinite one stands for MAP: its posterior is 1 for the
+best hypothesis. MBR is therefore never worse than MAP on that set.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lorescore.combine import (
+    SCORE_DECIMALS,
+    Floats,
+    Ints,
+    ScoredLists,
+    Weights,
+    best_ranks,
+    combined_scores,
+    error_count,
+)
+from lorescore.errors import InputError
+from lorescore.files import read_yaml, split_words
+from lorescore.nbest.lists import NbestSet
+
+DECODES = ("map", "mbr")
+MAP_SCALE = math.inf
+POSTERIOR_SCALES = (MAP_SCALE, 4.0, 2.0, 1.0, 0.7, 0.5, 0.35, 0.25, 0.18, 0.125, 0.0625)
+PAIRS_AT_A_TIME = 1 << 15  # bounds the memory of long lists: 100 hypotheses are 4950 pairs
+
+
+def chosen_ranks(lists: ScoredLists, nbest: NbestSet, weights: Weights, posterior_scale: float) -> Ints:
+    """The hypothesis with the fewest expected word errors; of equal ones the one that MAP prefers.
+
+    Args:
+        lists: The scored lists.
+        nbest: The lists that they were built of.
+        weights: Of the combined score.
+        posterior_scale: Of the combined score in the posteriors, above 0; MAP_SCALE for MAP.
+
+    Returns:
+        Index into each list, from 0, (U,), as `combine.best_ranks` returns it.
+    """
+    if math.isinf(posterior_scale):
+        return best_ranks(lists, weights)
+    return _mbr_ranks(lists, _list_distances(nbest), weights, posterior_scale)
+
+
+def tune_posterior_scale(
+    lists: ScoredLists, nbest: NbestSet, weights: Weights, scales: Sequence[float] = POSTERIOR_SCALES
+) -> float:
+    """The scale with the fewest word errors; of equally good ones the highest. For a development set only.
+
+    Args:
+        lists: The scored lists, with references.
+        nbest: The lists that they were built of.
+        weights: Of the combined score, already tuned.
+        scales: The scales to choose from. With MAP_SCALE among them, MBR is no worse than MAP on these lists.
+
+    Raises:
+        InputError: There are no reference words.
+    """
+    if not lists.ref_words.sum():
+        raise InputError("no reference words to tune the posterior scale on", mend="add the references of this set")
+    distances = _list_distances(nbest)
+    return min(
+        scales,
+        key=lambda scale: (error_count(lists, _mbr_ranks(lists, distances, weights, scale)), -scale),
+    )
+
+
+def posteriors(lists: ScoredLists, weights: Weights, posterior_scale: float) -> Floats:
+    """The posterior of each hypothesis in its list, softmax of posterior_scale x combined score, (H,)."""
+    begins = lists.offsets[:-1]
+    scores = combined_scores(lists, weights)
+    scores -= np.repeat(np.maximum.reduceat(scores, begins), lists.sizes)  # before scaling: an overflow is 0 then
+    exponentials = np.exp(posterior_scale * scores)
+    normalized: Floats = exponentials / np.repeat(np.add.reduceat(exponentials, begins), lists.sizes)
+    return normalized
+
+
+def pairwise_errors(texts: Sequence[str]) -> Ints:
+    """The word edit distance (Levenshtein, unit costs) of every two texts of a list, (N, N), symmetric.
+
+    All pairs go through the dynamic programme together, one word of the first text after the other.
+    """
+    words = [split_words(text) for text in texts]
+    ids = {word: index for index, word in enumerate(sorted({word for text in words for word in text}))}
+    lengths = np.array([len(text) for text in words], dtype=np.int64)
+    padded = np.full((len(texts), int(lengths.max(initial=0))), -1, dtype=np.int32)
+    for row, text in zip(padded, words, strict=True):
+        row[: len(text)] = [ids[word] for word in text]
+    errors = np.zeros((len(texts), len(texts)), dtype=np.int64)
+    first, second = np.triu_indices(len(texts), 1)
+    for begin in range(0, len(first), PAIRS_AT_A_TIME):
+        pairs = slice(begin, begin + PAIRS_AT_A_TIME)
+        errors[first[pairs], second[pairs]] = _edit_distances(padded, lengths, first[pairs], second[pairs])
+    return errors + errors.T
+
+
+def read_posterior_scale(path: Path) -> float:
+    """Read `posterior_scale` of a `weights.yaml`; MAP_SCALE where it is left out.
+
+    Raises:
+        InputError: The file cannot be read, or the scale is not above 0.
+    """
+    value = read_yaml(path).get("posterior_scale", MAP_SCALE)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise InputError(f"posterior_scale is {value!r}, expected a number above 0, or .inf for MAP", path=path)
+    return float(value)
+
+
+def _list_distances(nbest: NbestSet) -> list[Ints]:
+    return [pairwise_errors(one.texts) for one in nbest]
+
+
+def _mbr_ranks(lists: ScoredLists, distances: Sequence[Ints], weights: Weights, posterior_scale: float) -> Ints:
+    if math.isinf(posterior_scale):
+        return best_ranks(lists, weights)
+    begins = lists.offsets[:-1]
+    parts = np.split(posteriors(lists, weights, posterior_scale), begins[1:])
+    expected = np.concatenate([errors @ part for errors, part in zip(distances, parts, strict=True)])
+    owner = np.repeat(np.arange(len(begins)), lists.sizes)
+    # lexsort is stable and its last key counts first; what is equal to nine decimals is equal.
+    order = np.lexsort((-combined_scores(lists, weights), np.round(expected, SCORE_DECIMALS), owner))
+    ranks: Ints = order[begins] - begins
+    return ranks
+
+
+def _edit_distances(padded: NDArray[np.int32], lengths: Ints, first: Ints, second: Ints) -> Ints:
+    """Edit distances of P pairs of texts, (P,).
+
+    Args:
+        padded: Word ids of N texts, (N, L).
+        lengths: Words of each text, (N,).
+        first: Index of one text of each pair, (P,).
+        second: Index of the other one, (P,).
+    """
+    others, first_lengths, second_lengths = padded[second], lengths[first], lengths[second]
+    # Distances of the first i words of the one text to the first j words of the other, less j, (P, L + 1): with the
+    # cost of one more word at each place taken off, insertions are a running minimum.
+    row = np.zeros((len(first), padded.shape[1] + 1), dtype=np.int32)
+    distances = second_lengths.copy()
+    for i in range(1, padded.shape[1] + 1):
+        matched = row[:, :-1] - (padded[first, i - 1, None] == others)
+        row += 1
+        np.minimum(row[:, 1:], matched, out=row[:, 1:])
+        np.minimum.accumulate(row, axis=1, out=row)
+        ended = np.flatnonzero(first_lengths == i)
+        distances[ended] = row[ended, second_lengths[ended]] + second_lengths[ended]
+    return distances

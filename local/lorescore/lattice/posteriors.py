@@ -1,0 +1,116 @@
+"""Posteriors of a lattice's arcs, by forward-backward at a scale, and the lattice as the arrays that this works on.
+
+The probability of a path is proportional to exp(-posterior_scale x (graph + acoustic_scale x acoustic cost)). What is
+kept of the forward pass is, for each arc, the probability that a path to the state which it enters comes through it:
+these are conditional probabilities, so that nothing overflows, and the super-final state has all of the mass.
+
+The states of one level (the longest distance from the start) are worked on together, so that numpy's loops are long.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lorescore.errors import InputError
+from lorescore.lattice.lattices import EPSILON, Arc, Lattice
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Trellis:
+    """A lattice as arrays: N states, the last a super-final one, and A arcs that the start reaches, final ones last.
+
+    Attributes:
+        vocabulary: EPSILON, then the words in alphabetical order; a word's id is its index.
+        arc_indices: Index into `lattice.arcs` of each arc that is not a final one.
+        words: Word ids, (A,).
+        source: State that each arc leaves, (A,).
+        target: State that it enters, (A,).
+        entering: Probability of a path to the target that its last arc is this one, (A,).
+        levels: Arcs by the level of their target, in increasing order.
+        frames: Frames before each state, (N,).
+    """
+
+    vocabulary: tuple[str, ...]
+    arc_indices: tuple[int, ...]
+    words: Ints
+    source: Ints
+    target: Ints
+    entering: Floats
+    levels: tuple[Ints, ...]
+    frames: Ints
+
+    @classmethod
+    def build(
+        cls, lattice: Lattice, posterior_scale: float, acoustic_scale: float, further_words: Sequence[str] = ()
+    ) -> "Trellis":
+        """Bring a lattice into this form."""
+        for name, scale in (("posterior_scale", posterior_scale), ("acoustic_scale", acoustic_scale)):
+            if not (math.isfinite(scale) and scale > 0):
+                raise InputError(f"{name} is {scale}, expected a positive number")
+        lattice.require_path()
+        order, super_final = lattice.topological_order, lattice.num_states
+        reached = set(order)
+        indices = tuple(index for index, arc in enumerate(lattice.arcs) if arc.source in reached)
+        arcs = [lattice.arcs[index] for index in indices]
+        arcs += [
+            Arc(state, super_final, EPSILON, final.cost, final.alignment)
+            for state, final in lattice.finals.items()
+            if state in reached
+        ]
+        level, frames = np.zeros((2, super_final + 1), dtype=np.int64)
+        leaving: list[list[Arc]] = [[] for _ in range(super_final)]
+        for arc in arcs:
+            leaving[arc.source].append(arc)
+        for arc in (arc for state in order for arc in leaving[state]):
+            level[arc.target] = max(level[arc.target], level[arc.source] + 1)
+            frames[arc.target] = max(frames[arc.target], frames[arc.source] + len(arc.alignment))
+        vocabulary = (EPSILON, *sorted({*further_words, *(arc.word for arc in arcs)} - {EPSILON}))
+        ids = {word: index for index, word in enumerate(vocabulary)}
+        source, target = (np.array(ends) for ends in zip(*((arc.source, arc.target) for arc in arcs), strict=True))
+        scores = np.array([-posterior_scale * (arc.cost.graph + acoustic_scale * arc.cost.acoustic) for arc in arcs])
+        by_level = np.argsort(level[target], kind="stable")
+        levels = tuple(np.split(by_level, np.flatnonzero(np.diff(level[target][by_level])) + 1))
+        alpha = np.full(super_final + 1, -math.inf)
+        alpha[0] = 0.0
+        for some in levels:
+            np.logaddexp.at(alpha, target[some], alpha[source[some]] + scores[some])
+        entering = np.exp(alpha[source] + scores - alpha[target])
+        words = np.array([ids[arc.word] for arc in arcs])
+        return cls(vocabulary, indices, words, source, target, entering, levels, frames)
+
+    @property
+    def num_states(self) -> int:
+        """States, the super-final one included."""
+        return len(self.frames)
+
+    @cached_property
+    def _id_of(self) -> dict[str, int]:
+        return {word: index for index, word in enumerate(self.vocabulary)}
+
+    def ids(self, words: Sequence[str]) -> Ints:
+        """The ids of words."""
+        return np.array([self._id_of[word] for word in words], dtype=np.int64)
+
+
+def arc_posteriors(lattice: Lattice, *, posterior_scale: float = 1.0, acoustic_scale: float = 1.0) -> list[float]:
+    """The probability that a path goes through an arc, for each of `lattice.arcs`, by forward-backward.
+
+    Raises:
+        InputError: The lattice has a cycle or no path, or a scale is not a positive number.
+    """
+    trellis = Trellis.build(lattice, posterior_scale, acoustic_scale)
+    beta = np.zeros(trellis.num_states)
+    beta[-1] = 1.0
+    posteriors = np.zeros(len(trellis.words))
+    for arcs in reversed(trellis.levels):
+        posteriors[arcs] = trellis.entering[arcs] * beta[trellis.target[arcs]]
+        np.add.at(beta, trellis.source[arcs], posteriors[arcs])
+    of_arc = dict(zip(trellis.arc_indices, posteriors.tolist(), strict=False))  # the final ones come last
+    return [of_arc.get(index, 0.0) for index in range(len(lattice.arcs))]

@@ -1,0 +1,333 @@
+"""PLM scores back into a lattice: a rescored N-best list as a lattice that Kaldi's `lattice-*` programs read.
+
+Kaldi's convention (scripts/rnnlm/lmrescore_nbest.sh) at the interpolation weight w; the acoustic cost stays:
+
+    graph = nolm + w x plm + (1 - w) x lmonly                                            (`kaldi_graph_cost`)
+
+This project's combined score (`lorescore.combine`), as a cost, where the first-pass score is minus
+(acoustic_scale x acoustic + nolm + lmonly):
+
+    combined cost = acoustic_scale x acoustic + nolm + lmonly + lm_weight x plm - word_bonus x words
+
+All of it but the first term is `combined_graph_cost`, so that at the first pass's acoustic scale the cost of a path is
+its combined cost. The one maps onto the other by dividing all costs by 1 + lm_weight (`kaldi_equivalent`): with
+
+    w = lm_weight / (1 + lm_weight)    and    scale = 1 - w = 1 / (1 + lm_weight)
+
+scale x combined cost is the cost, at the acoustic scale `scale x acoustic_scale`, of Kaldi's path of the same w whose
+`nolm` is scale x (nolm - word_bonus x words). Kaldi leaves `nolm` unscaled and has no bonus; where both are 0 (lists
+without separate costs, or graphs without pronunciation and transition costs) the two conventions rank alike.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from lorescore.combine import Weights
+from lorescore.errors import InputError
+from lorescore.lattice.lattices import EPSILON, Arc, Cost, Final, Lattice
+from lorescore.lattice.paths import best_path
+from lorescore.nbest.lists import CostParts, NbestList, NbestSet
+
+# Absolute: files of costs have four decimals, and Kaldi's floats a resolution of 1e-4 at a cost of 1000.
+COST_TOLERANCE = 1e-3
+
+Alignment = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NbestPath:
+    """A hypothesis with its costs apart.
+
+    Attributes:
+        words: Its words.
+        parts: Costs of the first pass; all of them acoustic where it does not keep them apart.
+        plm: Cost of the PLM.
+    """
+
+    words: tuple[str, ...]
+    parts: CostParts
+    plm: float = 0.0
+
+
+@dataclass(frozen=True)
+class AlignedPath:
+    """A path of a lattice with what it emits.
+
+    Attributes:
+        arcs: Its arcs, from the start.
+        final: Where it ends.
+    """
+
+    arcs: tuple[Arc, ...]
+    final: Final
+
+    @property
+    def cost(self) -> Cost:
+        """Its cost."""
+        costs = [*(arc.cost for arc in self.arcs), self.final.cost]
+        return Cost(math.fsum(cost.graph for cost in costs), math.fsum(cost.acoustic for cost in costs))
+
+    def word_alignments(self) -> list[Alignment]:
+        """What is emitted in each word, and at the end: one item a word and one more.
+
+        A word lasts until the next one begins, so that what an arc without a word emits belongs to the word before it;
+        before the first word it belongs to the first. This is where Kaldi's determinization puts it.
+        """
+        parts: list[list[int]] = []
+        leading: list[int] = []
+        for arc in self.arcs:
+            if arc.word != EPSILON:
+                parts.append([] if parts else leading)
+            (parts[-1] if parts else leading).extend(arc.alignment)
+        end = self.final.alignment if parts else (*leading, *self.final.alignment)
+        return [*map(tuple, parts), end]
+
+
+def nbest_paths(nbest: NbestList, plm_costs: Sequence[float] | None) -> list[NbestPath]:
+    """The paths of a list, by rank.
+
+    Args:
+        nbest: The list.
+        plm_costs: PLM cost of each hypothesis; None: 0, for unchanged scores.
+    """
+    costs = [0.0] * len(nbest.hypotheses) if plm_costs is None else plm_costs
+    return [
+        NbestPath(tuple(one.words), one.parts or CostParts(-one.score, 0.0, 0.0), cost)
+        for one, cost in zip(nbest.hypotheses, costs, strict=True)
+    ]
+
+
+def first_pass_acoustic_scale(nbest: NbestSet) -> float:
+    """The acoustic scale at which a path's cost is its first-pass cost; 1 where that is not in parts."""
+    in_parts = any(hypothesis.parts for one in nbest for hypothesis in one.hypotheses)
+    return float(nbest.info["acoustic_scale"]) if in_parts else 1.0
+
+
+def kaldi_graph_cost(path: NbestPath, lm_weight: float) -> float:
+    """The graph cost of a rescored path in Kaldi's convention; `lm_weight` is its w, of the PLM, from 0 to 1."""
+    return path.parts.nolm + lm_weight * path.plm + (1.0 - lm_weight) * path.parts.lmonly
+
+
+def combined_graph_cost(path: NbestPath, weights: Weights) -> float:
+    """The graph cost with which a path's cost, at the first pass's acoustic scale, is minus its combined score."""
+    first_pass = path.parts.nolm + path.parts.lmonly
+    return first_pass + weights.lm_weight * path.plm - weights.word_bonus * len(path.words)
+
+
+def kaldi_equivalent(weights: Weights) -> tuple[float, float]:
+    """Kaldi's weight w of the PLM and the scale of all costs that correspond to the combined score (see the module)."""
+    scale = 1.0 / (1.0 + weights.lm_weight)
+    return weights.lm_weight * scale, scale
+
+
+def rescored_lattices(
+    nbest: NbestSet,
+    plm_costs: Sequence[Sequence[float]] | None,
+    graph_cost: Callable[[NbestPath], float],
+    sources: Iterable[Lattice] | None = None,
+) -> Iterator[Lattice]:
+    """The rescored lattice of each list, at the first pass's acoustic scale.
+
+    Args:
+        nbest: The lists.
+        plm_costs: PLM costs of each list's hypotheses by rank; None: 0, for unchanged scores.
+        graph_cost: As for `rescored_lattice`.
+        sources: The lattices that the lists are of, read as they are needed; None: no alignments. Those without a list
+            are left out.
+
+    Yields:
+        The lattices in the order of the sources, or else of the lists.
+
+    Raises:
+        InputError: A list is not of its lattice, or has none.
+    """
+    acoustic_scale = first_pass_acoustic_scale(nbest)
+    costs: Sequence[Sequence[float] | None] = [None] * len(nbest) if plm_costs is None else plm_costs
+    waiting = {one.utt: nbest_paths(one, of_list) for one, of_list in zip(nbest, costs, strict=True)}
+    for source in () if sources is None else sources:
+        if source.utt in waiting:
+            paths = waiting.pop(source.utt)
+            yield rescored_lattice(source.utt, paths, graph_cost, source=source, acoustic_scale=acoustic_scale)
+    for utt, paths in waiting.items():
+        if sources is not None:
+            raise InputError(f"no lattice for the list of utterance {utt}", mend="give the lattices of all lists")
+        yield rescored_lattice(utt, paths, graph_cost, acoustic_scale=acoustic_scale)
+
+
+def rescored_lattice(
+    utt: str,
+    paths: Iterable[NbestPath],
+    graph_cost: Callable[[NbestPath], float],
+    *,
+    source: Lattice | None = None,
+    acoustic_scale: float = 1.0,
+) -> Lattice:
+    """The lattice of exactly these paths: a deterministic acceptor in which common beginnings are shared.
+
+    A path's whole cost stands at its final state, so that it is exact. Its alignment is whole, too: what paths with a
+    common beginning emit differently in it comes after they part, so that a shared word ends, at the latest, where they
+    all agree. Of several paths with the same words the cheapest is kept, of equal ones the first.
+
+    Args:
+        utt: The utterance's id.
+        paths: At least one.
+        graph_cost: New graph cost of a path: `kaldi_graph_cost` or `combined_graph_cost` at its weights.
+        source: The lattice that the list is of; None: no alignments.
+        acoustic_scale: At which paths are compared, here and in the source.
+
+    Raises:
+        InputError: There are no paths, or one is not in the source.
+    """
+    costs: dict[tuple[str, ...], Cost] = {}
+    for path in paths:
+        cost = Cost(graph_cost(path), path.parts.acoustic)
+        if path.words not in costs or _total(cost, acoustic_scale) < _total(costs[path.words], acoustic_scale):
+            costs[path.words] = cost
+    if not costs:
+        raise InputError(f"no hypotheses for the lattice of utterance {utt}", mend="make the lists again: stage 4")
+    alignments = {words: _source_alignments(source, utt, words, acoustic_scale) for words in costs}
+    return _prefix_tree(utt, costs, alignments)
+
+
+def path_of_words(lattice: Lattice, words: Sequence[str], *, acoustic_scale: float = 1.0) -> AlignedPath | None:
+    """The cheapest path of these words, by graph cost + acoustic_scale x acoustic cost; of equal ones the first met.
+
+    Args:
+        lattice: The lattice.
+        words: The path's words, without epsilons.
+        acoustic_scale: Of the acoustic cost.
+
+    Returns:
+        The path; None where the lattice has none.
+
+    Raises:
+        InputError: The lattice has a cycle.
+    """
+    # By state and number of words so far: the cost, the last arc (none at the start), the number of words before it.
+    reached: list[dict[int, tuple[float, Arc | None, int]]] = [{} for _ in range(lattice.num_states)]
+    reached[0][0] = (0.0, None, 0)
+    for state in lattice.topological_order:
+        for position, (cost, _, _) in reached[state].items():
+            for arc in lattice.leaving[state]:
+                is_word = arc.word != EPSILON
+                if is_word and (position == len(words) or arc.word != words[position]):
+                    continue
+                total = cost + _total(arc.cost, acoustic_scale)
+                known = reached[arc.target].get(position + is_word)
+                if known is None or total < known[0]:
+                    reached[arc.target][position + is_word] = (total, arc, position)
+    ends = {
+        state: reached[state][len(words)][0] + _total(final.cost, acoustic_scale)
+        for state, final in sorted(lattice.finals.items())
+        if len(words) in reached[state]
+    }
+    if not ends:
+        return None
+    end = min(ends, key=ends.__getitem__)
+    state, position, arcs = end, len(words), []
+    while (step := reached[state][position])[1] is not None:
+        arcs.append(step[1])
+        state, position = step[1].source, step[2]
+    return AlignedPath(tuple(reversed(arcs)), lattice.finals[end])
+
+
+def differing_utterances(
+    originals: Iterable[Lattice],
+    rescored: Mapping[str, Lattice],
+    *,
+    acoustic_scale: float = 1.0,
+    tolerance: float = COST_TOLERANCE,
+) -> list[str]:
+    """The check of a rescoring with unchanged scores (w = 0): where it did not reproduce the original.
+
+    An utterance agrees where the original's best path has the same graph and acoustic cost in the rescored lattice, and
+    no path there is cheaper; a tie is no difference.
+
+    Args:
+        originals: The lattices that the lists are of.
+        rescored: The lattices made of these lists, by utterance.
+        acoustic_scale: At which paths are compared.
+        tolerance: Of each cost.
+
+    Returns:
+        The utterances that differ or are missing, in the order of the originals.
+
+    Raises:
+        InputError: A lattice has a cycle or no path.
+    """
+    return [
+        original.utt
+        for original in originals
+        if original.utt not in rescored or not _reproduces(original, rescored[original.utt], acoustic_scale, tolerance)
+    ]
+
+
+def _reproduces(original: Lattice, rescored: Lattice, acoustic_scale: float, tolerance: float) -> bool:
+    first, best = (best_path(lattice, acoustic_scale=acoustic_scale) for lattice in (original, rescored))
+    again = path_of_words(rescored, first.words, acoustic_scale=acoustic_scale)
+    return (
+        again is not None
+        and abs(again.cost.graph - first.cost.graph) <= tolerance
+        and abs(again.cost.acoustic - first.cost.acoustic) <= tolerance
+        and _total(best.cost, acoustic_scale) >= _total(first.cost, acoustic_scale) - tolerance
+    )
+
+
+def _total(cost: Cost, acoustic_scale: float) -> float:
+    return cost.graph + acoustic_scale * cost.acoustic
+
+
+def _source_alignments(
+    source: Lattice | None, utt: str, words: tuple[str, ...], acoustic_scale: float
+) -> list[Alignment]:
+    """The alignment of each word and of the end, (words + 1,); empty ones without a source."""
+    if source is None:
+        return [()] * (len(words) + 1)
+    path = path_of_words(source, words, acoustic_scale=acoustic_scale)
+    if path is None:
+        raise InputError(
+            f"hypothesis `{' '.join(words):.60}` of utterance {utt} is not in its lattice",
+            mend="give the lattices that the lists were made of, or none",
+        )
+    return path.word_alignments()
+
+
+def _prefix_tree(
+    utt: str, costs: Mapping[tuple[str, ...], Cost], alignments: Mapping[tuple[str, ...], list[Alignment]]
+) -> Lattice:
+    """The tree of word sequences, states numbered as they are first met."""
+    children: list[dict[str, int]] = [{}]
+    # What has been emitted when a state is reached: as far as all paths through it agree.
+    emitted: list[Alignment] = [()]
+    ends: dict[int, tuple[str, ...]] = {}
+    for words in costs:
+        state = 0
+        so_far: Alignment = ()
+        for word, alignment in zip(words, alignments[words], strict=False):  # the last alignment is that of the end
+            so_far += alignment
+            if word not in children[state]:
+                children[state][word] = len(children)
+                children.append({})
+                emitted.append(so_far)
+            state = children[state][word]
+            emitted[state] = _common_beginning(emitted[state], so_far)
+        ends[state] = words
+    arcs = tuple(
+        Arc(state, target, word, Cost(), emitted[target][len(emitted[state]) :])
+        for state, leaving in enumerate(children)
+        for word, target in leaving.items()
+    )
+    finals = {
+        state: Final(costs[words], sum(alignments[words], ())[len(emitted[state]) :])
+        for state, words in sorted(ends.items())
+    }
+    return Lattice(utt, arcs, finals)
+
+
+def _common_beginning(first: Alignment, second: Alignment) -> Alignment:
+    length = next(
+        (index for index, (a, b) in enumerate(zip(first, second, strict=False)) if a != b),
+        min(len(first), len(second)),
+    )
+    return first[:length]

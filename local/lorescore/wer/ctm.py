@@ -1,0 +1,204 @@
+"""Time-marked words: NIST's ctm format, `utt channel start duration word [confidence]`, and its scoring by sclite.
+
+    u1 1 0.000 0.320 the 0.9731     seconds from the beginning of the utterance; a confidence from 0 to 1
+
+Each utterance is a recording of its own, as where Kaldi makes a ctm without segments.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lorescore.errors import InputError
+from lorescore.files import atomic_write, read_lines, split_words
+from lorescore.wer.alignment import EditCounts
+from lorescore.wer.sclite import TEXT_SPECIALS, _run, _sclite_text, parse_report, sclite_command
+
+CHANNEL = "1"
+COMMENT = ";;"
+NOMINAL_WORD_S = 0.3  # English is spoken at some 200 words a minute
+# sclite takes a word for a segment's where its middle lies in it: room for words that round off to its end.
+SEGMENT_MARGIN_S = 1.0
+RESERVED = re.compile(r"(?<!\S)(?:<ALT|IGNORE_TIME_SEGMENT_IN_SCORING)", re.IGNORECASE)  # words of stm and ctm files
+STM_LABELS = "<O>"  # always written, as sclite would take a first word such as `<unk>` for the labels
+
+
+@dataclass(frozen=True, slots=True)
+class CtmWord:
+    """A word with its time.
+
+    Attributes:
+        utt: The utterance's id.
+        start: Seconds from the beginning of the utterance.
+        duration: Seconds.
+        word: The word.
+        confidence: From 0 to 1; None where there is none.
+        channel: Of the recording.
+    """
+
+    utt: str
+    start: float
+    duration: float
+    word: str
+    confidence: float | None = None
+    channel: str = CHANNEL
+
+
+def timed_words(
+    utt: str,
+    words: Sequence[str],
+    *,
+    confidences: Sequence[float] | None = None,
+    spans: Sequence[tuple[float, float]] | None = None,
+    frame_shift: float = 0.0,
+    duration: float | None = None,
+) -> list[CtmWord]:
+    """The words of a hypothesis with their times.
+
+    Args:
+        utt: The utterance's id.
+        words: The hypothesis.
+        confidences: Of each word.
+        spans: First frame of each word and the frame after its last; None: the words are spread evenly over
+            `duration`.
+        frame_shift: Seconds from one frame to the next; needed with `spans`.
+        duration: Seconds of the utterance, for words without spans; None: NOMINAL_WORD_S a word.
+
+    Raises:
+        InputError: There are spans but no frame shift, or the duration is negative.
+    """
+    if spans is not None and not frame_shift > 0:
+        raise InputError(f"frame shift of {frame_shift} s, expected more than 0", mend="give that of the first pass")
+    if duration is not None and not duration >= 0:
+        raise InputError(f"utterance {utt} has a duration of {duration} s", mend="correct its duration")
+    if spans is None:
+        step = NOMINAL_WORD_S if duration is None else duration / max(1, len(words))
+        times = [(index * step, step) for index in range(len(words))]
+    else:
+        times = [(start * frame_shift, (end - start) * frame_shift) for start, end in spans]
+    known: Sequence[float | None] = [None] * len(words) if confidences is None else confidences
+    return [
+        CtmWord(utt, start, length, word, confidence)
+        for word, (start, length), confidence in zip(words, times, known, strict=True)
+    ]
+
+
+def write_ctm(path: Path, words: Iterable[CtmWord]) -> None:
+    """Write a ctm, sorted by utterance (C locale), channel and start; words of the same start in the order given.
+
+    Times have three decimals, confidences four.
+
+    Raises:
+        InputError: An utterance id begins like a comment, or the file cannot be written.
+    """
+    with atomic_write(path) as file:
+        for one in sorted(words, key=lambda one: (one.utt, one.channel, round(one.start, 3))):
+            if one.utt.startswith(COMMENT):
+                raise InputError(f"utterance {one.utt} would be a comment in a ctm", mend="rename it")
+            confidence = "" if one.confidence is None else f" {one.confidence:.4f}"
+            file.write(f"{one.utt} {one.channel} {one.start:.3f} {one.duration:.3f} {one.word}{confidence}\n")
+
+
+def read_ctm(path: Path) -> list[CtmWord]:
+    """Read a ctm; lines that are empty or begin with `;;` are left out.
+
+    Raises:
+        InputError: The file cannot be read, or a line is not of this format.
+    """
+    words = []
+    for number, line in read_lines(path, mend="write the ctm again"):
+        fields = split_words(line)
+        if not fields or fields[0].startswith(COMMENT):
+            continue
+        try:
+            utt, channel, start, duration, word, *rest = fields
+            times, confidences = [float(start), float(duration)], [float(value) for value in rest]
+        except ValueError:
+            times, confidences = [-1.0], []
+        if not all(math.isfinite(time) and time >= 0 for time in times) or len(confidences) > 1:
+            raise InputError(
+                f"expected `utt channel start duration word [confidence]`, found {line!r:.80}",
+                path=path,
+                line=number,
+                mend="correct the line",
+            )
+        if confidences and not 0 <= confidences[0] <= 1:
+            raise InputError(
+                f"confidence {confidences[0]:g}, expected 0 to 1", path=path, line=number, mend="correct it"
+            )
+        confidence = confidences[0] if confidences else None
+        words.append(CtmWord(utt, times[0], times[1], word, confidence, channel))
+    return words
+
+
+def ctm_texts(words: Iterable[CtmWord], utts: Iterable[str]) -> dict[str, str]:
+    """The text of each utterance, its words in the order of their starts; utterances without words are empty."""
+    by_utt: dict[str, list[CtmWord]] = {utt: [] for utt in utts}
+    for one in words:
+        by_utt.setdefault(one.utt, []).append(one)
+    return {
+        utt: " ".join(one.word for one in sorted(group, key=lambda one: round(one.start, 3)))
+        for utt, group in by_utt.items()
+    }
+
+
+def write_score_ctm(
+    score_dir: Path, refs: Mapping[str, str], words: Sequence[CtmWord], utt2spk: Mapping[str, str]
+) -> EditCounts:
+    """Score a ctm by sclite: write ref.stm, hyp.ctm and result.txt.
+
+    The reference is one segment an utterance, so that the counts are those of the trn files (`write_score_wer`). The
+    report also has the normalized cross entropy of the confidences, where all words have one. In these copies,
+    characters that mean something to sclite are replaced as there.
+
+    Args:
+        score_dir: The directory; it is made.
+        refs: Reference text by utterance.
+        words: The hypotheses' words; an utterance may have none.
+        utt2spk: Speaker of each of these utterances.
+
+    Returns:
+        sclite's counts.
+
+    Raises:
+        InputError: A word is of an utterance without reference, sclite is missing or fails, or did not count the words
+            and utterances that it was given.
+    """
+    for one in words:
+        if one.utt not in refs:
+            raise InputError(f"utterance {one.utt} has words but no reference", mend="add its reference or drop it")
+    command = sclite_command()
+    result_path = score_dir / "result.txt"
+    result_path.unlink(missing_ok=True)
+    end = SEGMENT_MARGIN_S + max((one.start + one.duration for one in words), default=0.0)
+    # sclite wants both files in the same order; the ids are those that it will see.
+    ids = {utt: utt.translate(TEXT_SPECIALS) for utt in refs}
+    with atomic_write(score_dir / "ref.stm") as file:
+        for utt in sorted(refs, key=lambda utt: ids[utt]):
+            text = _literal(refs[utt])
+            file.write(f"{ids[utt]} {CHANNEL} {utt2spk[utt].translate(TEXT_SPECIALS)} 0.000 {end:.3f} {STM_LABELS}")
+            file.write(f" {text}\n" if text else "\n")
+    copies = [CtmWord(ids[one.utt], one.start, one.duration, _literal(one.word), one.confidence) for one in words]
+    write_ctm(score_dir / "hyp.ctm", copies)
+    arguments = ["-s", "-r", "ref.stm", "stm", "-h", "hyp.ctm", "ctm", "-o", "all", "stdout"]
+    report = _run([*command, *arguments], score_dir)
+    utterances, counts = parse_report(report, result_path)
+    ref_words = sum(len(split_words(text)) for text in refs.values())
+    hyp_words = counts.correct + counts.sub + counts.ins
+    if (utterances, counts.ref_words, hyp_words) != (len(refs), ref_words, len(words)):
+        raise InputError(
+            f"sclite scored {utterances} utterances with {counts.ref_words} reference and {hyp_words} hypothesis words,"
+            f" expected {len(refs)} with {ref_words} and {len(words)}",
+            path=score_dir / "ref.stm",
+            mend="look for characters that mean something to sclite",
+        )
+    with atomic_write(result_path) as file:
+        file.write(report)
+    return counts
+
+
+def _literal(text: str) -> str:
+    """A text in which sclite sees the words that are in it: reserved words begin with a full-width character."""
+    return RESERVED.sub(lambda match: chr(ord(match[0][0]) + 0xFEE0) + match[0][1:], _sclite_text(text))

@@ -1,0 +1,283 @@
+"""PLM scores back into a lattice: Kaldi's convention, the combined score, the tree of paths, and the check mode."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+from drawn_lattices import costs, every_path, lattices
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lorescore.combine import ScoredLists, Weights, best_ranks
+from lorescore.errors import InputError
+from lorescore.lattice.archives import read_lattices, write_lattices
+from lorescore.lattice.lattices import Arc, Cost, Final, Lattice
+from lorescore.lattice.paths import best_path, n_best_paths
+from lorescore.lattice.rescored import (
+    AlignedPath,
+    NbestPath,
+    combined_graph_cost,
+    differing_utterances,
+    first_pass_acoustic_scale,
+    kaldi_equivalent,
+    kaldi_graph_cost,
+    nbest_paths,
+    path_of_words,
+    rescored_lattice,
+    rescored_lattices,
+)
+from lorescore.lattice.words import WordTable
+from lorescore.nbest.lists import CostParts, Hypothesis, NbestList, NbestSet
+
+
+def hyp(text: str, acoustic: float, nolm: float = 0.0, lmonly: float = 0.0, plm: float = 0.0) -> NbestPath:
+    """A path in short."""
+    return NbestPath(tuple(text.split()), CostParts(acoustic, nolm, lmonly), plm)
+
+
+PATH = hyp("a b c", 100.0, 1.0, 4.0, 10.0)
+UNCHANGED = partial(kaldi_graph_cost, lm_weight=0.0)
+
+eighths = st.integers(-40, 80).map(lambda number: number / 8)  # sums are exact
+texts = st.lists(st.sampled_from("ab"), max_size=3).map(tuple)
+paths_drawn = st.builds(NbestPath, texts, st.builds(CostParts, eighths, eighths, eighths), eighths)
+nbests = st.lists(paths_drawn, min_size=1, max_size=6)
+weights = st.builds(Weights, st.integers(0, 16).map(lambda number: number / 8), eighths)
+
+
+def aligned(lattice: Lattice) -> Lattice:
+    """The lattice with up to two transition-ids on each arc and final state, all different."""
+    arcs = (
+        replace(arc, alignment=tuple(range(10 * index, 10 * index + index % 3)))
+        for index, arc in enumerate(lattice.arcs, start=1)
+    )
+    finals = {state: replace(final, alignment=(-state,) * (state % 3)) for state, final in lattice.finals.items()}
+    return Lattice(lattice.utt, tuple(arcs), finals)
+
+
+def emitted(path: AlignedPath) -> tuple[int, ...]:
+    """All that a path emits."""
+    return sum((arc.alignment for arc in path.arcs), ()) + path.final.alignment
+
+
+def paths_of(lattice: Lattice, num_paths: int = 50) -> list[NbestPath]:
+    """Its n best, a quarter of the graph cost that of the old LM."""
+    found = n_best_paths(lattice, num_paths).paths
+    return [
+        NbestPath(one.words, CostParts(one.cost.acoustic, 0.75 * one.cost.graph, 0.25 * one.cost.graph), 99.0)
+        for one in found
+    ]
+
+
+def test_graph_costs_by_hand() -> None:
+    assert kaldi_graph_cost(PATH, 0.25) == 1 + 0.25 * 10 + 0.75 * 4
+    assert kaldi_graph_cost(PATH, 0.0) == 5
+    assert combined_graph_cost(PATH, Weights(0.5, 2.0)) == 1 + 4 + 5 - 2 * 3
+    assert kaldi_equivalent(Weights(3.0, 1.0)) == (0.75, 0.25)
+    assert kaldi_equivalent(Weights()) == (0.0, 1.0)
+
+
+@given(paths_drawn, weights, st.sampled_from([0.1, 1.0, 2.0]))
+def test_the_combined_cost_is_kaldis_but_for_a_scale(path: NbestPath, at: Weights, acoustic_scale: float) -> None:
+    w, scale = kaldi_equivalent(at)
+    combined = acoustic_scale * path.parts.acoustic + combined_graph_cost(path, at)
+    scaled_rest = scale * (path.parts.nolm - at.word_bonus * len(path.words))
+    kaldi_path = replace(path, parts=replace(path.parts, nolm=scaled_rest))
+    kaldi = scale * acoustic_scale * path.parts.acoustic + kaldi_graph_cost(kaldi_path, w)
+    assert kaldi == pytest.approx(scale * combined)
+
+
+def test_tree_by_hand() -> None:
+    paths = [
+        hyp("a b", 1.0, 2.0),
+        hyp("a", 3.0, 1.0),
+        hyp("c b", 5.0),
+        hyp("a b", 0.5, 2.0),  # the same words at a lower cost
+    ]
+    assert rescored_lattice("u", paths, UNCHANGED) == Lattice(
+        "u",
+        (Arc(0, 1, "a", Cost()), Arc(0, 3, "c", Cost()), Arc(1, 2, "b", Cost()), Arc(3, 4, "b", Cost())),
+        {1: Final(Cost(1.0, 3.0)), 2: Final(Cost(2.0, 0.5)), 4: Final(Cost(0.0, 5.0))},
+    )
+
+
+def test_an_empty_hypothesis_ends_at_the_start() -> None:
+    assert rescored_lattice("u", [hyp("", 2.0)], UNCHANGED) == Lattice("u", (), {0: Final(Cost(0.0, 2.0))})
+
+
+def test_a_shared_word_emits_what_all_its_paths_emit() -> None:
+    # `a` lasts three frames before `b` and two before `c`; the third frame comes with `b`.
+    source = Lattice(
+        "u",
+        (
+            Arc(0, 1, "a", Cost(), (7, 7, 0)),
+            Arc(0, 2, "a", Cost(), (7, 7)),
+            Arc(1, 3, "b", Cost(), (8, 0)),
+            Arc(2, 3, "c", Cost(), (9, 9, 9)),
+        ),
+        {3: Final(Cost(), (5,))},
+    )
+    lattice = rescored_lattice("u", [hyp("a b", 1.0), hyp("a c", 2.0)], UNCHANGED, source=source)
+    assert [(arc.word, arc.alignment) for arc in lattice.arcs] == [("a", (7, 7)), ("b", (0, 8, 0)), ("c", (9, 9, 9))]
+    assert [final.alignment for final in lattice.finals.values()] == [(5,), (5,)]
+
+
+def test_a_word_lasts_until_the_next_one() -> None:
+    arcs = [("", (1,)), ("a", (2,)), ("", (3,)), ("b", (4,)), ("", (5,))]
+    lattice = Lattice(
+        "u",
+        tuple(Arc(state, state + 1, word, Cost(), frames) for state, (word, frames) in enumerate(arcs)),
+        {5: Final(Cost(), (6,))},
+    )
+    path = path_of_words(lattice, ("a", "b"))
+    assert path is not None and path.word_alignments() == [(1, 2, 3), (4, 5), (6,)]
+    wordless = AlignedPath((Arc(0, 1, "", Cost(), (1,)),), Final(Cost(), (2,)))
+    assert wordless.word_alignments() == [(1, 2)]
+
+
+@given(nbests, weights)
+def test_the_lattice_has_exactly_these_paths(paths: list[NbestPath], at: Weights) -> None:
+    graph_cost = partial(combined_graph_cost, weights=at)
+    lattice = rescored_lattice("u", paths, graph_cost)
+    expected: dict[tuple[str, ...], float] = {}
+    for path in paths:
+        total = graph_cost(path) + path.parts.acoustic
+        expected[path.words] = min(total, expected.get(path.words, total))
+    found = list(every_path(lattice))
+    assert len(found) == len(expected)
+    assert {words: cost.graph + cost.acoustic for words, cost in found} == expected
+    # Deterministic, and numbered in topological order.
+    assert all(len({arc.word for arc in leaving}) == len(leaving) for leaving in lattice.leaving)
+    assert all(arc.source < arc.target for arc in lattice.arcs)
+
+
+@given(nbests, weights, st.sampled_from([0.5, 1.0, 2.0]))
+def test_its_best_path_has_the_best_combined_score(paths: list[NbestPath], at: Weights, acoustic_scale: float) -> None:
+    hypotheses = (Hypothesis.from_parts(" ".join(path.words), path.parts, acoustic_scale) for path in paths)
+    nbest = NbestSet((NbestList("u", tuple(hypotheses)),))
+    lists = ScoredLists.build(nbest, [[path.plm for path in paths]])
+    chosen = paths[int(best_ranks(lists, at)[0])]
+    lattice = rescored_lattice("u", paths, partial(combined_graph_cost, weights=at), acoustic_scale=acoustic_scale)
+    best = best_path(lattice, acoustic_scale=acoustic_scale)
+    combined = acoustic_scale * chosen.parts.acoustic + combined_graph_cost(chosen, at)
+    assert best.cost.graph + acoustic_scale * best.cost.acoustic == combined
+    same = path_of_words(lattice, chosen.words)
+    assert same is not None and same.cost.graph + acoustic_scale * same.cost.acoustic == combined
+
+
+@given(lattices().map(aligned), st.sampled_from([0.5, 1.0]))
+def test_the_path_of_words_is_the_cheapest(lattice: Lattice, acoustic_scale: float) -> None:
+    cheapest: dict[tuple[str, ...], float] = {}
+    for words, cost in every_path(lattice):
+        total = cost.graph + acoustic_scale * cost.acoustic
+        cheapest[words] = min(total, cheapest.get(words, total))
+    for words, total in cheapest.items():
+        path = path_of_words(lattice, words, acoustic_scale=acoustic_scale)
+        assert path is not None
+        assert path.cost.graph + acoustic_scale * path.cost.acoustic == total
+        assert sum(path.word_alignments(), ()) == emitted(path)
+    assert path_of_words(lattice, ("a", "z")) is None
+
+
+@given(lattices().map(aligned))
+def test_unchanged_scores_reproduce_the_lattice(lattice: Lattice) -> None:
+    paths = paths_of(lattice)
+    rescored = rescored_lattice(lattice.utt, paths, UNCHANGED, source=lattice)
+    assert differing_utterances([lattice], {lattice.utt: rescored}) == []
+    for path in paths:
+        before, after = path_of_words(lattice, path.words), path_of_words(rescored, path.words)
+        assert before is not None and after is not None
+        assert emitted(after) == emitted(before)
+        assert after.cost == Cost(path.parts.nolm + path.parts.lmonly, path.parts.acoustic)
+
+
+@given(lattices(), costs)
+def test_changed_costs_are_reported(lattice: Lattice, change: Cost) -> None:
+    best, *others = paths_of(lattice)
+    parts = replace(best.parts, acoustic=best.parts.acoustic + change.acoustic, nolm=best.parts.nolm + change.graph)
+    changed = replace(best, parts=parts)
+    rescored = rescored_lattice(lattice.utt, [changed, *others], UNCHANGED)
+    expected = [lattice.utt] if change != Cost() else []
+    assert differing_utterances([lattice], {lattice.utt: rescored}) == expected
+
+
+def test_what_differs_is_counted_and_what_ties_is_not() -> None:
+    tied = [hyp("a", 1.0), hyp("b", 1.0)]
+    original = rescored_lattice("u1", tied, UNCHANGED)
+    assert differing_utterances([original], {"u1": rescored_lattice("u1", tied[::-1], UNCHANGED)}) == []
+    assert differing_utterances([original], {"u1": rescored_lattice("u1", tied[1:], UNCHANGED)}) == ["u1"]
+    better = [*tied, hyp("c", 0.5)]
+    assert differing_utterances([original], {"u1": rescored_lattice("u1", better, UNCHANGED)}) == ["u1"]
+    assert differing_utterances([original], {}) == ["u1"]
+
+
+def test_a_list_that_does_not_fit_its_lattice() -> None:
+    source = rescored_lattice("u", [hyp("a", 1.0)], UNCHANGED)
+    with pytest.raises(InputError, match="hypothesis `a b` of utterance u is not in its lattice"):
+        rescored_lattice("u", [hyp("a b", 1.0)], UNCHANGED, source=source)
+    with pytest.raises(InputError, match="no hypotheses for the lattice of utterance u"):
+        rescored_lattice("u", [], UNCHANGED)
+
+
+@given(nbest=nbests)
+def test_kaldi_archives_hold_it(tmp_path_factory: pytest.TempPathFactory, nbest: list[NbestPath]) -> None:
+    lattice = rescored_lattice("u", nbest, partial(kaldi_graph_cost, lm_weight=0.5))
+    path = tmp_path_factory.getbasetemp() / "lat.1.gz"
+    table = WordTable.build(("a", "b"))
+    write_lattices(path, [lattice], table)
+    assert list(read_lattices(path, table)) == [lattice]
+
+
+NBEST = NbestSet(
+    (
+        NbestList("u1", (Hypothesis("a b", -1.5), Hypothesis("", -2.0))),
+        NbestList("u2", (Hypothesis("c", -3.0),)),
+    )
+)
+
+
+def test_a_first_pass_without_separate_costs() -> None:
+    assert nbest_paths(NBEST.lists[0], [7.0, 8.0]) == [hyp("a b", 1.5, plm=7.0), hyp("", 2.0, plm=8.0)]
+    assert first_pass_acoustic_scale(NBEST) == 1.0
+    lattices_of = list(
+        rescored_lattices(NBEST, [[7.0, 1.0], [9.0]], partial(combined_graph_cost, weights=Weights(0.5)))
+    )
+    assert [one.utt for one in lattices_of] == ["u1", "u2"]
+    assert best_path(lattices_of[0]).words == ()  # 1.5 + 3.5 and 2.0 + 0.5
+    assert best_path(lattices_of[1]).cost == Cost(4.5, 3.0)
+
+
+def test_separate_costs_at_their_acoustic_scale() -> None:
+    nbest = NbestSet(
+        (
+            NbestList(
+                "u",
+                (
+                    Hypothesis.from_parts("a", CostParts(100.0, 1.0, 4.0), 0.1),
+                    Hypothesis.from_parts("a", CostParts(80.0, 6.5, 1.0), 0.1),  # 15.5: cheaper only at a scale of 1
+                ),
+            ),
+        ),
+        info={"acoustic_scale": 0.1},
+    )
+    (lattice,) = rescored_lattices(nbest, None, UNCHANGED)
+    assert first_pass_acoustic_scale(nbest) == 0.1
+    assert lattice.finals == {1: Final(Cost(5.0, 100.0))}
+    assert -nbest.lists[0].scores[0] == 5.0 + 0.1 * 100.0
+
+
+def test_lattices_in_the_order_of_the_sources() -> None:
+    sources = [*rescored_lattices(NBEST, None, UNCHANGED)][::-1]
+    stranger = Lattice("u0", (), {0: Final()})
+    assert list(rescored_lattices(NBEST, None, UNCHANGED, iter([stranger, *sources]))) == sources
+    with pytest.raises(InputError, match="no lattice for the list of utterance u1"):
+        list(rescored_lattices(NBEST, None, UNCHANGED, sources[:1]))
+
+
+def test_the_cost_of_a_long_list_is_the_lists() -> None:
+    rng = np.random.default_rng(1)
+    paths = [hyp(" ".join(map(str, rng.integers(3, size=20))), *map(float, rng.normal(size=4))) for _ in range(100)]
+    graph_cost = partial(kaldi_graph_cost, lm_weight=0.3)
+    best = best_path(rescored_lattice("u", paths, graph_cost), acoustic_scale=1.0)
+    assert best.cost.graph + best.cost.acoustic == min(graph_cost(path) + path.parts.acoustic for path in paths)
