@@ -46,6 +46,8 @@ lm_text=                         # sentences of the domain, one a line (default:
 lm_loss=                         # weight of the PLM's own loss on references and lm_text (default: conf/train.yaml)
 seed=1                           # of the training
 
+decode=map                       # stage 6: map (highest combined score), or mbr (fewest expected errors) beside it
+
 kinds="1best nbest"              # stage 8: kinds of perturbation
 rates="0.1 0.3"                  # stage 8: chances that a replaceable word is replaced
 perturb_seeds="1 2 3"            # stage 8: seeds of the perturbation
@@ -138,11 +140,13 @@ if begins 5 "train rescorers: exp/nbest/{${train_set},${dev_set}} -> exp/plm/{${
 fi
 
 if begins 6 "rescore: exp/plm, exp/nbest -> exp/rescore/<tag>/<set>"; then
-    lorescore rescore --tags "${tags}" --dev "${dev_set}" --sets "${test_sets}"
+    lorescore rescore --tags "${tags}" --dev "${dev_set}" --sets "${test_sets}" --decode "${decode}"
 fi
 
 if begins 7 "score: exp/rescore/<tag>/<set>/{scoring_kaldi,score_wer}"; then
-    for tag in first_pass oracle ${tags}; do
+    systems="first_pass oracle ${tags}"
+    [ "${decode}" != mbr ] || for tag in ${tags}; do systems+=" ${tag}_mbr"; done
+    for tag in ${systems}; do
         for set in ${dev_set} ${test_sets}; do
             score_options=(--ref "exp/nbest/${set}/text" --hyp "exp/rescore/${tag}/${set}/text" --out "exp/rescore/${tag}/${set}")
             [ ! -f "data/${set}/utt2spk" ] || score_options+=(--utt2spk "data/${set}/utt2spk")

@@ -10,6 +10,7 @@ SCORERS = ("clm", "cls")
 TEXT_CASES = ("lower", "sentence", "upper", "as-is")
 STRATEGIES = ("none", "full", "vanilla", "adalora")
 OBJECTIVES = ("mwer",)
+DECODES = ("map", "mbr")
 
 Number = TypeVar("Number", int, float)
 

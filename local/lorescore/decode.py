@@ -31,7 +31,7 @@ from lorescore.errors import InputError
 from lorescore.files import read_yaml, split_words
 from lorescore.nbest.lists import NbestSet
 
-DECODES = ("map", "mbr")
+MBR = "mbr"  # ends the name of a system whose hypotheses MBR chose: <tag>_mbr
 MAP_SCALE = math.inf
 POSTERIOR_SCALES = (MAP_SCALE, 4.0, 2.0, 1.0, 0.7, 0.5, 0.35, 0.25, 0.18, 0.125, 0.0625)
 PAIRS_AT_A_TIME = 1 << 15  # bounds the memory of long lists: 100 hypotheses are 4950 pairs

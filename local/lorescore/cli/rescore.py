@@ -1,28 +1,33 @@
-"""`rescore`: PLM scores of every set, weights tuned on dev alone, and the hypotheses that they choose."""
+"""`rescore`: PLM scores of every set, weights tuned on dev alone, and the hypotheses that they choose.
+
+The weights are tuned for `map`. With `--decode mbr` the system `<tag>_mbr` stands beside `<tag>`: the same scores and
+weights, and the posterior scale that suits dev.
+"""
 
 import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
-from lorescore.choices import nearest_hint
+from lorescore.choices import DECODES, nearest_hint, require_choice
 from lorescore.cli.progress import progress
 from lorescore.combine import (
     FIRST_PASS,
     ORACLE,
     ScoredLists,
     Weights,
-    best_ranks,
+    error_count,
     first_pass,
     oracle,
     select,
     tune,
-    wer,
 )
+from lorescore.decode import MAP_SCALE, MBR, chosen_ranks, tune_posterior_scale
 from lorescore.errors import InputError
 from lorescore.files import write_table, write_yaml
 from lorescore.nbest import NbestSet, read_nbest_dir
 from lorescore.scoring.rescorer import Rescorer
 from lorescore.scoring.sets import list_costs, score_nbest_dirs
+from lorescore.wer import word_error_rate
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,12 +35,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tags", default="", help="rescorers of exp/plm, separated by spaces")
     parser.add_argument("--dev", required=True, help="set of exp/nbest to tune the weights on")
     parser.add_argument("--sets", default="", help="further sets of exp/nbest, separated by spaces")
+    parser.add_argument(
+        "--decode",
+        default="map",
+        help="map: the highest combined score; mbr: beside it, as <tag>_mbr, the fewest expected word errors",
+    )
     parser.add_argument("--exp_dir", type=Path, default=Path("exp"), help="what the stages wrote")
 
 
 def run(args: argparse.Namespace) -> None:
     """First pass and oracle, then one rescorer after the other."""
     tags = args.tags.split()
+    require_choice("--decode", args.decode, DECODES)
     require_rescorers(tags, args.exp_dir / "plm")
     names = [args.dev, *(name for name in args.sets.split() if name != args.dev)]
     nbest_dirs = {name: args.exp_dir / "nbest" / name for name in names}
@@ -47,7 +58,12 @@ def run(args: argparse.Namespace) -> None:
         if nbest.refs:
             _write(args.exp_dir / "rescore" / ORACLE / name, oracle(nbest))
     for tag in tags:
-        _rescore(tag, args.dev, sets, args.exp_dir)
+        lists = _score(tag, sets, args.exp_dir)
+        weights = tune(lists[args.dev])
+        _choose(tag, args.dev, sets, lists, weights, MAP_SCALE, args.exp_dir)
+        if args.decode == MBR:
+            scale = tune_posterior_scale(lists[args.dev], sets[args.dev], weights)
+            _choose(f"{tag}_{MBR}", args.dev, sets, lists, weights, scale, args.exp_dir)
 
 
 def require_rescorers(tags: Iterable[str], plm_root: Path) -> None:
@@ -65,9 +81,9 @@ def require_rescorers(tags: Iterable[str], plm_root: Path) -> None:
             )
 
 
-def _rescore(tag: str, dev: str, sets: dict[str, NbestSet], exp_dir: Path) -> None:
-    """Score, tune on dev, choose in every set."""
-    rescorer_dir, out_dir = exp_dir / "plm" / tag, exp_dir / "rescore" / tag
+def _score(tag: str, sets: dict[str, NbestSet], exp_dir: Path) -> dict[str, ScoredLists]:
+    """The sets with the scores of a rescorer, which is loaded only where scores are missing."""
+    rescorer_dir = exp_dir / "plm" / tag
     loaded: list[Rescorer] = []
 
     def load() -> Rescorer:
@@ -80,25 +96,35 @@ def _rescore(tag: str, dev: str, sets: dict[str, NbestSet], exp_dir: Path) -> No
         nbest_dir = exp_dir / "nbest" / name
         score_nbest_dirs(load, rescorer_dir, [nbest_dir], progress(f"{tag} {name}"))
         lists[name] = ScoredLists.build(nbest, list_costs(nbest_dir, nbest, tag))
-    weights = tune(lists[dev])
-    dev_wer = wer(lists[dev], weights)
-    write_yaml(
-        out_dir / "weights.yaml",
-        {
-            "lm_weight": weights.lm_weight,
-            "word_bonus": weights.word_bonus,
-            "tuned_on": dev,
-            "dev_wer": round(dev_wer, 4),
-        },
-    )
-    print(f"{out_dir}: weights tuned on {dev}: {_describe(weights)}, WER {dev_wer:.2f}")
+    return lists
+
+
+def _choose(
+    system: str,
+    dev: str,
+    sets: dict[str, NbestSet],
+    lists: dict[str, ScoredLists],
+    weights: Weights,
+    posterior_scale: float,
+    exp_dir: Path,
+) -> None:
+    """Write the weights and what they choose in every set."""
+    out_dir = exp_dir / "rescore" / system
+    ranks = {name: chosen_ranks(lists[name], nbest, weights, posterior_scale) for name, nbest in sets.items()}
+    dev_wer = word_error_rate(error_count(lists[dev], ranks[dev]), int(lists[dev].ref_words.sum()))
+    record = {"lm_weight": weights.lm_weight, "word_bonus": weights.word_bonus}
+    if posterior_scale != MAP_SCALE:
+        record["posterior_scale"] = posterior_scale
+    write_yaml(out_dir / "weights.yaml", record | {"tuned_on": dev, "dev_wer": round(dev_wer, 4)})
+    print(f"{out_dir}: weights tuned on {dev}: {_describe(weights, posterior_scale)}, WER {dev_wer:.2f}")
     for name, nbest in sets.items():
-        _write(out_dir / name, select(nbest, best_ranks(lists[name], weights)))
+        _write(out_dir / name, select(nbest, ranks[name]))
 
 
 def _write(set_dir: Path, hyps: dict[str, str]) -> None:
     write_table(set_dir / "text", hyps)
 
 
-def _describe(weights: Weights) -> str:
-    return f"lm_weight {weights.lm_weight:g}, word_bonus {weights.word_bonus:g}"
+def _describe(weights: Weights, posterior_scale: float) -> str:
+    scale = "" if posterior_scale == MAP_SCALE else f", posterior_scale {posterior_scale:g}"
+    return f"lm_weight {weights.lm_weight:g}, word_bonus {weights.word_bonus:g}{scale}"

@@ -72,7 +72,8 @@ def training_text(rescorer: Rescorer, text: str) -> TrainingList:
 
 def texts_of_step(texts: Sequence[str], step: int, texts_per_step: int, seed: int) -> list[str]:
     """The texts of a step, counted from 0: pass after pass over them all, each shuffled by (seed, pass)."""
-    chosen, position = [], step * texts_per_step
+    chosen: list[str] = []
+    position = step * texts_per_step
     while len(chosen) < texts_per_step and texts:
         epoch, first = divmod(position + len(chosen), len(texts))
         order = np.random.default_rng([seed, epoch]).permutation(len(texts))

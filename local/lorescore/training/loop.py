@@ -178,7 +178,8 @@ class Trainer:
 
     def _all_steps(self) -> list[list[TrainingList]]:
         """The lists and texts of every step."""
-        settings, steps = self.settings, []
+        settings = self.settings
+        steps: list[list[TrainingList]] = []
         for epoch in range(settings.epochs):
             for indices in steps_of_epoch(len(self.lists), settings.lists_per_step, epoch, settings.seed):
                 texts = texts_of_step(self.texts, len(steps), settings.texts_per_step, settings.seed)

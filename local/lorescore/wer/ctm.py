@@ -14,7 +14,7 @@ from pathlib import Path
 from lorescore.errors import InputError
 from lorescore.files import atomic_write, read_lines, split_words
 from lorescore.wer.alignment import EditCounts
-from lorescore.wer.sclite import TEXT_SPECIALS, _run, _sclite_text, parse_report, sclite_command
+from lorescore.wer.sclite import TEXT_SPECIALS, parse_report, run_sclite, sclite_command, sclite_text
 
 CHANNEL = "1"
 COMMENT = ";;"
@@ -183,7 +183,7 @@ def write_score_ctm(
     copies = [CtmWord(ids[one.utt], one.start, one.duration, _literal(one.word), one.confidence) for one in words]
     write_ctm(score_dir / "hyp.ctm", copies)
     arguments = ["-s", "-r", "ref.stm", "stm", "-h", "hyp.ctm", "ctm", "-o", "all", "stdout"]
-    report = _run([*command, *arguments], score_dir)
+    report = run_sclite([*command, *arguments], score_dir)
     utterances, counts = parse_report(report, result_path)
     ref_words = sum(len(split_words(text)) for text in refs.values())
     hyp_words = counts.correct + counts.sub + counts.ins
@@ -201,4 +201,4 @@ def write_score_ctm(
 
 def _literal(text: str) -> str:
     """A text in which sclite sees the words that are in it: reserved words begin with a full-width character."""
-    return RESERVED.sub(lambda match: chr(ord(match[0][0]) + 0xFEE0) + match[0][1:], _sclite_text(text))
+    return RESERVED.sub(lambda match: chr(ord(match[0][0]) + 0xFEE0) + match[0][1:], sclite_text(text))

@@ -69,9 +69,9 @@ def write_score_wer(
     for name, texts in (("ref.trn", refs), ("hyp.trn", hyps)):
         with atomic_write(score_dir / name) as file:
             for utt in sorted(refs):
-                file.write(f"{_sclite_text(texts[utt])}\t({_sclite_id(utt2spk[utt], utt)})\n")
+                file.write(f"{sclite_text(texts[utt])}\t({_sclite_id(utt2spk[utt], utt)})\n")
     arguments = ["-s", "-r", "ref.trn", "trn", "-h", "hyp.trn", "trn", "-i", "rm", "-o", "all", "stdout"]
-    report = _run([*command, *arguments], score_dir)
+    report = run_sclite([*command, *arguments], score_dir)
     utterances, counts = parse_report(report, result_path)
     ref_words = sum(len(split_words(text)) for text in refs.values())
     if (utterances, counts.ref_words) != (len(refs), ref_words):
@@ -105,7 +105,7 @@ def parse_report(report: str, path: Path) -> tuple[int, EditCounts]:
     raise InputError("no table of raw sums in the output of sclite", path=path, mend="check the version of sclite")
 
 
-def _run(command: list[str], score_dir: Path) -> str:
+def run_sclite(command: list[str], score_dir: Path) -> str:
     """Run sclite in `score_dir` and return what it prints."""
     try:
         # The C locale: in others, isspace() may split a multi-byte character.
@@ -130,7 +130,7 @@ def _run(command: list[str], score_dir: Path) -> str:
     return done.stdout.decode("utf-8", "replace")
 
 
-def _sclite_text(text: str) -> str:
+def sclite_text(text: str) -> str:
     """A text in which sclite sees the words that are in it, and no others."""
     return " ".join(_shortened(word) for word in split_words(text.translate(TEXT_SPECIALS)))
 
