@@ -30,11 +30,11 @@ class TrainingSettings:
     objective: str = "mwer"
     epochs: int = 1
     lists_per_step: int = 8
-    score_scale: float = 0.2
-    lm_loss: float = 3.0
+    score_scale: float = 0.5
+    lm_loss: float = 1.0
     texts_per_step: int = 32
     warmup_share: float = 0.1
-    evaluations: int = 4
+    evaluations: int = 2
     grad_clip: float = 1.0
     weight_decay: float = 0.0
     token_budget: int = 2048
