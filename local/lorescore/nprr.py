@@ -8,10 +8,8 @@ section 3), which the abstract does not fix: for a model, a kind of perturbation
 
 in percent, the mean over seeds of the perturbation; lower is more robust, negative is better on perturbed lists. Its
 interval is a bootstrap over utterances, paired: one resample of the utterances gives the errors of the clean lists and
-of every seed's perturbed lists (Bisani and Ney, "Bootstrap estimates for confidence intervals in ASR performance
-evaluation", ICASSP 2004). Seeds are held fixed, so that the interval says what other utterances would have given.
-
-The errors are counted against the same references, so the number of reference words cancels in NPRR.
+of every seed's perturbed lists (`lorescore.wer.resampling`). Seeds are held fixed, so that the interval says what other
+utterances would have given.
 
 Where the clean lists have no errors NPRR is undefined: its value, interval and per-seed values are None, never NaN.
 
@@ -19,7 +17,7 @@ Results are kept as JSON records (`write_records`, `read_records`), one for each
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,15 +27,17 @@ import numpy.typing as npt
 
 from lorescore.errors import InputError
 from lorescore.files import atomic_write, read_lines
-
-PERCENT = 100.0
-NUM_REPLICATIONS = 2000
-CONFIDENCE = 0.95
-SEED = 1
-CHUNK_CELLS = 1 << 22  # utterances x replications resampled at a time: 32 MB for each of the few arrays
-
-Counts = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
+from lorescore.wer.resampling import (
+    NUM_REPLICATIONS,
+    PERCENT,
+    SEED,
+    Counts,
+    Floats,
+    defined_value,
+    percentile_interval,
+    relative_changes,
+    resampled_totals,
+)
 
 
 @dataclass(frozen=True)
@@ -135,8 +135,10 @@ def nprr(
     if not totals[0]:
         return Nprr(None, None, None, (None,) * len(perturbed_wers), clean_wer, perturbed_wer)
     per_seed = PERCENT * (totals[1:] - totals[0]) / totals[0]
-    low, high = _interval(_mean_nprr(_bootstrap_totals(errors, num_replications, seed)))
-    return Nprr(_value(_mean_nprr(totals[None])), low, high, tuple(per_seed.tolist()), clean_wer, perturbed_wer)
+    low, high = percentile_interval(relative_changes(resampled_totals(errors, num_replications, seed)))
+    return Nprr(
+        defined_value(relative_changes(totals[None])), low, high, tuple(per_seed.tolist()), clean_wer, perturbed_wer
+    )
 
 
 def nprr_difference(
@@ -167,13 +169,13 @@ def nprr_difference(
     errors, split = np.concatenate([first, second]), len(first)
 
     def difference(totals: Counts) -> Floats:
-        return _mean_nprr(totals[:, :split]) - _mean_nprr(totals[:, split:])
+        return relative_changes(totals[:, :split]) - relative_changes(totals[:, split:])
 
-    value = _value(difference(errors.sum(axis=1)[None]))
+    value = defined_value(difference(errors.sum(axis=1)[None]))
     if value is None:
         return NprrDifference(None, None, None, None)
-    replicates = difference(_bootstrap_totals(errors, num_replications, seed))
-    low, high = _interval(replicates)
+    replicates = difference(resampled_totals(errors, num_replications, seed))
+    low, high = percentile_interval(replicates)
     defined = replicates[np.isfinite(replicates)]
     # The observed sample counts as one more resample, so that p is never 0 (Davison and Hinkley 1997, 4.2).
     tail = 1 + min(int((defined <= 0).sum()), int((defined >= 0).sum()))
@@ -263,46 +265,3 @@ def _counts(values: npt.ArrayLike, what: str, num_axes: int) -> Counts:
     if counts.size and (not np.issubdtype(counts.dtype, np.integer) or counts.min() < 0):
         raise InputError(f"{what} are counts, expected whole numbers from 0")
     return counts.astype(np.int64)
-
-
-def _bootstrap_totals(errors: Counts, num_replications: int, seed: int) -> Counts:
-    """Errors over each resample of the utterances, shape (num_replications, rows of `errors`).
-
-    The columns are sorted first: a resample draws positions, and only so does the order of the utterances not matter.
-    """
-    ordered = errors[:, np.lexsort(errors)]
-    return np.concatenate([draws @ ordered.T for draws in _resamples(errors.shape[1], num_replications, seed)])
-
-
-def _resamples(num_utts: int, num_replications: int, seed: int) -> Iterator[Counts]:
-    """How often each resample draws each utterance, shape (replications of the chunk, U), some at a time."""
-    rng = np.random.default_rng(seed)
-    rows = max(1, CHUNK_CELLS // num_utts)
-    for start in range(0, num_replications, rows):
-        size = min(rows, num_replications - start)
-        drawn = rng.integers(num_utts, size=(size, num_utts))
-        cells = (drawn + num_utts * np.arange(size)[:, None]).ravel()
-        yield np.bincount(cells, minlength=size * num_utts).reshape(size, num_utts)
-
-
-def _mean_nprr(totals: Counts) -> Floats:
-    """NPRR, the mean over seeds, of total errors of shape (R, 1 + S), column 0 clean; shape (R,), NaN if undefined."""
-    clean = totals[:, 0].astype(np.float64)
-    clean[clean == 0] = np.nan
-    perturbed: Floats = totals[:, 1:].mean(axis=1)
-    return PERCENT * (perturbed - clean) / clean
-
-
-def _interval(replicates: Floats) -> tuple[float | None, float | None]:
-    """The percentile interval of the resamples that are defined; None where none is."""
-    defined = replicates[np.isfinite(replicates)]
-    if not len(defined):
-        return None, None
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(defined, [tail, 1 - tail])
-    return float(low), float(high)
-
-
-def _value(one: Floats) -> float | None:
-    """The only number of an array of shape (1,), None if it is undefined."""
-    return float(one[0]) if np.isfinite(one[0]) else None

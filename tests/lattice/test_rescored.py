@@ -275,6 +275,15 @@ def test_lattices_in_the_order_of_the_sources() -> None:
         list(rescored_lattices(NBEST, None, UNCHANGED, sources[:1]))
 
 
+def test_a_list_of_one_hypothesis_needs_no_lattice() -> None:
+    """It may be the first pass's best, which stands in where a lattice is missing or has no path."""
+    first, second = rescored_lattices(NBEST, None, UNCHANGED)
+    no_path = Lattice("u2", (Arc(0, 1, "c", Cost()),), {})
+    cycle = Lattice("u2", (Arc(0, 1, "c", Cost()), Arc(1, 0, "c", Cost())), {1: Final()})
+    for sources in ([first], [no_path, first], [cycle, first]):
+        assert list(rescored_lattices(NBEST, None, UNCHANGED, sources)) == [first, second]
+
+
 def test_the_cost_of_a_long_list_is_the_lists() -> None:
     rng = np.random.default_rng(1)
     paths = [hyp(" ".join(map(str, rng.integers(3, size=20))), *map(float, rng.normal(size=4))) for _ in range(100)]

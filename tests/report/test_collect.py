@@ -11,7 +11,9 @@ from lorescore.errors import InputError
 from lorescore.files import read_yaml, write_table, write_yaml
 from lorescore.nprr import read_records, write_records
 from lorescore.report import collect
+from lorescore.report.mbr import base_tag
 from lorescore.report.models import frozen_counterpart, read_models
+from lorescore.wer.resampling import RelativeChange
 
 REFS = {"a-1": "one two three", "a-2": "four five", "b-1": "six"}
 WRONG = {"a-1": "one two", "a-2": "four", "b-1": "seven"}
@@ -27,6 +29,44 @@ def test_order_of_sets_and_systems(exp_dir: Path) -> None:
     assert results.tags == [*strategies[:-1], "unknown", "oracle"]
     assert [record.set for record in results.nprr[::12]] == ["dev", "dev", "test", "test"]
     assert [record.tag for record in results.nprr[:4]] == strategies[1:-1]
+
+
+@needs_sclite
+def test_mbr_stands_after_map_and_is_compared_with_it(tmp_path: Path) -> None:
+    lora, frozen = tag_of("vanilla"), tag_of("none")
+    for strategy in ("none", "vanilla"):
+        write_model(tmp_path, strategy)
+    hyps = {
+        "first_pass": WRONG,
+        frozen: WRONG,
+        f"{frozen}_mbr": WRONG,
+        lora: WRONG,
+        f"{lora}_mbr": REFS,
+        "x": REFS,
+        "x-2": REFS,
+    }
+    for name in ("dev", "test"):
+        write_scores(tmp_path, name, REFS, hyps | {"x_mbr": WRONG}, **{lora: (0.5, 0.1), f"{lora}_mbr": (0.5, 0.1)})
+    weights_path = tmp_path / "rescore" / f"{lora}_mbr" / "weights.yaml"
+    write_yaml(weights_path, read_yaml(weights_path) | {"posterior_scale": 0.25})
+    results = collect(tmp_path)
+    assert results.tags == ["first_pass", frozen, f"{frozen}_mbr", lora, f"{lora}_mbr", "x", "x_mbr", "x-2"]
+    assert [(one.set, one.tag, one.posterior_scale) for one in results.mbr] == [
+        ("dev", lora, 0.25),
+        ("test", lora, 0.25),
+    ]
+    (one, _) = results.mbr
+    assert (one.map_wer, one.mbr_wer, one.change) == (50.0, 0.0, RelativeChange(-100.0, -100.0, -100.0))
+
+    # What stage 6 left of an earlier training is not compared with the new one.
+    write_scores(tmp_path, "dev", REFS, {lora: WRONG}, **{lora: (0.6, 0.1)})
+    shutil.rmtree(tmp_path / "rescore" / lora / "test")
+    assert collect(tmp_path).mbr == ()
+
+
+def test_a_rescorer_may_be_called_mbr() -> None:
+    assert base_tag("tiny_mbr", ["tiny"]) == base_tag("tiny", ["tiny"]) == "tiny"
+    assert base_tag("tiny_mbr", ["other"]) == "tiny_mbr"
 
 
 @needs_sclite

@@ -68,6 +68,20 @@ def test_same_bytes_again_and_after_another_machine_time(exp_dir: Path) -> None:
     assert written() == before
 
 
+@needs_sclite
+def test_mbr_is_below_table_1(exp_dir: Path) -> None:
+    tag = tag_of("vanilla")
+    shutil.copytree(exp_dir / "rescore" / tag, exp_dir / "rescore" / f"{tag}_mbr")
+    report = write_report(exp_dir)
+    text = report.path.read_text(encoding="utf-8")
+    headings = re.findall(r"^#.*", text, re.MULTILINE)
+    assert headings[4:6] == ["### MBR against MAP", "## Table 2: robustness (NPRR)"]
+    assert "The scale\nwas chosen on the set `dev`" in text
+    rows = [line.split()[1:6:2] for line in report.main_tables.splitlines() if re.match(r"\| (dev|test) +\|", line)]
+    assert [row[:2] for row in rows] == [["dev", tag], ["test", tag]]
+    assert text.index(f"| {tag}_mbr ") > text.index(f"| {tag} ")
+
+
 def test_only_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_model(tmp_path, "none")
     run(tmp_path)

@@ -4,9 +4,11 @@ import pytest
 
 from lorescore.nprr import Nprr, NprrRecord
 from lorescore.report import Model, Results, SetScore, Training
+from lorescore.report.mbr import MbrComparison
 from lorescore.report.tables import (
     Table,
     gap_recovered,
+    mbr_table,
     nprr_tables,
     p_text,
     relative_change,
@@ -14,6 +16,7 @@ from lorescore.report.tables import (
     wer_tables,
 )
 from lorescore.wer import Interval
+from lorescore.wer.resampling import RelativeChange
 
 
 def score(errors: int, p_first_pass: float | None = None, p_frozen: float | None = None) -> SetScore:
@@ -55,6 +58,29 @@ def test_wer_rows() -> None:
     assert test.rows[0] == ("first_pass", "10.00", "[9.00, 11.00]", "-", "-", "-", "-", "-", "-", "-")
     assert cells(test, 3)["change %"] == "-50.00"
     assert cells(test, 3)["p first pass"] == "-"
+
+
+def test_a_model_has_its_parameters_when_mbr_decodes_too() -> None:
+    by_tag = {"lora": score(15), "lora_mbr": score(14), "other_mbr": score(13)}
+    (table,) = wer_tables(Results("dev", {"lora": model("lora", "vanilla", 8)}, {"test": by_tag}, ()))
+    assert [row[0:2] + row[-1:] for row in table.rows] == [
+        ("lora", "7.50", "1,500"),
+        ("lora_mbr", "7.00", "1,500"),
+        ("other_mbr", "6.50", "-"),
+    ]
+
+
+def test_mbr_rows() -> None:
+    table = mbr_table(
+        [
+            MbrComparison("dev", "lora", 8.0, 7.0, RelativeChange(-12.5, -20.0, 1.0), 0.25),
+            MbrComparison("test", "lora", 0.0, 0.5, RelativeChange(None, None, None), float("inf")),
+        ]
+    )
+    assert table.rows == (
+        ("dev", "lora", "8.00", "7.00", "-12.50", "[-20.00, 1.00]", "0.25"),
+        ("test", "lora", "0.00", "0.50", "undefined (MAP WER is 0)", "-", "inf"),
+    )
 
 
 def test_without_first_pass_or_oracle_there_is_nothing_to_compare_with() -> None:

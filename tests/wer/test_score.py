@@ -13,6 +13,7 @@ from lorescore.errors import InputError
 from lorescore.files import read_yaml, write_table
 from lorescore.nbest.espnet import read_espnet_decode
 from lorescore.wer import EditCounts, read_wer_line, score_hypotheses
+from lorescore.wer.ctm import CtmWord, timed_words
 
 REFS = {"84-1-0": "the cat sat", "84-1-1": "on the mat", "174-2-0": "yes"}
 HYPS = {"84-1-0": "the cat sat", "84-1-1": "on a mat", "174-2-0": ""}
@@ -45,6 +46,29 @@ def test_every_file_is_there_and_agrees(tmp_path: Path) -> None:
     assert {key: summary[key] for key in expected} == expected
     assert summary["ci_low"] < 28.5714 < summary["ci_high"]
     assert summary["p_value"] == pytest.approx(8 / 27, abs=0.02)  # three draws that all miss 84-1-0
+
+
+def ctm_of(texts: dict[str, str]) -> list[CtmWord]:
+    return [
+        word
+        for utt, text in texts.items()
+        for word in timed_words(utt, text.split(), confidences=[0.9] * len(text.split()))
+    ]
+
+
+@needs_sclite
+def test_a_ctm_is_scored_too(tmp_path: Path) -> None:
+    score_hypotheses(REFS, HYPS, dict.fromkeys(REFS, "anna"), tmp_path, 0.0, 0.0, ctm=ctm_of(HYPS))
+    assert sorted(path.name for path in (tmp_path / "score_ctm").iterdir()) == ["hyp.ctm", "ref.stm", "result.txt"]
+    assert " anna " in (tmp_path / "score_ctm" / "ref.stm").read_text()
+
+
+@pytest.mark.parametrize("other", [{"84-1-0": "the cat"}, {"84-1-1": "on mat a"}, {"174-2-0": "yes"}, {"x": "yes"}])
+def test_a_ctm_of_other_hypotheses_is_refused(tmp_path: Path, other: dict[str, str]) -> None:
+    (utt,) = other
+    with pytest.raises(InputError, match=f"utterance {utt} has other words in the ctm than in the hypotheses"):
+        score_hypotheses(REFS, HYPS, None, tmp_path / "out", 0.0, 0.0, ctm=ctm_of(HYPS | other))
+    assert not (tmp_path / "out").exists()
 
 
 @needs_sclite

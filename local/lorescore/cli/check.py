@@ -27,6 +27,10 @@ PACKAGES = {
     "torchaudio": ("torchaudio", "the first pass"),
     "sentencepiece": ("sentencepiece", "the first pass"),
     "kaldiio": ("kaldiio", "Kaldi archives"),
+    "kaldifst": ("kaldifst", "lattices"),
+    "kaldi-decoder": ("kaldi_decoder", "lattices"),
+    "kaldilm": ("kaldilm", "lattices"),
+    "kaldingram": ("kaldingram", "lattices"),
     "soundfile": ("soundfile", "audio"),
 }
 # Tool: how it tells its version, what needs it.

@@ -1,7 +1,8 @@
 """`rescore`: PLM scores of every set, weights tuned on dev alone, and the hypotheses that they choose.
 
 The weights are tuned for `map`. With `--decode mbr` the system `<tag>_mbr` stands beside `<tag>`: the same scores and
-weights, and the posterior scale that suits dev.
+weights, and the posterior scale that suits dev. Each system gets a ctm, and where the lists are of lattices, the
+lattices come back rescored, after a check that unchanged scores reproduce them.
 """
 
 import argparse
@@ -21,13 +22,19 @@ from lorescore.combine import (
     select,
     tune,
 )
-from lorescore.decode import MAP_SCALE, MBR, chosen_ranks, tune_posterior_scale
+from lorescore.decode import MAP_SCALE, MBR, chosen_ranks, tune_confidence_scale, tune_posterior_scale
 from lorescore.errors import InputError
 from lorescore.files import write_table, write_yaml
+from lorescore.lattice.rescored import has_cost_parts
+from lorescore.lattice.source import FRAME_SHIFT_S, LatticeSource
+from lorescore.lattice.write_back import CTM, Chosen, write_back
 from lorescore.nbest import NbestSet, read_nbest_dir
 from lorescore.scoring.rescorer import Rescorer
 from lorescore.scoring.sets import list_costs, score_nbest_dirs
 from lorescore.wer import word_error_rate
+from lorescore.wer.ctm import NOMINAL_WORD_S
+
+SET = "{set}"  # stands for the set's name in --lattice_dir
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +46,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--decode",
         default="map",
         help="map: the highest combined score; mbr: beside it, as <tag>_mbr, the fewest expected word errors",
+    )
+    parser.add_argument(
+        "--lattice_dir",
+        default="",
+        help="lattices that the lists are of, exp/asr/lat_{set}: they come back rescored; {set} stands for the set",
+    )
+    parser.add_argument(
+        "--frame_shift",
+        type=float,
+        help="seconds from one frame of the lattices to the next, for the times of words; "
+        f"else what the file frame_shift beside them says, else {FRAME_SHIFT_S}",
     )
     parser.add_argument("--exp_dir", type=Path, default=Path("exp"), help="what the stages wrote")
 
@@ -53,6 +71,7 @@ def run(args: argparse.Namespace) -> None:
     sets = {name: read_nbest_dir(path) for name, path in nbest_dirs.items()}
     if not sets[args.dev].refs:
         raise InputError("no references to tune on", path=nbest_dirs[args.dev] / "text", mend="give stage 4 --ref")
+    sources = {name: _lattice_source(name, sets[name], args.lattice_dir, args.frame_shift) for name in sets}
     for name, nbest in sets.items():
         _write(args.exp_dir / "rescore" / FIRST_PASS / name, first_pass(nbest))
         if nbest.refs:
@@ -60,10 +79,18 @@ def run(args: argparse.Namespace) -> None:
     for tag in tags:
         lists = _score(tag, sets, args.exp_dir)
         weights = tune(lists[args.dev])
-        _choose(tag, args.dev, sets, lists, weights, MAP_SCALE, args.exp_dir)
+        scales = {tag: MAP_SCALE}
         if args.decode == MBR:
-            scale = tune_posterior_scale(lists[args.dev], sets[args.dev], weights)
-            _choose(f"{tag}_{MBR}", args.dev, sets, lists, weights, scale, args.exp_dir)
+            scales[f"{tag}_{MBR}"] = tune_posterior_scale(lists[args.dev], sets[args.dev], weights)
+        hyps = {
+            system: _choose(system, args.dev, sets, lists, weights, scale, args.exp_dir)
+            for system, scale in scales.items()
+        }
+        confidence_scale = tune_confidence_scale(lists[args.dev], weights)
+        for name, nbest in sets.items():
+            by_dir = {args.exp_dir / "rescore" / system / name: texts[name] for system, texts in hyps.items()}
+            chosen = Chosen(nbest, lists[name], weights, confidence_scale, by_dir)
+            _write_back(args.exp_dir / "rescore" / tag / name, chosen, sources[name])
 
 
 def require_rescorers(tags: Iterable[str], plm_root: Path) -> None:
@@ -107,8 +134,8 @@ def _choose(
     weights: Weights,
     posterior_scale: float,
     exp_dir: Path,
-) -> None:
-    """Write the weights and what they choose in every set."""
+) -> dict[str, dict[str, str]]:
+    """Write the weights and what they choose in every set; the texts by set."""
     out_dir = exp_dir / "rescore" / system
     ranks = {name: chosen_ranks(lists[name], nbest, weights, posterior_scale) for name, nbest in sets.items()}
     dev_wer = word_error_rate(error_count(lists[dev], ranks[dev]), int(lists[dev].ref_words.sum()))
@@ -117,8 +144,42 @@ def _choose(
         record["posterior_scale"] = posterior_scale
     write_yaml(out_dir / "weights.yaml", record | {"tuned_on": dev, "dev_wer": round(dev_wer, 4)})
     print(f"{out_dir}: weights tuned on {dev}: {_describe(weights, posterior_scale)}, WER {dev_wer:.2f}")
-    for name, nbest in sets.items():
-        _write(out_dir / name, select(nbest, ranks[name]))
+    hyps = {name: select(nbest, ranks[name]) for name, nbest in sets.items()}
+    for name, texts in hyps.items():
+        _write(out_dir / name, texts)
+    return hyps
+
+
+def _lattice_source(name: str, nbest: NbestSet, pattern: str, frame_shift: float | None) -> LatticeSource | None:
+    """The lattices that a set's lists are of; None, with a line that says why, where there are none."""
+    if not pattern:
+        return None
+    if SET not in pattern:
+        raise InputError(f"--lattice_dir {pattern!r} has no {SET}", mend=f"write {SET} for the name of the set")
+    directory = Path(pattern.replace(SET, name))
+    if not directory.is_dir():
+        print(f"{directory}: no lattices here, none come back for {name}")
+    elif not has_cost_parts(nbest):
+        print(f"{directory}: the lists of {name} are not of lattices, none come back for it")
+    else:
+        return LatticeSource.read(directory, frame_shift)
+    return None
+
+
+def _write_back(set_dir: Path, chosen: Chosen, source: LatticeSource | None) -> None:
+    """Lattices and ctm of a set, and what there is to say about them."""
+    record = write_back(set_dir, chosen, source)
+    ctm = f"{set_dir / CTM}: confidences at posterior scale {chosen.confidence_scale:g}, times"
+    if source is None:
+        print(f"{ctm} nominal, {NOMINAL_WORD_S} s a word")
+        return
+    print(f"{ctm} of the alignments, {source.frame_shift:g} s a frame")
+    differing: list[str] = record["differing"]
+    first = f" ({differing[0]} for one)" if differing else ""
+    print(
+        f"{set_dir}: {record['utterances']} rescored lattices, {record['without_lattice']} of them of utterances that "
+        f"have none in {source.directory}; with unchanged scores {len(differing)} best paths differ{first}"
+    )
 
 
 def _write(set_dir: Path, hyps: dict[str, str]) -> None:

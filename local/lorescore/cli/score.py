@@ -6,6 +6,7 @@ from pathlib import Path
 from lorescore.combine import Weights, read_weights
 from lorescore.files import read_table
 from lorescore.wer import score_hypotheses, wer_line
+from lorescore.wer.ctm import read_ctm
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--weights", type=Path, metavar="FILE", help="weights.yaml that chose the hypotheses; default: both weights 0"
     )
     parser.add_argument("--baseline", type=Path, metavar="FILE", help="hypotheses to compare with, `utt words`")
+    parser.add_argument(
+        "--ctm", type=Path, metavar="FILE", help="the hypotheses' words with their times, for sclite: DIR/score_ctm"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -31,5 +35,6 @@ def run(args: argparse.Namespace) -> None:
         weights.lm_weight,
         weights.word_bonus,
         read_table(args.baseline) if args.baseline else None,
+        read_ctm(args.ctm) if args.ctm else None,
     )
     print(f"{wer_line(result.counts)} {result.wer_path}")

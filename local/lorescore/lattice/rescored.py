@@ -98,10 +98,14 @@ def nbest_paths(nbest: NbestList, plm_costs: Sequence[float] | None) -> list[Nbe
     ]
 
 
+def has_cost_parts(nbest: NbestSet) -> bool:
+    """Whether the first-pass costs are in parts, as those of lists from lattices are."""
+    return any(hypothesis.parts for one in nbest for hypothesis in one.hypotheses)
+
+
 def first_pass_acoustic_scale(nbest: NbestSet) -> float:
     """The acoustic scale at which a path's cost is its first-pass cost; 1 where that is not in parts."""
-    in_parts = any(hypothesis.parts for one in nbest for hypothesis in one.hypotheses)
-    return float(nbest.info["acoustic_scale"]) if in_parts else 1.0
+    return float(nbest.info["acoustic_scale"]) if has_cost_parts(nbest) else 1.0
 
 
 def kaldi_graph_cost(path: NbestPath, lm_weight: float) -> float:
@@ -140,19 +144,41 @@ def rescored_lattices(
         The lattices in the order of the sources, or else of the lists.
 
     Raises:
-        InputError: A list is not of its lattice, or has none.
+        InputError: A list is not of its lattice, or one of several hypotheses has none.
     """
     acoustic_scale = first_pass_acoustic_scale(nbest)
     costs: Sequence[Sequence[float] | None] = [None] * len(nbest) if plm_costs is None else plm_costs
-    waiting = {one.utt: nbest_paths(one, of_list) for one, of_list in zip(nbest, costs, strict=True)}
-    for source in () if sources is None else sources:
-        if source.utt in waiting:
-            paths = waiting.pop(source.utt)
-            yield rescored_lattice(source.utt, paths, graph_cost, source=source, acoustic_scale=acoustic_scale)
-    for utt, paths in waiting.items():
-        if sources is not None:
-            raise InputError(f"no lattice for the list of utterance {utt}", mend="give the lattices of all lists")
-        yield rescored_lattice(utt, paths, graph_cost, acoustic_scale=acoustic_scale)
+    costs_of = {one.utt: of_list for one, of_list in zip(nbest, costs, strict=True)}
+    for one, source in lists_with_lattices(nbest, sources):
+        paths = nbest_paths(one, costs_of[one.utt])
+        yield rescored_lattice(one.utt, paths, graph_cost, source=source, acoustic_scale=acoustic_scale)
+
+
+def lists_with_lattices(
+    nbest: NbestSet, sources: Iterable[Lattice] | None
+) -> Iterator[tuple[NbestList, Lattice | None]]:
+    """Each list with the lattice that it is of.
+
+    A list of one hypothesis may have none: the first pass's best stands in where a lattice is missing or has no path.
+
+    Args:
+        nbest: The lists.
+        sources: The lattices, read as they are needed; those without a list are left out. None: there are none.
+
+    Yields:
+        The lists in the order of their lattices, then those without one; without sources in their own order.
+
+    Raises:
+        InputError: A list of several hypotheses has no lattice, or one without a path.
+    """
+    waiting = {one.utt: one for one in nbest}
+    for source in sources or ():
+        if source.utt in waiting and _has_path(source):
+            yield waiting.pop(source.utt), source
+    for one in waiting.values():
+        if sources is not None and len(one.hypotheses) > 1:
+            raise InputError(f"no lattice for the list of utterance {one.utt}", mend="give the lattices of all lists")
+        yield one, None
 
 
 def rescored_lattice(
@@ -261,6 +287,14 @@ def differing_utterances(
         for original in originals
         if original.utt not in rescored or not _reproduces(original, rescored[original.utt], acoustic_scale, tolerance)
     ]
+
+
+def _has_path(lattice: Lattice) -> bool:
+    try:
+        lattice.require_path()
+    except InputError:
+        return False
+    return True
 
 
 def _reproduces(original: Lattice, rescored: Lattice, acoustic_scale: float, tolerance: float) -> bool:

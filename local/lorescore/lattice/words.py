@@ -35,6 +35,11 @@ class WordTable:
         distinct = sorted(set(words) - {EPSILON, EPSILON_SYMBOL})
         return cls({0: EPSILON_SYMBOL} | dict(enumerate(distinct, start=1)))
 
+    def extended(self, words: Iterable[str]) -> "WordTable":
+        """The table with what it lacks of these words at its end, in the order of the C locale."""
+        missing = sorted(set(words) - self.ids.keys())
+        return WordTable(dict(self.words) | dict(enumerate(missing, start=max(self.words) + 1)))
+
     @cached_property
     def ids(self) -> dict[str, int]:
         """The id of each word."""

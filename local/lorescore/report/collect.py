@@ -1,22 +1,24 @@
 """Everything that ran, read from `exp`. What did not run, or is unfinished, is not there.
 
 exp/rescore/<tag>/<set>/{result.yaml,text}   stages 6 and 7; `first_pass` and `oracle` are tags too
-exp/rescore/<tag>/weights.yaml               stage 6
+exp/rescore/<tag>/weights.yaml               stage 6; `<tag>_mbr` is the MBR decoding of the rescorer `<tag>`
 exp/nbest/<set>/{text,nbest.yaml}            stage 4
 exp/plm/<tag>/*.yaml                         stage 5
 exp/nprr/<tag>.json                          stage 9
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lorescore.combine import FIRST_PASS, ORACLE, read_weights
+from lorescore.decode import read_posterior_scale
 from lorescore.errors import InputError
 from lorescore.files import read_table, read_yaml
 from lorescore.nprr import NprrRecord, read_records
 from lorescore.report.fields import Fields
+from lorescore.report.mbr import MBR_SUFFIX, MbrComparison, base_tag, compare_mbr
 from lorescore.report.models import Model, frozen_counterpart, read_models
 from lorescore.wer import Interval, compare
 from lorescore.wer.score import require_same_utterances
@@ -64,12 +66,14 @@ class Results:
         models: The trained rescorers by tag, in the order of the tables.
         scores: By set (dev first), then by tag in the order of the tables.
         nprr: The robustness records; sets, kinds, rates and tags in the order of the tables.
+        mbr: MBR against MAP, sets and tags in the order of the tables.
     """
 
     dev_set: str | None
     models: Mapping[str, Model]
     scores: Mapping[str, Mapping[str, SetScore]]
     nprr: tuple[NprrRecord, ...]
+    mbr: tuple[MbrComparison, ...] = ()
 
     @property
     def tags(self) -> list[str]:
@@ -106,13 +110,15 @@ def collect(exp_dir: Path) -> Results:
     )
     places = {tag: place for place, tag in enumerate(_ordered({record.tag for record in records}, models))}
     records.sort(key=lambda one: (one.set != dev_set, one.set, one.kind, one.rate, places[one.tag], one.seeds))
-    return _with_p_frozen(replace(results, nprr=tuple(records)), exp_dir)
+    results = replace(results, nprr=tuple(records), mbr=tuple(_compared_with_mbr(results.scores, exp_dir)))
+    return _with_p_frozen(results, exp_dir)
 
 
-def _ordered(tags: Iterable[str], models: Mapping[str, Model]) -> list[str]:
-    """First pass, rescorers in the order of `models`, those without a configuration, oracle."""
+def _ordered(tags: Collection[str], models: Mapping[str, Model]) -> list[str]:
+    """First pass, rescorers in the order of `models`, those without a configuration, oracle; MBR right after MAP."""
     places = {FIRST_PASS: -1, **{tag: place for place, tag in enumerate(models)}, ORACLE: len(models) + 1}
-    return sorted(tags, key=lambda tag: (places.get(tag, len(models)), tag))
+    bases = {tag: base_tag(tag, {*models, *tags}) for tag in tags}
+    return sorted(bases, key=lambda tag: (places.get(bases[tag], len(models)), bases[tag], tag))
 
 
 def _read_dev_set(exp_dir: Path) -> str | None:
@@ -195,23 +201,42 @@ def _read_score(path: Path) -> SetScore:
     return score
 
 
+def _compared_with_mbr(scores: Mapping[str, Mapping[str, SetScore]], exp_dir: Path) -> Iterator[MbrComparison]:
+    """Compare each `<tag>_mbr` with `<tag>` where both have the same weights: no leftovers of other training."""
+    for set_name, by_tag in scores.items():
+        for tag, score in by_tag.items():
+            mbr_tag = tag + MBR_SUFFIX
+            other = by_tag.get(mbr_tag)
+            if other is None or (other.lm_weight, other.word_bonus) != (score.lm_weight, score.word_bonus):
+                continue
+            refs, map_hyps, mbr_hyps = _read_texts(exp_dir, set_name, tag, mbr_tag)
+            weights_path = exp_dir / "rescore" / mbr_tag / "weights.yaml"
+            if refs and weights_path.is_file():
+                yield compare_mbr(set_name, tag, refs, map_hyps, mbr_hyps, read_posterior_scale(weights_path))
+
+
 def _with_p_frozen(results: Results, exp_dir: Path) -> Results:
     """Compare each adapted rescorer with the frozen one on every set on which both have their hypotheses."""
     scores = {set_name: dict(by_tag) for set_name, by_tag in results.scores.items()}
     for set_name, by_tag in scores.items():
-        ref_path = exp_dir / "nbest" / set_name / "text"
-        refs = read_table(ref_path) if ref_path.is_file() else {}
         for model in results.models.values():
             frozen = frozen_counterpart(model, results.models)
-            if not refs or frozen is None or not {model.tag, frozen.tag} <= by_tag.keys():
+            if frozen is None or not {model.tag, frozen.tag} <= by_tag.keys():
                 continue
-            paths = [exp_dir / "rescore" / tag / set_name / "text" for tag in (frozen.tag, model.tag)]
-            if not all(path.is_file() for path in paths):
-                continue
-            frozen_hyps, hyps = (_read_hyps(path, refs) for path in paths)
-            p_value = compare(refs, frozen_hyps, hyps).p_value
-            by_tag[model.tag] = replace(by_tag[model.tag], p_frozen=p_value)
+            refs, frozen_hyps, hyps = _read_texts(exp_dir, set_name, frozen.tag, model.tag)
+            if refs:
+                p_value = compare(refs, frozen_hyps, hyps).p_value
+                by_tag[model.tag] = replace(by_tag[model.tag], p_frozen=p_value)
     return replace(results, scores=scores)
+
+
+def _read_texts(exp_dir: Path, set_name: str, *tags: str) -> list[dict[str, str]]:
+    """The references of a set and the hypotheses of some systems; empty ones where a file is not there."""
+    paths = [exp_dir / "nbest" / set_name / "text", *(exp_dir / "rescore" / tag / set_name / "text" for tag in tags)]
+    if not all(path.is_file() for path in paths):
+        return [{} for _ in paths]
+    refs = read_table(paths[0])
+    return [refs, *(_read_hyps(path, refs) for path in paths[1:])]
 
 
 def _read_hyps(path: Path, refs: Mapping[str, str]) -> dict[str, str]:

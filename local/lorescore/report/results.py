@@ -15,7 +15,7 @@ from lorescore.report.collect import Results, collect
 from lorescore.report.figures import nprr_figure, styles_of, training_figure, wer_figure
 from lorescore.report.ranks import ranks_figure
 from lorescore.report.style import drawing, save_png
-from lorescore.report.tables import Table, nprr_tables, training_table, wer_tables
+from lorescore.report.tables import Table, mbr_table, nprr_tables, training_table, wer_tables
 
 HOW_TO_READ = """\
 WER is Kaldi's word error rate in percent (unit-cost Levenshtein). From the paper, arXiv 2401.10447 (of which this
@@ -34,6 +34,12 @@ WER_LEGEND = """\
 oracle (the best hypothesis of each list) that is recovered. `p first pass`, `p frozen`: one-sided paired bootstrap, the
 share of the resamples in which the row is not better than the first pass, or than the frozen rescorer (strategy `none`)
 of the same PLM and scorer. `trainable`: parameters.
+"""
+MBR_LEGEND = """\
+MAP chooses the hypothesis with the highest combined score, MBR (minimum Bayes risk, the system `<model>_mbr`) the one
+with the fewest expected word errors, in posteriors that are a softmax of posterior scale x combined score. The scale
+was chosen on {dev_set}; `inf`: no finite one was better there than MAP. `change %`: of the WER, from MAP to MBR, with a
+paired bootstrap interval. Left out is what was chosen with other weights than MAP's.
 """
 NPRR_LEGEND = """\
 `first pass %`: the degradation of the first pass's own rank-1 hypotheses on the same lists. `perturbed WER`: mean over
@@ -70,7 +76,9 @@ def write_report(exp_dir: Path) -> Report:
         InputError: Nothing ran, a file is not what its stage writes, or a file cannot be written.
     """
     results = collect(exp_dir)
+    dev_name = f"the set `{results.dev_set}`" if results.dev_set else "the dev set"
     wer = _section("Table 1: word error rate", WER_LEGEND, wer_tables(results))
+    mbr = _subsection(mbr_table(results.mbr), MBR_LEGEND.format(dev_set=dev_name))
     nprr = _section("Table 2: robustness (NPRR)", NPRR_LEGEND, nprr_tables(results))
     trained = _section("Table 3: rescorers", TRAINING_LEGEND, [training_table(results.models.values())])
     figure_dir = exp_dir / "figures"
@@ -83,13 +91,12 @@ def write_report(exp_dir: Path) -> Report:
             stale.unlink(missing_ok=True)
     captions = {name: caption for name, (caption, _) in figures.items()}
     path = exp_dir / "RESULTS.md"
-    dev_name = f"the set `{results.dev_set}`" if results.dev_set else "the dev set"
     with atomic_write(path) as file:
         file.write(f"# Results\n\n{HOW_TO_READ.format(dev_set=dev_name)}")
-        file.write(wer + _embedded(captions, "wer.png"))
+        file.write(wer + mbr + _embedded(captions, "wer.png"))
         file.write(nprr + _embedded(captions, "nprr.png"))
         file.write(trained + _embedded(captions, "training.png", *(name for name in captions if "ranks_" in name)))
-    return Report(path, tuple(figure_dir / name for name in figures), wer + nprr)
+    return Report(path, tuple(figure_dir / name for name in figures), wer + mbr + nprr)
 
 
 def _figures(results: Results) -> dict[str, tuple[str, Figure]]:
@@ -114,8 +121,15 @@ def _section(title: str, legend: str, tables: Iterable[Table]) -> str:
     if not filled:
         return ""
     return f"\n## {title}\n\n{legend}" + "".join(
-        f"\n### {table.title}\n\n{table.markdown()}" if table.title else f"\n{table.markdown()}" for table in filled
+        _subsection(table) if table.title else f"\n{table.markdown()}" for table in filled
     )
+
+
+def _subsection(table: Table, legend: str = "") -> str:
+    """A table with its title; nothing where it has no rows."""
+    if not table.rows:
+        return ""
+    return f"\n### {table.title}\n\n" + (f"{legend}\n" if legend else "") + table.markdown()
 
 
 def _embedded(captions: dict[str, str], *names: str) -> str:

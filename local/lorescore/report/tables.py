@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from lorescore.combine import FIRST_PASS, ORACLE
 from lorescore.nprr import Nprr
 from lorescore.report.collect import Results, SetScore
+from lorescore.report.mbr import MbrComparison, base_tag
 from lorescore.report.models import Model
 from lorescore.wer.bootstrap import REPLICATIONS
+from lorescore.wer.resampling import RelativeChange
 
 NONE = "-"
-UNDEFINED = "undefined (clean WER is 0)"
+UNDEFINED = "undefined ({} WER is 0)"
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,26 @@ def wer_tables(results: Results) -> list[Table]:
         some = next(iter(by_tag.values()))
         tuned = ", the set on which the weights were tuned" if set_name == results.dev_set else ""
         title = f"{set_name}{tuned} ({some.utterances:,} utterances, {some.ref_words:,} words)"
-        rows = tuple(_wer_row(tag, by_tag, results.models.get(tag)) for tag in by_tag)
+        rows = tuple(_wer_row(tag, by_tag, results.models.get(base_tag(tag, results.models))) for tag in by_tag)
         tables.append(Table(title, columns, rows))
     return tables
+
+
+def mbr_table(comparisons: Iterable[MbrComparison]) -> Table:
+    """Below table 1: a row for each set and rescorer that decoded by MBR too."""
+    columns = ("<set", "<model", "WER by MAP", "WER by MBR", "change %", "95 % interval", "posterior scale")
+    rows = tuple(
+        (
+            one.set,
+            one.tag,
+            f"{one.map_wer:.2f}",
+            f"{one.mbr_wer:.2f}",
+            *_change_cells(one.change, "MAP"),
+            f"{one.posterior_scale:g}",
+        )
+        for one in comparisons
+    )
+    return Table("MBR against MAP", columns, rows)
 
 
 def nprr_tables(results: Results) -> list[Table]:
@@ -94,8 +113,8 @@ def nprr_tables(results: Results) -> list[Table]:
                 f"{record.rate:g}",
                 record.tag,
                 str(len(record.seeds)),
-                *_nprr_cells(record.nprr),
-                *_nprr_cells(record.first_pass),
+                *_change_cells(record.nprr, "clean"),
+                *_change_cells(record.first_pass, "clean"),
                 f"{record.nprr.clean_wer:.2f}",
                 f"{record.nprr.perturbed_wer:.2f}",
             )
@@ -165,11 +184,12 @@ def _wer_row(tag: str, by_tag: Mapping[str, SetScore], model: Model | None) -> t
     )
 
 
-def _nprr_cells(nprr: Nprr) -> tuple[str, str]:
-    """The value and its interval."""
-    if nprr.value is None:
-        return UNDEFINED, NONE
-    return f"{nprr.value:+.2f}", NONE if nprr.low is None or nprr.high is None else interval_text(nprr.low, nprr.high)
+def _change_cells(change: Nprr | RelativeChange, base: str) -> tuple[str, str]:
+    """A change in percent of the base's WER, and its interval."""
+    if change.value is None:
+        return UNDEFINED.format(base), NONE
+    interval = NONE if change.low is None or change.high is None else interval_text(change.low, change.high)
+    return f"{change.value:+.2f}", interval
 
 
 def _training_row(model: Model) -> tuple[str, ...]:

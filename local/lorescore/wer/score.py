@@ -2,6 +2,7 @@
 
     score_wer/{ref.trn,hyp.trn,result.txt}          sclite, as ESPnet keeps it
     scoring_kaldi/{wer_*,best_wer,wer_details/}     Kaldi's
+    score_ctm/{ref.stm,hyp.ctm,result.txt}          sclite with the words' confidences, where there is a ctm
     result.yaml                                     the numbers, written last: without it the scoring is unfinished
 
 The WER of this project is Kaldi's (unit-cost Levenshtein). sclite's is kept beside it; where its errors are more (see
@@ -9,14 +10,15 @@ The WER of this project is Kaldi's (unit-cost Levenshtein). sclite's is kept bes
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lorescore.errors import InputError
-from lorescore.files import write_yaml
+from lorescore.files import split_words, write_yaml
 from lorescore.wer.alignment import EditCounts, edit_counts
 from lorescore.wer.bootstrap import Interval, compare, wer_interval
+from lorescore.wer.ctm import CtmWord, ctm_texts, write_score_ctm
 from lorescore.wer.kaldi import write_scoring_kaldi
 from lorescore.wer.sclite import sclite_command, write_score_wer
 
@@ -61,6 +63,7 @@ def score_hypotheses(
     lm_weight: float,
     word_bonus: float,
     baseline_hyps: Mapping[str, str] | None = None,
+    ctm: Sequence[CtmWord] | None = None,
 ) -> ScoreResult:
     """Score hypotheses and write all score files.
 
@@ -72,15 +75,18 @@ def score_hypotheses(
         lm_weight: The PLM's weight that chose the hypotheses.
         word_bonus: The bonus a word that chose the hypotheses.
         baseline_hyps: The baseline's hypothesis text of each of these utterances, to compare with.
+        ctm: The words of the hypotheses with their times, and confidences.
 
     Returns:
         The numbers that `result.yaml` has.
 
     Raises:
-        InputError: An utterance is missing on one side, there are no reference words, sclite is missing or fails, or a
-            file cannot be written.
+        InputError: An utterance is missing on one side, the ctm has other words than the hypotheses, there are no
+            reference words, sclite is missing or fails, or a file cannot be written.
     """
     require_same_utterances(refs, hyps, "hypothesis")
+    if ctm is not None:
+        _require_same_words(hyps, ctm)
     if baseline_hyps is not None:
         require_same_utterances(refs, baseline_hyps, "baseline hypothesis")
     if utt2spk is None:
@@ -99,6 +105,8 @@ def score_hypotheses(
         out_dir / "scoring_kaldi", refs, hyps, utt2spk, interval, lm_weight=lm_weight, word_bonus=word_bonus
     )
     sclite_counts = write_score_wer(out_dir / "score_wer", refs, hyps, utt2spk)
+    if ctm is not None:
+        write_score_ctm(out_dir / "score_ctm", refs, ctm, utt2spk)
     if sclite_counts.errors != counts.errors:
         logger.warning(
             "%s: sclite counts %d errors (WER %.2f), Levenshtein %d (WER %.2f): they weigh substitutions differently",
@@ -129,6 +137,20 @@ def require_same_utterances(refs: Mapping[str, str], hyps: Mapping[str, str], wh
         if utt in refs:
             raise InputError(f"utterance {utt} has a reference but no {what}", mend="decode it or drop its reference")
         raise InputError(f"utterance {utt} has a {what} but no reference", mend="add its reference or drop it")
+
+
+def _require_same_words(hyps: Mapping[str, str], ctm: Sequence[CtmWord]) -> None:
+    """Check that the ctm is of these hypotheses.
+
+    Raises:
+        InputError: It names the first utterance that has other words.
+    """
+    of_ctm = ctm_texts(ctm, hyps)
+    for utt in sorted(of_ctm):
+        if split_words(hyps.get(utt, "")) != split_words(of_ctm[utt]):
+            raise InputError(
+                f"utterance {utt} has other words in the ctm than in the hypotheses", mend="write both again: stage 6"
+            )
 
 
 def _summary(result: ScoreResult) -> dict[str, float | int | None]:

@@ -16,6 +16,7 @@ here="$(cd "$(dirname "$0")" && pwd)"
 
 sentences="${data_dir}/sentences"
 python3 "${here}/prepare_text.py" --seed "${seed}" "${sentences}"
+python3 "${here}/prepare_lm.py" "${sentences}/asr_train.txt" "${data_dir}/lm_train"
 synthesize=(python3 "${here}/synthesize.py" --seed "${seed}" --nj "${nj}")
 "${synthesize[@]}" --max_utts "${n_train}" "${sentences}/train.txt" "${data_dir}/train"
 "${synthesize[@]}" --max_utts "${n_dev}" "${sentences}/dev.txt" "${data_dir}/dev"

@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+"""Stage 3: CTC log posteriors of an ESPnet model over a data directory, as Kaldi matrix archives.
+
+    <out_dir>/ctc.J.ark, ctc.J.scp    utterances of job J in the order of their ids: (frames, tokens) float32
+    <out_dir>/log/ctc.J.log
+
+Column n belongs to token n of the model, the blank is column 0; each row is log-normalised. Utterances go through the
+model one by one and on one thread, so that an utterance's matrix is the same bytes whatever the number of jobs. An
+interrupted call goes on with the jobs that are missing; `ctc.stamp` says what the archives were made from.
+"""
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from lorescore.errors import InputError
+from lorescore.files import atomic_write, checksum, read_lines, read_table, write_table
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Compute posteriors; the exit status: 0, or 1 for bad input or a failed job."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--asr_exp", type=Path, required=True, help="ESPnet experiment with config.yaml")
+    parser.add_argument("--asr_model", default="valid.acc.ave.pth", help="checkpoint in it")
+    parser.add_argument("--data_dir", type=Path, required=True, help="Kaldi data directory with wav.scp")
+    parser.add_argument("--out_dir", type=Path, required=True, help="output")
+    parser.add_argument("--nj", type=int, default=os.cpu_count(), help="parallel jobs")
+    parser.add_argument("--ngpu", type=int, default=0, help="1: on the GPU")
+    parser.add_argument("--job", type=int, help=argparse.SUPPRESS)  # how the program calls itself
+    args = parser.parse_args(argv)
+    try:
+        if args.job is not None:
+            run_job(args)
+            return 0
+        return run(args, [*(argv if argv is not None else sys.argv[1:])])
+    except InputError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
+
+
+def run(args: argparse.Namespace, options: Sequence[str]) -> int:
+    """Start the jobs that are missing and wait for them; the exit status.
+
+    Raises:
+        InputError: An input is missing or empty, or the output cannot be written.
+    """
+    wav_scp = args.data_dir / "wav.scp"
+    utts = sorted(read_table(wav_scp, mend="stage 1 makes it").items())
+    if not utts:
+        raise InputError("empty, expected `utt file`", path=wav_scp, mend="stage 1 makes it")
+    if args.nj < 1:
+        raise InputError(f"--nj {args.nj}, expected 1 or more", mend="correct --nj")
+    nj = min(args.nj, len(utts))
+    made_from = f"{checksum([args.asr_exp / 'config.yaml', args.asr_exp / args.asr_model, wav_scp])} {nj}"
+    stamp = hashlib.sha256(made_from.encode()).hexdigest()
+    stamp_path = args.out_dir / "ctc.stamp"
+    if not stamp_path.is_file() or stamp_path.read_text(encoding="utf-8").strip() != stamp:
+        for old in args.out_dir.glob("ctc.*"):
+            old.unlink()
+        for job in range(1, nj + 1):
+            write_table(job_scp(args, job), utts[(job - 1) * len(utts) // nj : job * len(utts) // nj])
+        with atomic_write(stamp_path) as file:
+            file.write(f"{stamp}\n")
+
+    jobs = [job for job in range(1, nj + 1) if not (args.out_dir / f"ctc.{job}.scp").is_file()]
+    if not jobs:
+        print(f"{args.out_dir}: posteriors of {len(utts)} utterances, computed before")
+        return 0
+    print(f"{args.out_dir}: posteriors, jobs {' '.join(map(str, jobs))} of {nj}; logs: {args.out_dir}/log/ctc.*.log")
+    running = {}
+    failed = []
+    try:
+        for job in jobs:
+            with (args.out_dir / "log" / f"ctc.{job}.log").open("wb") as log:
+                running[job] = subprocess.Popen(
+                    [sys.executable, __file__, *options, "--job", str(job)],
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env={**os.environ, "OMP_NUM_THREADS": "1"},
+                )
+        failed = [job for job, process in running.items() if process.wait() != 0]
+    finally:
+        for process in running.values():
+            process.kill()
+    for job in failed:
+        log_path = args.out_dir / "log" / f"ctc.{job}.log"
+        last = (log_path.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["(empty log)"])[-1]
+        print(f"{args.out_dir}: job {job} failed: {last}; log: {log_path}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def run_job(args: argparse.Namespace) -> None:
+    """Write one job's archive; its scp appears when both are complete."""
+    import kaldiio
+
+    ark, scp = (args.out_dir / f"ctc.{args.job}.{kind}" for kind in ("ark", "scp"))
+    partial = args.out_dir / "log" / f"ctc.{args.job}.part"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    with kaldiio.WriteHelper(f"ark,scp:{partial / 'ark'},{partial / 'scp'}") as writer:
+        for utt, log_probs in posteriors(args, job_scp(args, args.job)):
+            writer(utt, log_probs)
+    lines = [line for _, line in read_lines(partial / "scp")]
+    (partial / "ark").replace(ark)
+    with atomic_write(scp) as file:
+        for line in lines:
+            utt, _, place = line.partition(" ")
+            file.write(f"{utt} {ark}:{place.rpartition(':')[2]}\n")
+    shutil.rmtree(partial)
+
+
+def job_scp(args: argparse.Namespace, job: int) -> Path:
+    """The part of wav.scp that is a job's."""
+    return args.out_dir / "log" / f"wav.{job}.scp"
+
+
+def posteriors(args: argparse.Namespace, wav_scp: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """The utterances of a wav.scp with their log posteriors, (frames, tokens) float32."""
+    import torch
+    from espnet2.tasks.asr import ASRTask
+
+    torch.set_num_threads(1)
+    device = "cuda" if args.ngpu > 0 else "cpu"
+    model, train_args = ASRTask.build_model_from_file(
+        args.asr_exp / "config.yaml", args.asr_exp / args.asr_model, device
+    )
+    if getattr(model, "ctc", None) is None:
+        raise InputError(
+            "the model has no CTC branch", path=args.asr_exp / "config.yaml", mend="train with ctc_weight > 0"
+        )
+    model.eval()
+    loader = ASRTask.build_streaming_iterator(
+        [(str(wav_scp), "speech", "sound")],
+        dtype="float32",
+        batch_size=1,
+        key_file=str(wav_scp),
+        num_workers=0,
+        preprocess_fn=ASRTask.build_preprocess_fn(train_args, False),
+        collate_fn=ASRTask.build_collate_fn(train_args, False),
+        inference=True,
+    )
+    with torch.inference_mode():
+        for (utt,), batch in loader:
+            encoded, lengths = model.encode(batch["speech"].to(device), batch["speech_lengths"].to(device))
+            # A model with intermediate CTC gives its last layer first.
+            last = encoded[0] if isinstance(encoded, tuple) else encoded
+            yield utt, model.ctc.log_softmax(last)[0, : int(lengths[0])].float().cpu().numpy()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

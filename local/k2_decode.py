@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+"""Lattices by k2: CTC log posteriors x HLG, in a process of its own, as k2's environment is often not the recipe's.
+
+    k2_decode.py --compile GRAPH_DIR                    L_disambig.fst.txt and G.fst.txt -> HLG.k2.npz
+    k2_decode.py --graph_dir GRAPH_DIR --scp CTC.scp --out LAT.gz
+
+HLG is composed as by icefall's compile_hlg.py, with pushed costs, and searched by k2.intersect_dense_pruned. What is
+written are the decoder's own lattices, one token an arc, not determinized, as Kaldi CompactLattice text: acoustic cost
+unscaled, token ids those of tokens.txt (posterior column + 1). An utterance without a complete path is left out.
+
+Runs on Python 3.9 with k2 1.23.4; imports nothing of this project.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import k2
+import kaldiio
+import numpy as np
+import torch
+
+BACKOFF = "#0"
+WIDER = 2.0  # factor on the beam where no path reached the end
+MAX_TRIES = 4
+MIN_ACTIVE_STATES = 30  # icefall's
+MAX_ACTIVE_STATES = 1 << 20  # the beam alone limits the search, as in the other backend
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--compile", type=Path, metavar="GRAPH_DIR", help="compose HLG and stop")
+    parser.add_argument("--graph_dir", type=Path, help="graph directory")
+    parser.add_argument("--scp", type=Path, help="Kaldi scp of log posteriors")
+    parser.add_argument("--out", type=Path, help="archive to write, gzip")
+    parser.add_argument("--acoustic_scale", type=float, default=2.0, help="weight of the acoustic cost")
+    parser.add_argument("--beam", type=float, default=30.0, help="beam of the search")
+    parser.add_argument("--lattice_beam", type=float, default=12.0, help="beam of the lattice")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
+    args = parser.parse_args()
+    # One thread, so that results and times do not depend on the number of jobs.
+    torch.set_num_threads(1)
+    if args.compile:
+        save_graph(compile_graph(args.compile), args.compile / "HLG.k2.npz")
+        return
+    graph = load_graph(args.graph_dir / "HLG.k2.npz").to(args.device)
+    partial = args.out.with_name(f".{args.out.name}.{os.getpid()}.tmp")
+    left_out = 0
+    # Level 1: these archives are read once and deleted.
+    with gzip.open(partial, "wt", compresslevel=1, encoding="utf-8", newline="\n") as file:
+        for utt, log_probs in kaldiio.load_scp_sequential(str(args.scp)):
+            text = decode(graph, log_probs, args)
+            left_out += not text
+            if text:
+                file.write(f"{utt} \n{text}\n")
+    partial.replace(args.out)
+    if left_out:
+        print(f"{args.out}: {left_out} utterances without a complete path", file=sys.stderr)
+
+
+def compile_graph(graph_dir: Path) -> k2.Fsa:
+    """Compose HLG as k2 wants it: no epsilons, label 0 the blank, the words of an arc as a list."""
+    tokens, words = (read_symbols(graph_dir / name) for name in ("tokens.txt", "words.txt"))
+    first_token, first_word = tokens[BACKOFF] - 1, words[BACKOFF]
+    lexicon, ngrams = (read_fst(graph_dir / name) for name in ("L_disambig.fst.txt", "G.fst.txt"))
+    # tokens.txt has <eps> 0 and the blank 1; in k2 the blank is 0, and L has no blank to mistake for an epsilon.
+    lexicon.labels[lexicon.labels > 0] -= 1
+    lexicon.__dict__["_properties"] = None  # computed before the change
+    graph = k2.connect(k2.compose(k2.arc_sort(lexicon), k2.arc_sort(ngrams)))
+    # Costs as early as they can be, as in Kaldi's determinization; late ones, k2's default, need a beam of 30 for what
+    # 20 finds so.
+    graph = k2.connect(k2.determinize(graph, k2.DeterminizeWeightPushingType.kTropicalWeightPushing))
+    graph.labels[graph.labels >= first_token] = 0
+    graph.__dict__["_properties"] = None
+    graph.aux_labels.values[graph.aux_labels.values >= first_word] = 0
+    graph = k2.connect(k2.remove_epsilon(graph))
+    graph.aux_labels = graph.aux_labels.remove_values_eq(0)
+    graph = k2.compose(k2.ctc_topo(first_token - 1), k2.arc_sort(graph))
+    return k2.arc_sort(k2.connect(graph))
+
+
+def read_symbols(path: Path) -> dict[str, int]:
+    """The id of each symbol of a Kaldi symbol table."""
+    lines = (line.split() for line in path.read_text(encoding="utf-8").splitlines())
+    return {symbol: int(number) for symbol, number in lines}
+
+
+def read_fst(path: Path) -> k2.Fsa:
+    """A transducer in OpenFst text."""
+    return k2.Fsa.from_openfst(path.read_text(encoding="utf-8"), acceptor=False)
+
+
+def save_graph(graph: k2.Fsa, path: Path) -> None:
+    """Write a graph as plain arrays, not as torch.save's pickle; it appears when it is complete."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.npz")
+    np.savez(
+        partial,
+        arcs=graph.arcs.values().numpy(),
+        words=graph.aux_labels.values.numpy(),
+        word_splits=graph.aux_labels.shape.row_splits(1).numpy(),
+    )
+    partial.replace(path)
+
+
+def load_graph(path: Path) -> k2.Fsa:
+    """Read what save_graph wrote."""
+    with np.load(path, allow_pickle=False) as arrays:
+        graph = k2.Fsa(torch.from_numpy(arrays["arcs"]))
+        splits = torch.from_numpy(arrays["word_splits"])
+        shape = k2.ragged.create_ragged_shape2(splits, None, int(splits[-1]))
+        graph.aux_labels = k2.RaggedTensor(shape, torch.from_numpy(arrays["words"]))
+    graph.lm_scores = graph.scores.clone()
+    return graph
+
+
+def decode(graph: k2.Fsa, log_probs: np.ndarray, args: argparse.Namespace) -> str:
+    """The lattice of an utterance as lines of CompactLattice text; empty where no path reaches the end."""
+    scores = torch.tensor(log_probs, dtype=torch.float32, device=args.device)
+    segments = torch.tensor([[0, 0, len(scores)]], dtype=torch.int32)
+    beam = args.beam
+    for _ in range(MAX_TRIES):
+        dense = k2.DenseFsaVec(args.acoustic_scale * scores[None], segments)
+        lattice = k2.intersect_dense_pruned(
+            graph,
+            dense,
+            search_beam=beam,
+            output_beam=args.lattice_beam,
+            min_active_states=MIN_ACTIVE_STATES,
+            max_active_states=MAX_ACTIVE_STATES,
+            frame_idx_name="frame",
+        )
+        if lattice.num_arcs:
+            return "".join(lattice_lines(lattice.to("cpu"), log_probs))
+        beam *= WIDER
+    return ""
+
+
+def lattice_lines(lattice: k2.Fsa, log_probs: np.ndarray) -> Iterator[str]:
+    """A lattice, state by state; an arc with several words becomes a chain, of equal arcs the best stays."""
+    splits = lattice.aux_labels.shape.row_splits(1).tolist()
+    all_words = lattice.aux_labels.values.tolist()
+    # (source, target, label, words): graph cost and frame
+    arcs: dict[tuple[int, int, int, tuple[int, ...]], tuple[float, int]] = {}
+    columns = lattice.arcs.values()[:, :3].tolist(), (-lattice.lm_scores).tolist(), lattice.frame.tolist()
+    for number, ((source, target, label), graph_cost, frame) in enumerate(zip(*columns)):  # noqa: B905 (Python 3.9)
+        words = tuple(word for word in all_words[splits[number] : splits[number + 1]] if word > 0)
+        arc = (source, target, label, words)
+        if arc not in arcs or graph_cost < arcs[arc][0]:
+            arcs[arc] = (graph_cost, frame)
+
+    by_state: dict[int, list[str]] = {}
+    num_states = 1 + max(target for _, target, _, _ in arcs)
+    for (source, target, label, words), (graph_cost, frame) in sorted(arcs.items()):
+        is_final = label < 0  # k2's way to its one final state; a final state here may be entered by words first
+        chain = [source, *range(num_states, num_states + len(words) - (not is_final and bool(words)))]
+        num_states += len(chain) - 1
+        if is_final:
+            by_state.setdefault(chain[-1], []).append(f"{chain[-1]}\t{graph_cost:.9g},0,\n")
+            weights = []
+        else:
+            chain.append(target)
+            weights = [f"{graph_cost:.9g},{-float(log_probs[frame, label]):.9g},{label + 1}"]
+        weights += ["0,0,"] * (len(chain) - 1 - len(weights))
+        for start, end, word, weight in zip(chain, chain[1:], words or (0,), weights):  # noqa: B905 (Python 3.9)
+            by_state.setdefault(start, []).append(f"{start}\t{end}\t{word}\t{weight}\n")
+    for state in sorted(by_state):
+        yield from by_state[state]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""Stage 3: CTC posteriors x HLG -> lattices, one job for each posterior archive, in Kaldi's layout.
+
+    <lat_dir>/lat.J.gz, words.txt, num_jobs    the lattices of ctc.J.scp
+    <lat_dir>/tokens.txt, frame_shift          what their alignments are made of; seconds of a frame
+    <lat_dir>/failed.J                         utterances without a complete path: they have no lattice
+    <lat_dir>/backend.yaml                     which program made them, and why that one; the options
+    <lat_dir>/log/lat.J.log
+
+An interrupted call goes on with the jobs that are missing; `lat.stamp` says what the lattices were made from.
+"""
+
+import argparse
+import hashlib
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lorescore.errors import InputError
+from lorescore.files import atomic_write, checksum, read_table, write_yaml
+from lorescore.lattice.backends import Backend, choose_backend, make_lattices, prepare_backend
+from lorescore.lattice.graph import Graph
+from lorescore.lattice.search import SearchOptions
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Make lattices; the exit status: 0, or 1 for bad input or a failed job."""
+    defaults = SearchOptions()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--graph_dir", type=Path, required=True, help="decoding graph")
+    parser.add_argument("--ctc_dir", type=Path, required=True, help="posteriors, ctc.J.scp")
+    parser.add_argument("--lat_dir", type=Path, required=True, help="output")
+    parser.add_argument("--lattice_backend", choices=("k2", "kaldi"), default="k2", help="k2, or kaldi-decoder")
+    parser.add_argument("--acwt", type=float, default=defaults.acoustic_scale, help="weight of the acoustic cost")
+    parser.add_argument("--beam", type=float, default=defaults.beam, help="beam of the search")
+    parser.add_argument("--lattice_beam", type=float, default=defaults.lattice_beam, help="beam of the lattices")
+    parser.add_argument("--frame_shift", type=float, default=0.06, help="seconds of a frame of the posteriors")
+    parser.add_argument("--device", default="cpu", help="where k2 computes: cpu or cuda")
+    parser.add_argument("--job", type=int, help=argparse.SUPPRESS)  # how the program calls itself
+    args = parser.parse_args(argv)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    try:
+        return run(args, [*(argv if argv is not None else sys.argv[1:])])
+    except InputError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
+
+
+def run(args: argparse.Namespace, command_line: Sequence[str]) -> int:
+    """Start the jobs that are missing and wait for them, or do one job; the exit status.
+
+    Raises:
+        InputError: An input is missing, or the output cannot be written.
+    """
+    options = SearchOptions(args.acwt, args.beam, args.lattice_beam)
+    graph = Graph.read(args.graph_dir)
+    if args.job is not None:
+        backend = choose_backend(args.lattice_backend)
+        archive = args.lat_dir / f"lat.{args.job}.gz"
+        failed = make_lattices(backend, graph, ctc_scp(args, args.job), archive, options, device=args.device)
+        with atomic_write(args.lat_dir / f"failed.{args.job}") as file:
+            file.writelines(f"{utt}\n" for utt in failed)
+        return 0
+
+    num_jobs = sum(1 for _ in args.ctc_dir.glob("ctc.*.scp"))
+    if not num_jobs:
+        raise InputError(
+            "no posteriors, expected ctc.J.scp", path=args.ctc_dir, mend="local/ctc_posteriors.py makes them"
+        )
+    backend = choose_backend(args.lattice_backend)
+    print(f"{args.lat_dir}: lattices by {backend.name}: {backend.reason}")
+    prepare_backend(backend, graph)
+    start_directory(args, graph, backend, options, num_jobs)
+    jobs = [job for job in range(1, num_jobs + 1) if not (args.lat_dir / f"failed.{job}").is_file()]
+    if jobs:
+        print(f"{args.lat_dir}: jobs {' '.join(map(str, jobs))} of {num_jobs}; logs: {args.lat_dir}/log/lat.*.log")
+    if run_jobs(args.lat_dir, jobs, command_line):
+        return 1
+    utts = sum(len(read_table(ctc_scp(args, job))) for job in range(1, num_jobs + 1))
+    failed = [utt for job in range(1, num_jobs + 1) for utt in read_table(args.lat_dir / f"failed.{job}")]
+    print(f"{args.lat_dir}: lattices of {utts - len(failed)} utterances, {len(failed)} without a complete path")
+    return 0
+
+
+def ctc_scp(args: argparse.Namespace, job: int) -> Path:
+    """The posteriors of a job."""
+    return args.ctc_dir / f"ctc.{job}.scp"
+
+
+def start_directory(
+    args: argparse.Namespace, graph: Graph, backend: Backend, options: SearchOptions, num_jobs: int
+) -> None:
+    """Write what stands beside the lattices; lattices that were made from something else go."""
+    inputs = [args.ctc_dir / "ctc.stamp", graph.directory / "graph.yaml"]
+    made_from = f"{checksum(inputs)} {backend.name} {options} {num_jobs} {args.frame_shift:g}"
+    stamp = hashlib.sha256(made_from.encode()).hexdigest()
+    stamp_path = args.lat_dir / "lat.stamp"
+    if not stamp_path.is_file() or stamp_path.read_text(encoding="utf-8").strip() != stamp:
+        for pattern in ("lat.*", "failed.*"):
+            for old in args.lat_dir.glob(pattern):
+                old.unlink()
+        args.lat_dir.mkdir(parents=True, exist_ok=True)
+        for name in ("words.txt", "tokens.txt"):
+            shutil.copyfile(graph.directory / name, args.lat_dir / name)
+        (args.lat_dir / "frame_shift").write_text(f"{args.frame_shift:g}\n", encoding="utf-8")
+        (args.lat_dir / "num_jobs").write_text(f"{num_jobs}\n", encoding="utf-8")
+        with atomic_write(stamp_path) as file:
+            file.write(f"{stamp}\n")
+    settings = {"acwt": options.acoustic_scale, "beam": options.beam, "lattice_beam": options.lattice_beam}
+    write_yaml(args.lat_dir / "backend.yaml", {"backend": backend.name, "reason": backend.reason, **settings})
+
+
+def run_jobs(lat_dir: Path, jobs: Sequence[int], command_line: Sequence[str]) -> bool:
+    """Run jobs at once, a process each; whether one failed."""
+    (lat_dir / "log").mkdir(parents=True, exist_ok=True)
+    running = {}
+    failed = []
+    try:
+        for job in jobs:
+            with (lat_dir / "log" / f"lat.{job}.log").open("wb") as log:
+                running[job] = subprocess.Popen(
+                    [sys.executable, __file__, *command_line, "--job", str(job)],
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env={**os.environ, "OMP_NUM_THREADS": "1"},
+                )
+        failed = [job for job, process in running.items() if process.wait() != 0]
+    finally:
+        for process in running.values():
+            process.kill()
+    for job in failed:
+        log_path = lat_dir / "log" / f"lat.{job}.log"
+        last = (log_path.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["(empty log)"])[-1]
+        print(f"{lat_dir}: job {job} failed: {last}; log: {log_path}", file=sys.stderr)
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""The lattices of a set and what stands beside them: words, and what times need, the frame shift and the tokens.
+
+    lat.J.gz, words.txt    Kaldi's archives (or .slf files: see `read_lattices`)
+    frame_shift            seconds from one frame of the alignments to the next, as Kaldi's data directories have it
+    tokens.txt             `token id`: the tokens of the alignments, where the acoustic model is a CTC model
+
+A determinized lattice has its words before or after what is emitted for them; Kaldi has lattice-align-words for that.
+Where the tokens are SentencePiece units, a word begins where its first unit does.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lorescore.errors import InputError
+from lorescore.files import checksum, read_lines
+from lorescore.lattice.archives import WORDS_FILE, read_lattices
+from lorescore.lattice.lattices import Lattice
+from lorescore.lattice.rescored import AlignedPath
+from lorescore.lattice.words import EPSILON_SYMBOL, WordTable, read_words
+
+TOKENS_FILE, FRAME_SHIFT_FILE = "tokens.txt", "frame_shift"
+FRAME_SHIFT_S = 0.06  # of the demo's first pass: conv2d6 over frames every 10 ms
+BLANK = 1  # token-id of the CTC blank: the first token, as id 0 is none
+WORD_BEGIN = "\u2581"  # what SentencePiece writes for the space before a word
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class LatticeSource:
+    """The lattices that the lists of a set are of.
+
+    Attributes:
+        directory: Where they are.
+        frame_shift: Seconds from one frame of their alignments to the next.
+        words: Their words; empty where they have no ids (SLF).
+        tokens: The tokens of their alignments, where known.
+    """
+
+    directory: Path
+    frame_shift: float
+    words: WordTable
+    tokens: WordTable | None
+
+    @classmethod
+    def read(cls, directory: Path, frame_shift: float | None = None) -> "LatticeSource":
+        """Read what stands beside the lattices.
+
+        Args:
+            directory: With lattices as `read_lattices` wants them; words.txt; tokens.txt (`token id`) and frame_shift
+                (seconds), where there are any.
+            frame_shift: None: what the file says, else FRAME_SHIFT_S.
+
+        Raises:
+            InputError: A file is not of its format, or the frame shift is not above 0.
+        """
+        words_path, tokens_path, shift_path = (directory / name for name in (WORDS_FILE, TOKENS_FILE, FRAME_SHIFT_FILE))
+        if frame_shift is None and shift_path.is_file():
+            said = next((line.strip() for _, line in read_lines(shift_path)), "")
+            try:
+                frame_shift = float(said)
+            except ValueError as error:
+                message = f"expected seconds, found {said!r:.60}"
+                raise InputError(message, path=shift_path, line=1, mend="correct it") from error
+        shift = FRAME_SHIFT_S if frame_shift is None else frame_shift
+        if not 0 < shift < float("inf"):
+            raise InputError(f"frame shift of {shift} s, expected more than 0", mend="give that of the first pass")
+        return cls(
+            directory,
+            shift,
+            read_words(words_path) if words_path.is_file() else WordTable({0: EPSILON_SYMBOL}),
+            read_words(tokens_path) if tokens_path.is_file() else None,
+        )
+
+    def lattices(self) -> Iterator[Lattice]:
+        """The lattices, one at a time; some may have no path."""
+        return read_lattices(self.directory, require_path=False)
+
+    def made_from(self) -> str:
+        """What identifies them."""
+        files = sorted(path for path in self.directory.iterdir() if path.is_file())
+        return f"{checksum(files)} {self.frame_shift}"
+
+    def word_spans(self, path: AlignedPath) -> list[Span]:
+        """First frame of each word of a path and the frame after its last; a word lasts until the next one begins.
+
+        Where the tokens are known and as many of them begin words as there are words, a word begins with its first
+        token, and the last one ends with its last; else the words are where their arcs are.
+        """
+        words = path.word_alignments()[:-1]
+        frames = [*(token for arc in path.arcs for token in arc.alignment), *path.final.alignment]
+        begins = self._word_begins(frames)
+        if words and len(begins) == len(words):
+            end = 1 + max(index for index, token in enumerate(frames) if token != BLANK)
+            return list(zip(begins, [*begins[1:], end], strict=True))
+        ends = np.cumsum([0, *map(len, words)]).tolist()
+        return list(zip(ends[:-1], ends[1:], strict=True))
+
+    def _word_begins(self, frames: Sequence[int]) -> list[int]:
+        """The frames at which CTC emits a token that begins a word; none where the tokens are not known."""
+        if self.tokens is None:
+            return []
+        return [
+            index
+            for index, (before, token) in enumerate(zip([BLANK, *frames], frames, strict=False))
+            if token != before and self.tokens.words.get(token, "").startswith(WORD_BEGIN)
+        ]

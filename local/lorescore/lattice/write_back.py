@@ -1,0 +1,175 @@
+"""What goes back to the user of lattices: the rescored lattices of a set, and its words with times and confidences.
+
+    rescore/<tag>/<set>/lat.1.gz, words.txt    rescored lattices for Kaldi's lattice-* programs (`combined_graph_cost`)
+    rescore/<system>/<set>/ctm                 words that the system chose; <system> is <tag> or <tag>_mbr
+    rescore/<tag>/<set>/rescored.yaml          how they were made, and the check; written last: without it unfinished
+
+The words of the table that the source lattices have keep their ids; what the lists have besides (the first pass's best
+where a lattice is missing) is added at its end. One pass makes all, with one source lattice in memory at a time.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lorescore.combine import ScoredLists, Weights
+from lorescore.files import read_yaml, split_words, write_yaml
+from lorescore.lattice.archives import WORDS_FILE, write_lattices
+from lorescore.lattice.confusion import confusion_network
+from lorescore.lattice.lattices import Lattice
+from lorescore.lattice.rescored import (
+    combined_graph_cost,
+    differing_utterances,
+    first_pass_acoustic_scale,
+    kaldi_graph_cost,
+    lists_with_lattices,
+    nbest_paths,
+    path_of_words,
+    rescored_lattice,
+)
+from lorescore.lattice.source import LatticeSource
+from lorescore.lattice.words import write_words
+from lorescore.nbest.lists import NbestSet
+from lorescore.wer.ctm import CtmWord, timed_words, write_ctm
+
+ARCHIVE, CTM, RECORD = "lat.1.gz", "ctm", "rescored.yaml"
+
+unchanged_graph_cost = partial(kaldi_graph_cost, lm_weight=0.0)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What goes back of a set.
+
+    Attributes:
+        nbest: The lists.
+        lists: The same with the rescorer's scores.
+        weights: Of the combined score.
+        confidence_scale: Of the combined score in the posteriors that are the words' confidences.
+        hyps: The text of each utterance, by the directory of the system that chose it.
+    """
+
+    nbest: NbestSet
+    lists: ScoredLists
+    weights: Weights
+    confidence_scale: float
+    hyps: Mapping[Path, Mapping[str, str]]
+
+    def made_from(self, source: LatticeSource | None) -> str:
+        """Checksum of all that the files depend on."""
+        digest = hashlib.sha256(self.lists.plm.tobytes())
+        for part in (self.nbest.info["checksum"], self.weights, self.confidence_scale, source and source.made_from()):
+            digest.update(f"{part}\n".encode())
+        for directory, texts in self.hyps.items():
+            digest.update(f"{directory} {sorted(texts.items())}\n".encode())
+        return digest.hexdigest()
+
+
+def write_back(set_dir: Path, chosen: Chosen, source: LatticeSource | None) -> dict[str, Any]:
+    """Write the rescored lattices and a ctm for each system; what is up to date stays.
+
+    Args:
+        set_dir: Where the lattices go: rescore/<tag>/<set>.
+        chosen: What goes back.
+        source: The lattices of the lists; None: there are none. Then there are no rescored lattices either, the
+            confidences are those of the lists, and the words have nominal times.
+
+    Returns:
+        What rescored.yaml says: `lattices` (where they come from), `acoustic_scale` (at which a path's cost is minus
+        its combined score), `utterances`, `without_lattice`, `differing` (the check: utterances whose best path or its
+        costs are not the original's with unchanged scores), `confidence_scale`, `frame_shift`.
+
+    Raises:
+        InputError: A list is not of its lattice, a lattice cannot be read, or a file cannot be written.
+    """
+    record_path, archive, words_path = (set_dir / name for name in (RECORD, ARCHIVE, WORDS_FILE))
+    ctm_paths = [directory / CTM for directory in chosen.hyps]
+    made_from = chosen.made_from(source)
+    wanted = [record_path, *ctm_paths, *([] if source is None else [archive, words_path])]
+    if all(path.is_file() for path in wanted):
+        record = read_yaml(record_path)
+        if record.get("made_from") == made_from:
+            return record
+    for path in (record_path, archive, words_path, *ctm_paths):
+        path.unlink(missing_ok=True)
+    done = _Pass(chosen, source)
+    if source is not None:
+        table = source.words.extended(word for one in chosen.nbest for hyp in one.hypotheses for word in hyp.words)
+        write_words(words_path, table)
+        write_lattices(archive, done.lattices(), table)
+    else:
+        for _ in done.lattices():
+            pass
+    for path, words in zip(ctm_paths, done.ctm.values(), strict=True):
+        write_ctm(path, words)
+    record = {
+        "lattices": str(source.directory) if source else None,
+        "acoustic_scale": done.acoustic_scale,
+        "utterances": len(chosen.nbest),
+        "without_lattice": done.without_lattice,
+        "differing": done.differing,
+        "confidence_scale": chosen.confidence_scale,
+        "frame_shift": source.frame_shift if source else None,
+        "made_from": made_from,
+    }
+    write_yaml(record_path, record)
+    return record
+
+
+class _Pass:
+    """One pass over the lists of a set and their lattices.
+
+    Attributes:
+        acoustic_scale: The first pass's.
+        ctm: Words by the directory of their system.
+        without_lattice: How many lists have no lattice.
+        differing: Utterances that unchanged scores do not reproduce.
+    """
+
+    def __init__(self, chosen: Chosen, source: LatticeSource | None) -> None:
+        self._chosen, self._source = chosen, source
+        self.acoustic_scale = first_pass_acoustic_scale(chosen.nbest)
+        self.ctm: dict[Path, list[CtmWord]] = {directory: [] for directory in chosen.hyps}
+        self.without_lattice = 0
+        self.differing: list[str] = []
+
+    def lattices(self) -> Iterator[Lattice]:
+        """The rescored lattices; what else there is to know of an utterance is kept when its lattice is made."""
+        chosen, scale = self._chosen, self.acoustic_scale
+        graph_cost = partial(combined_graph_cost, weights=chosen.weights)
+        per_list = np.split(0.0 - chosen.lists.plm, chosen.lists.offsets[1:-1])
+        plm_costs = {utt: costs.tolist() for utt, costs in zip(chosen.lists.utts, per_list, strict=True)}
+        sources = self._source.lattices() if self._source else None
+        for one, original in lists_with_lattices(chosen.nbest, sources):
+            paths = nbest_paths(one, plm_costs[one.utt])
+            lattice = rescored_lattice(one.utt, paths, graph_cost, source=original, acoustic_scale=scale)
+            if original is not None:
+                unchanged = rescored_lattice(one.utt, paths, unchanged_graph_cost, acoustic_scale=scale)
+                self.differing += differing_utterances([original], {one.utt: unchanged}, acoustic_scale=scale)
+            else:
+                self.without_lattice += 1
+            timed: dict[str, list[CtmWord]] = {}  # systems mostly choose the same
+            for directory, texts in chosen.hyps.items():
+                text = texts[one.utt]
+                timed[text] = timed.get(text) or self._words(split_words(text), lattice, original)
+                self.ctm[directory] += timed[text]
+            yield lattice
+
+    def _words(self, words: Sequence[str], lattice: Lattice, original: Lattice | None) -> list[CtmWord]:
+        """A hypothesis with confidences from the rescored lattice, and times from the original one."""
+        network = confusion_network(
+            lattice, words, posterior_scale=self._chosen.confidence_scale, acoustic_scale=self.acoustic_scale
+        )
+        confidences = [min(1.0, max(0.0, one)) for one in network.confidences]  # but for rounding errors they are
+        path = path_of_words(original, words, acoustic_scale=self.acoustic_scale) if original else None
+        if path is None or self._source is None:
+            return timed_words(lattice.utt, words, confidences=confidences)
+        spans = self._source.word_spans(path)
+        return timed_words(
+            lattice.utt, words, confidences=confidences, spans=spans, frame_shift=self._source.frame_shift
+        )

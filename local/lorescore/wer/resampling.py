@@ -1,0 +1,100 @@
+"""Relative changes of word errors, with percentile intervals by bootstrap over utterances.
+
+The bootstrap is paired: one resample of the utterances gives the errors of all systems that are compared (Bisani and
+Ney, "Bootstrap estimates for confidence intervals in ASR performance evaluation", ICASSP 2004). The draws have a fixed
+seed, and the order of the utterances does not matter. The systems' errors are counted against the same references, so
+that the number of reference words cancels in a relative change.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+PERCENT = 100.0
+NUM_REPLICATIONS = 2000
+CONFIDENCE = 0.95
+SEED = 1
+CHUNK_CELLS = 1 << 22  # utterances x replications resampled at a time: 32 MB for each of the few arrays
+
+Counts = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class RelativeChange:
+    """How much the word errors of one system differ from those of another, in percent of the latter's.
+
+    Attributes:
+        value: Negative where the first system is better; None where the other one has no errors (undefined).
+        low: Lower end of the 95 % interval; None where undefined.
+        high: Upper end.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+def relative_change(errors: Counts, other_errors: Counts) -> RelativeChange:
+    """The change from the other system's word errors to these, on the same utterances.
+
+    Args:
+        errors: Word errors of each utterance, shape (U,), at least one.
+        other_errors: Of the other system, the same utterances in the same order, shape (U,).
+    """
+    rows = np.stack([other_errors, errors])
+    low, high = percentile_interval(relative_changes(resampled_totals(rows, NUM_REPLICATIONS, SEED)))
+    value = defined_value(relative_changes(rows.sum(axis=1)[None]))
+    return RelativeChange(value, low, high)
+
+
+def relative_changes(totals: Counts) -> Floats:
+    """The change from column 0 to the mean of the others, in percent of column 0.
+
+    Args:
+        totals: Total errors, shape (R, 1 + S).
+
+    Returns:
+        Shape (R,); NaN where column 0 has no errors.
+    """
+    before = totals[:, 0].astype(np.float64)
+    before[before == 0] = np.nan
+    after: Floats = totals[:, 1:].mean(axis=1)
+    return PERCENT * (after - before) / before
+
+
+def resampled_totals(errors: Counts, num_replications: int, seed: int) -> Counts:
+    """Errors over each resample of the utterances, shape (num_replications, rows of `errors`).
+
+    The columns are sorted first: a resample draws positions, and only so does the order of the utterances not matter.
+    """
+    ordered = errors[:, np.lexsort(errors)]
+    return np.concatenate([draws @ ordered.T for draws in _resamples(errors.shape[1], num_replications, seed)])
+
+
+def percentile_interval(replicates: Floats) -> tuple[float | None, float | None]:
+    """The percentile interval of the resamples that are defined; None where none is."""
+    defined = replicates[np.isfinite(replicates)]
+    if not len(defined):
+        return None, None
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(defined, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def defined_value(one: Floats) -> float | None:
+    """The only number of an array of shape (1,), None if it is undefined."""
+    return float(one[0]) if np.isfinite(one[0]) else None
+
+
+def _resamples(num_utts: int, num_replications: int, seed: int) -> Iterator[Counts]:
+    """How often each resample draws each utterance, shape (replications of the chunk, U), some at a time."""
+    rng = np.random.default_rng(seed)
+    rows = max(1, CHUNK_CELLS // num_utts)
+    for start in range(0, num_replications, rows):
+        size = min(rows, num_replications - start)
+        drawn = rng.integers(num_utts, size=(size, num_utts))
+        cells = (drawn + num_utts * np.arange(size)[:, None]).ravel()
+        yield np.bincount(cells, minlength=size * num_utts).reshape(size, num_utts)

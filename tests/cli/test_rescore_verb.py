@@ -1,0 +1,171 @@
+"""The verb `rescore` with a real (tiny) rescorer: ctm of every system, lattices that come back, and `score --ctm`."""
+
+import gzip
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from plm_models import new_rescorer
+
+from lorescore.combine import read_weights
+from lorescore.files import read_table
+from lorescore.lattice.archives import read_lattices
+from lorescore.lattice.paths import best_path
+from lorescore.nbest import read_nbest_dir
+from lorescore.scoring.sets import list_costs
+from lorescore.wer.ctm import ctm_texts, read_ctm
+
+Call = Callable[..., object]
+
+TAG = "tiny_clm_none"
+WORDS = "<eps> 0\nthe 1\ncat 2\nsat 3\nsea 4\nrain 5\n"
+# `the {cat | sea | rain} sat`, and `rain {cat | sea}`; of u3 there is none.
+LATTICES = """\
+u1
+0 1 1 0.5,5,1_1
+1 2 2 1,10,2
+1 2 4 1,12,3
+1 2 5 2,11,3
+2 3 3 0.25,5,4
+3 0,0,
+
+u2
+0 1 5 1,1,1
+1 2 2 1,2,2_2
+1 2 4 1,1,2_2
+2 0,0,
+
+"""
+REFS = {"u1": "the cat sat", "u2": "rain sea", "u3": "see spain"}
+
+needs_sclite = pytest.mark.skipif(
+    not (shutil.which("sclite") or shutil.which("sctk")), reason="sclite is missing: apt-get install sctk"
+)
+
+
+@pytest.fixture
+def exp(tmp_path: Path, call: Call) -> Path:
+    """exp with a rescorer, lists of lattices in the set dev, and lists of a beam search in the set beam."""
+    exp = tmp_path / "exp"
+    new_rescorer(tmp_path / "plm", "llama", plm_text="lower").save(exp / "plm" / TAG)
+    (exp / "lat_dev").mkdir()
+    (exp / "lat_dev" / "words.txt").write_text(WORDS)
+    (exp / "lat_dev" / "lat.1.gz").write_bytes(gzip.compress(LATTICES.encode()))
+    decode = tmp_path / "decode"
+    for rank, (text, score) in enumerate([("see spain", -1.5), ("sea spain", -2.5)], start=1):
+        folder = decode / "logdir" / "output.1" / f"{rank}best_recog"
+        folder.mkdir(parents=True)
+        (folder / "text").write_text(f"u3 {text}\n")
+        (folder / "score").write_text(f"u3 {score}\n")
+    (tmp_path / "ref").write_text("".join(f"{utt} {ref}\n" for utt, ref in REFS.items()))
+    (tmp_path / "ref3").write_text(f"u3 {REFS['u3']}\n")
+    for arguments in (
+        (
+            "--lattice_dir",
+            exp / "lat_dev",
+            "--ref",
+            tmp_path / "ref",
+            "--out",
+            exp / "nbest" / "dev",
+            "--fallback",
+            decode,
+        ),
+        ("--decode_dir", decode, "--ref", tmp_path / "ref3", "--out", exp / "nbest" / "beam"),
+    ):
+        assert call("import-nbest", *arguments).status == 0
+    return exp
+
+
+def rescore(call: Call, exp: Path, *arguments: object) -> object:
+    pattern = exp / "lat_{set}"
+    return call(
+        *("rescore", "--tags", TAG, "--dev", "dev", "--sets", "beam", "--exp_dir", exp),
+        *("--lattice_dir", pattern, "--decode", "mbr", *arguments),
+    )
+
+
+def test_lattices_and_ctm(exp: Path, call: Call) -> None:
+    (exp / "lat_beam").mkdir()
+    outcome = rescore(call, exp, "--frame_shift", 0.04)
+    lines = outcome.out.splitlines()
+    assert lines[0] == f"{exp}/lat_beam: the lists of beam are not of lattices, none come back for it"
+    dev, beam = exp / "rescore" / TAG / "dev", exp / "rescore" / TAG / "beam"
+    scale = lines[3].partition("posterior scale ")[2].partition(",")[0]
+    assert lines[3:] == [
+        f"{dev}/ctm: confidences at posterior scale {scale}, times of the alignments, 0.04 s a frame",
+        f"{dev}: 3 rescored lattices, 1 of them of utterances that have none in {exp}/lat_dev; "
+        "with unchanged scores 0 best paths differ",
+        f"{beam}/ctm: confidences at posterior scale {scale}, times nominal, 0.3 s a word",
+    ]
+
+    # A path of the archive costs what the lists and the weights say, and the best one is what was chosen.
+    nbest = read_nbest_dir(exp / "nbest" / "dev")
+    weights = read_weights(exp / "rescore" / TAG / "weights.yaml")
+    combined = {
+        (one.utt, tuple(hypothesis.words)): -hypothesis.score
+        + weights.lm_weight * plm
+        - weights.word_bonus * len(hypothesis.words)
+        for one, costs in zip(nbest, list_costs(exp / "nbest" / "dev", nbest, TAG), strict=True)
+        for hypothesis, plm in zip(one.hypotheses, costs, strict=True)
+    }
+    texts = read_table(dev / "text")
+    for lattice in read_lattices(dev):
+        best = best_path(lattice)
+        assert best.cost.graph + best.cost.acoustic == pytest.approx(combined[lattice.utt, best.words], abs=1e-3)
+        assert " ".join(best.words) == texts[lattice.utt]
+    for system in (TAG, f"{TAG}_mbr"):
+        for name in ("dev", "beam"):
+            folder = exp / "rescore" / system / name
+            chosen = read_table(folder / "text")
+            assert ctm_texts(read_ctm(folder / "ctm"), chosen) == chosen
+    of_u2 = [(one.start, one.duration) for one in read_ctm(dev / "ctm") if one.utt == "u2"]
+    assert of_u2 == [(0.0, 0.04), (0.04, 0.08)]
+    assert sorted(path.name for path in beam.iterdir()) == ["ctm", "rescored.yaml", "text"]
+
+
+def test_a_set_without_lattices_is_left_out(exp: Path, call: Call) -> None:
+    shutil.rmtree(exp / "lat_dev")
+    lines = rescore(call, exp).out.splitlines()
+    assert lines[:2] == [f"{exp}/lat_{name}: no lattices here, none come back for {name}" for name in ("dev", "beam")]
+    assert not list(exp.glob("rescore/*/*/lat.1.gz"))
+    assert len(list(exp.glob("rescore/*/*/ctm"))) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--lattice_dir", "lat"], "--lattice_dir 'lat' has no {set} (write {set} for the name of the set)"),
+        (["--frame_shift", "0"], "frame shift of 0.0 s, expected more than 0 ("),
+    ],
+)
+def test_bad_arguments_stop_before_the_scoring(exp: Path, call: Call, arguments: list[str], message: str) -> None:
+    (exp / "lat_beam").mkdir()
+    line = rescore(call, exp, *arguments).err
+    assert line.startswith(f"lorescore rescore: {message}")
+    assert not (exp / "rescore").exists()
+
+
+def test_lattices_of_other_lists(exp: Path, call: Call) -> None:
+    (exp / "lat_dev" / "lat.1.gz").write_bytes(gzip.compress(LATTICES.replace("1 2 5 2", "1 2 3 2").encode()))
+    outcome = rescore(call, exp)
+    assert (outcome.status, outcome.err) == (
+        1,
+        "lorescore rescore: hypothesis `the rain sat` of utterance u1 is not in its lattice "
+        "(give the lattices that the lists were made of, or none)\n",
+    )
+    assert not list(exp.glob("rescore/*/*/lat.1.gz"))
+
+
+@needs_sclite
+def test_the_ctm_is_scored(exp: Path, tmp_path: Path, call: Call) -> None:
+    rescore(call, exp)
+    folder = exp / "rescore" / TAG / "dev"
+    arguments = ("score", "--ref", tmp_path / "ref", "--hyp", folder / "text", "--out", folder, "--ctm", folder / "ctm")
+    assert call(*arguments).status == 0
+    assert "NCE" in (folder / "score_ctm" / "result.txt").read_text()
+    (folder / "text").write_text("u1 the cat\nu2 rain sea\nu3 see spain\n")
+    line = call(*arguments).error_line()
+    assert line == (
+        "lorescore score: utterance u1 has other words in the ctm than in the hypotheses (write both again: stage 6)"
+    )

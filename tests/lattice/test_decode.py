@@ -1,0 +1,288 @@
+"""Both lattice decoders on a small graph, against costs computed from the posteriors and the n-gram model alone.
+
+k2 runs for real where .venv-k2 is (local/setup_k2.sh makes it; K2_VENV names another place).
+"""
+
+import os
+import sys
+from math import inf, log10
+from pathlib import Path
+
+import kaldiio
+import numpy as np
+import pytest
+from decoding_models import WORDS, SmallModel, collapsed, ctc_cost, make_small_model, random_log_probs, spoken
+from numpy.typing import NDArray
+
+import lat_decode
+from lorescore.errors import InputError
+from lorescore.files import read_table, read_yaml
+from lorescore.lattice.archives import read_lattices
+from lorescore.lattice.backends import Backend, choose_backend, make_lattices, prepare_backend
+from lorescore.lattice.graph import Graph, make_graph
+from lorescore.lattice.lattices import Lattice
+from lorescore.lattice.ngram import NgramModel
+from lorescore.lattice.paths import best_path, n_best_paths
+from lorescore.lattice.search import SearchOptions
+
+ROOT = Path(__file__).resolve().parents[2]
+K2_PYTHON = Path(os.environ.get("K2_VENV", ROOT / ".venv-k2")) / "bin" / "python"
+WIDE = SearchOptions(acoustic_scale=1.5, beam=200.0, lattice_beam=10.0)
+UTTERANCES = {f"utt{seed:02d}": (seed, frames) for seed, frames in enumerate((6, 9, 12, 15, 10, 8, 14, 11))}
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> SmallModel:
+    return make_small_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory: pytest.TempPathFactory, small: SmallModel) -> Graph:
+    """A graph with a unigram model, whose costs no back-off arc changes."""
+    folder = tmp_path_factory.mktemp("unigrams")
+    shares = {(word,): log10((number + 1) / 100) for number, word in enumerate(WORDS)}
+    NgramModel(1, {("<s>",): -99.0, ("</s>",): log10(0.64), **shares}).write(folder / "arpa")
+    tokens = small.token_list
+    return make_graph(folder / "graph", bpe_model=small.bpe_model, token_list=tokens, arpa=folder / "arpa")
+
+
+@pytest.fixture(scope="module")
+def trigrams(tmp_path_factory: pytest.TempPathFactory, small: SmallModel) -> Graph:
+    directory = tmp_path_factory.mktemp("trigrams") / "graph"
+    return make_graph(directory, bpe_model=small.bpe_model, token_list=small.token_list, text=small.text)
+
+
+@pytest.fixture(scope="module", params=["kaldi", "k2"])
+def backend(request: pytest.FixtureRequest) -> Backend:
+    chosen = choose_backend(request.param, k2_python=K2_PYTHON)
+    if chosen.name != request.param:
+        pytest.skip(chosen.reason)
+    return chosen
+
+
+def log_probs_of(graph: Graph) -> dict[str, NDArray[np.float32]]:
+    return {utt: random_log_probs(seed, frames, graph.num_tokens) for utt, (seed, frames) in UTTERANCES.items()}
+
+
+def write_posteriors(folder: Path, posteriors: dict[str, NDArray[np.float32]], job: int = 1) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    with kaldiio.WriteHelper(f"ark,scp:{folder}/ctc.{job}.ark,{folder}/ctc.{job}.scp") as writer:
+        for utt, log_probs in posteriors.items():
+            writer(utt, log_probs)
+    return folder / f"ctc.{job}.scp"
+
+
+def decoded(
+    folder: Path,
+    backend: Backend,
+    graph: Graph,
+    posteriors: dict[str, NDArray[np.float32]],
+    options: SearchOptions = WIDE,
+) -> dict[str, Lattice]:
+    prepare_backend(backend, graph)
+    failed = make_lattices(backend, graph, write_posteriors(folder, posteriors), folder / "lat.1.gz", options)
+    assert failed == []
+    return {lattice.utt: lattice for lattice in read_lattices(folder / "lat.1.gz", graph.words)}
+
+
+def units_of(graph: Graph) -> dict[str, list[int]]:
+    """The posterior columns of each word's units."""
+    tokens = {token: int(number) - 1 for token, number in read_table(graph.directory / "tokens.txt").items()}
+    lexicon = read_table(graph.directory / "lexicon.txt")
+    return {word: [tokens[unit] for unit in units.split()] for word, units in lexicon.items()}
+
+
+def test_costs_of_all_paths_are_those_of_posteriors_and_ngram_model(
+    tmp_path: Path, backend: Backend, graph: Graph
+) -> None:
+    posteriors, units, model = log_probs_of(graph), units_of(graph), NgramModel.read(graph.arpa)
+    lattices = decoded(tmp_path, backend, graph, posteriors)
+    assert lattices.keys() == posteriors.keys()
+    num_paths = 0
+    for utt, lattice in lattices.items():
+        for path in n_best_paths(lattice, 30, acoustic_scale=WIDE.acoustic_scale).paths:
+            labels = [label for word in path.words for label in units[word]]
+            assert path.cost.acoustic == pytest.approx(ctc_cost(posteriors[utt], labels), abs=1e-3)
+            assert path.cost.graph == pytest.approx(model.lm_cost(" ".join(path.words)), abs=1e-3)
+            num_paths += 1
+    assert num_paths > 3 * len(lattices)
+
+
+def test_no_sentence_is_cheaper_than_the_best_path(tmp_path: Path, backend: Backend, graph: Graph) -> None:
+    posteriors, units, model = log_probs_of(graph), units_of(graph), NgramModel.read(graph.arpa)
+    sentences = [(), *((word,) for word in WORDS), *((first, second) for first in WORDS for second in WORDS)]
+    for utt, lattice in decoded(tmp_path, backend, graph, posteriors).items():
+        best = best_path(lattice, acoustic_scale=WIDE.acoustic_scale).cost
+        cheapest = min(
+            model.lm_cost(" ".join(words))
+            + WIDE.acoustic_scale * ctc_cost(posteriors[utt], [label for word in words for label in units[word]])
+            for words in sentences
+        )
+        assert best.graph + WIDE.acoustic_scale * best.acoustic <= cheapest + 1e-3
+
+
+def test_alignments_have_a_token_for_each_frame_and_spell_the_words(
+    tmp_path: Path, backend: Backend, trigrams: Graph
+) -> None:
+    posteriors, units = log_probs_of(trigrams), units_of(trigrams)
+    for utt, lattice in decoded(tmp_path, backend, trigrams, posteriors).items():
+        path = best_path(lattice, acoustic_scale=WIDE.acoustic_scale)
+        state, alignment = 0, []
+        for word in path.words:
+            (arc,) = (arc for arc in lattice.leaving[state] if arc.word == word)  # determinized: one arc a word
+            alignment += arc.alignment
+            state = arc.target
+        columns = [token - 1 for token in (*alignment, *lattice.finals[state].alignment)]
+        assert collapsed(columns) == [label for word in path.words for label in units[word]]
+        assert path.cost.acoustic == pytest.approx(-posteriors[utt][np.arange(len(columns)), columns].sum(), abs=1e-3)
+        assert len(columns) == len(posteriors[utt])
+
+
+def test_what_is_spoken_is_found_with_the_cost_of_the_graph(tmp_path: Path, backend: Backend, trigrams: Graph) -> None:
+    units, model = units_of(trigrams), NgramModel.read(trigrams.arpa)
+    sentences = {"utt1": "the cat sat", "utt2": "a cat sat at the hat", "utt3": "hat hat that"}
+    posteriors = {
+        utt: spoken([label for word in text.split() for label in units[word]], trigrams.num_tokens)
+        for utt, text in sentences.items()
+    }
+    for utt, lattice in decoded(tmp_path, backend, trigrams, posteriors).items():
+        path = best_path(lattice, acoustic_scale=WIDE.acoustic_scale)
+        assert " ".join(path.words) == sentences[utt]
+        # Back-off arcs may only make a sentence cheaper.
+        assert path.cost.graph <= model.lm_cost(sentences[utt]) + 1e-3
+
+
+def test_both_backends_have_the_same_paths(tmp_path: Path, trigrams: Graph) -> None:
+    k2 = choose_backend("k2", k2_python=K2_PYTHON)
+    if k2.name != "k2":
+        pytest.skip(k2.reason)
+    posteriors = log_probs_of(trigrams)
+    one = decoded(tmp_path / "k2", k2, trigrams, posteriors)
+    other = decoded(tmp_path / "kaldi", choose_backend("kaldi"), trigrams, posteriors)
+    differing = 0
+    for utt in posteriors:
+        paths = []
+        for lattice in (one[utt], other[utt]):
+            found = n_best_paths(lattice, 20, acoustic_scale=WIDE.acoustic_scale).paths
+            paths.append({path.words: path.cost for path in found})
+        assert next(iter(paths[0])) == next(iter(paths[1]))
+        for words in paths[0].keys() & paths[1].keys():
+            assert paths[0][words].graph == pytest.approx(paths[1][words].graph, abs=1e-3)
+            assert paths[0][words].acoustic == pytest.approx(paths[1][words].acoustic, abs=1e-3)
+        differing += len(paths[0].keys() ^ paths[1].keys())
+    print(f"paths that only one backend has among its 20 best: {differing} of {20 * len(posteriors)}")
+    assert differing <= 2 * len(posteriors)  # where the twentieth costs as much as the next
+
+
+def test_an_utterance_without_a_complete_path_is_named(tmp_path: Path, graph: Graph) -> None:
+    units = units_of(graph)
+    begun = next(word[:-1] for word in units.values() if len(word) > 1 and word[:-1] not in units.values())
+    posteriors = {
+        "begun": spoken(begun, graph.num_tokens),  # the end of the word is far outside the beam
+        "spoken": spoken(units["the"], graph.num_tokens),
+    }
+    scp, archive = write_posteriors(tmp_path, posteriors), tmp_path / "lat.1.gz"
+    narrow = SearchOptions(acoustic_scale=1.0, beam=0.5, lattice_beam=0.5)
+    assert make_lattices(choose_backend("kaldi"), graph, scp, archive, narrow) == ["begun"]
+    assert [lattice.utt for lattice in read_lattices(archive, graph.words)] == ["spoken"]
+
+
+@pytest.mark.parametrize("beam", [0.0, -1.0, inf])
+def test_beams_are_positive_numbers(beam: float) -> None:
+    with pytest.raises(InputError, match="expected a positive number"):
+        SearchOptions(beam=beam)
+
+
+def test_posteriors_of_another_model_are_refused(tmp_path: Path, backend: Backend, graph: Graph) -> None:
+    prepare_backend(backend, graph)
+    for log_probs in (random_log_probs(1, 5, graph.num_tokens + 1), np.full((5, graph.num_tokens), np.nan, np.float32)):
+        scp = write_posteriors(tmp_path, {"utt": log_probs})
+        with pytest.raises(InputError, match="posteriors of utterance utt"):
+            make_lattices(backend, graph, scp, tmp_path / "lat.1.gz", WIDE)
+        assert not (tmp_path / "lat.1.gz").exists()
+
+
+def test_a_missing_k2_is_said_and_kaldi_decoder_taken(tmp_path: Path) -> None:
+    chosen = choose_backend("k2", k2_python=tmp_path / ".venv-k2" / "bin" / "python")
+    if chosen.name == "k2":
+        assert chosen.python == Path(sys.executable)
+    else:
+        assert chosen.name == "kaldi"
+        assert "No module named 'k2'" in chosen.reason
+        assert f"{tmp_path}/.venv-k2 does not exist" in chosen.reason
+
+
+def test_a_k2_that_does_not_work_is_said(tmp_path: Path) -> None:
+    python = tmp_path / ".venv-k2" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\necho 'ImportError: libcudart.so.11' >&2\nexit 1\n")
+    python.chmod(0o755)
+    chosen = choose_backend("k2", k2_python=python)
+    assert chosen.name == "k2" or "ImportError: libcudart.so.11" in chosen.reason
+
+
+def test_an_unknown_backend_is_refused() -> None:
+    with pytest.raises(InputError, match="expected k2 or kaldi"):
+        choose_backend("htk")  # type: ignore[arg-type]
+
+
+class TestLatDecode:
+    """local/lat_decode.py with kaldi-decoder: what is there afterwards, and what a second call does."""
+
+    @pytest.fixture
+    def ctc_dir(self, tmp_path: Path, graph: Graph) -> Path:
+        items = list(log_probs_of(graph).items())
+        for job, part in enumerate((items[:4], items[4:]), start=1):
+            write_posteriors(tmp_path / "ctc", dict(part), job)
+        (tmp_path / "ctc" / "ctc.stamp").write_text("made from\n")
+        return tmp_path / "ctc"
+
+    def call(self, graph: Graph, ctc_dir: Path, *options: str) -> int:
+        lat_dir = ctc_dir.parent / "lat"
+        common = ["--graph_dir", str(graph.directory), "--ctc_dir", str(ctc_dir), "--lat_dir", str(lat_dir)]
+        return lat_decode.main([*common, "--lattice_backend", "kaldi", *options])
+
+    def test_archives_in_kaldis_layout_and_nothing_done_twice(
+        self, graph: Graph, ctc_dir: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        lat_dir = ctc_dir.parent / "lat"
+        assert self.call(graph, ctc_dir) == 0
+        assert "lattices by kaldi: kaldi-decoder was asked for" in capsys.readouterr().out
+        assert [lattice.utt for lattice in read_lattices(lat_dir)] == list(UTTERANCES)
+        assert (lat_dir / "num_jobs").read_text() == "2\n"
+        assert (lat_dir / "words.txt").read_bytes() == (graph.directory / "words.txt").read_bytes()
+        assert read_yaml(lat_dir / "backend.yaml")["backend"] == "kaldi"
+        content = {path.name: path.read_bytes() for path in lat_dir.glob("lat.*.gz")}
+        times = {path.name: path.stat().st_mtime_ns for path in lat_dir.glob("lat.*.gz")}
+
+        (lat_dir / "failed.2").unlink()  # as a job leaves it that was stopped
+        assert self.call(graph, ctc_dir) == 0
+        assert "jobs 2 of 2" in capsys.readouterr().out
+        after = {path.name: path.stat().st_mtime_ns for path in lat_dir.glob("lat.*.gz")}
+        assert after["lat.1.gz"] == times["lat.1.gz"]
+        assert after["lat.2.gz"] != times["lat.2.gz"]
+        assert {path.name: path.read_bytes() for path in lat_dir.glob("lat.*.gz")} == content
+
+    def test_other_options_make_other_lattices(self, graph: Graph, ctc_dir: Path) -> None:
+        lat_dir = ctc_dir.parent / "lat"
+        assert self.call(graph, ctc_dir) == 0
+        wide = sum(len(lattice.arcs) for lattice in read_lattices(lat_dir))
+        assert self.call(graph, ctc_dir, "--lattice_beam", "0.5") == 0
+        assert sum(len(lattice.arcs) for lattice in read_lattices(lat_dir)) < wide
+        assert read_yaml(lat_dir / "backend.yaml")["lattice_beam"] == 0.5
+
+    def test_a_failed_job_is_named_with_its_reason(
+        self, graph: Graph, ctc_dir: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        write_posteriors(ctc_dir, {"utt99": random_log_probs(1, 5, graph.num_tokens + 1)}, job=2)
+        assert self.call(graph, ctc_dir) == 1
+        message = capsys.readouterr().err
+        assert "job 2 failed" in message
+        assert "posteriors of utterance utt99" in message
+
+    def test_missing_posteriors_are_said(
+        self, graph: Graph, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / "empty").mkdir()
+        assert self.call(graph, tmp_path / "empty") == 1
+        assert "no posteriors" in capsys.readouterr().err

@@ -1,0 +1,102 @@
+"""The decoding graph: lexicon, disambiguation symbols, files, and when it is made anew."""
+
+from pathlib import Path
+
+import pytest
+from decoding_models import SENTENCES, WORDS, SmallModel, make_small_model
+
+from lorescore.errors import InputError
+from lorescore.files import read_table, read_yaml
+from lorescore.lattice.graph import Graph, add_disambiguation, make_graph, make_lexicon
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> SmallModel:
+    return make_small_model(tmp_path_factory.mktemp("model"))
+
+
+def make(directory: Path, small: SmallModel, **options: object) -> Graph:
+    given = {"text": small.text} | options
+    return make_graph(directory, bpe_model=small.bpe_model, token_list=small.token_list, **given)  # type: ignore[arg-type]
+
+
+def test_words_that_begin_others_or_sound_alike_get_symbols() -> None:
+    lexicon = {"cat": ("c", "at"), "cats": ("c", "at", "s"), "kat": ("c", "at"), "hat": ("h", "at"), "c": ("c",)}
+    assert add_disambiguation(lexicon) == (
+        {
+            "cat": ("c", "at", "#1"),
+            "cats": ("c", "at", "s"),
+            "kat": ("c", "at", "#2"),
+            "hat": ("h", "at"),
+            "c": ("c", "#1"),
+        },
+        2,
+    )
+
+
+def test_units_of_a_word_spell_it_and_foreign_letters_are_left_out(small: SmallModel) -> None:
+    lexicon = make_lexicon([*WORDS, "naïve", "zoo"], small.bpe_model, small.token_list)
+    assert list(lexicon) == list(WORDS)
+    for word, units in lexicon.items():
+        assert "".join(units) == f"\u2581{word}"
+
+
+def test_files_of_a_graph(tmp_path: Path, small: SmallModel) -> None:
+    graph = make(tmp_path / "graph", small)
+    words = list(read_table(graph.directory / "words.txt").items())
+    assert words[0] == ("<eps>", "0")
+    assert [word for word, _ in words[-3:]] == ["#0", "<s>", "</s>"]
+    assert {word for word, _ in words[1:-3]} == {word for line in SENTENCES for word in line.split()}
+    assert [int(number) for _, number in words] == list(range(len(words)))
+    tokens = list(read_table(graph.directory / "tokens.txt"))
+    assert tokens[: len(small.token_list) + 2] == ["<eps>", *small.token_list, "#0"]
+    assert graph.num_tokens == len(small.token_list)
+    assert graph.hlg.is_file()
+    assert graph.arpa.is_file()
+    assert [path.name for path in tmp_path.iterdir()] == ["graph"]
+
+
+def test_a_graph_is_made_once_and_anew_when_its_text_changes(tmp_path: Path, small: SmallModel) -> None:
+    directory = tmp_path / "graph"
+    made = make(directory, small).hlg.stat().st_mtime_ns
+    assert make(directory, small).hlg.stat().st_mtime_ns == made
+    (directory / "graph.yaml").unlink()  # written last: without it the directory is unfinished
+    again = make(directory, small)
+    assert again.hlg.stat().st_mtime_ns != made
+    content = again.hlg.read_bytes()
+    other = tmp_path / "text"
+    other.write_text(small.text.read_text() + "u99 the mat sat\n")
+    graph = make(directory, small, text=other)
+    assert "mat" not in read_table(directory / "words.txt")  # no m among the units
+    assert read_yaml(directory / "graph.yaml")["left_out"] == 1
+    assert graph.hlg.read_bytes() != content
+
+
+def test_the_same_inputs_give_the_same_graph(tmp_path: Path, small: SmallModel) -> None:
+    one, other = (make(tmp_path / name, small) for name in ("one", "other"))
+    for name in ("HLG.fst", "L_disambig.fst.txt", "G.fst.txt", "lm.arpa", "words.txt", "graph.yaml"):
+        assert (one.directory / name).read_bytes() == (other.directory / name).read_bytes(), name
+
+
+def test_further_words_and_a_model_of_ones_own(tmp_path: Path, small: SmallModel) -> None:
+    (tmp_path / "list").write_text("chat\ntea\n")
+    wider = make(tmp_path / "wider", small, word_list=tmp_path / "list")
+    assert {"chat", "tea"} <= wider.words.ids.keys()
+    own = make(tmp_path / "own", small, text=None, arpa=wider.arpa)
+    assert own.words.words == wider.words.words
+    assert own.hlg.read_bytes() == wider.hlg.read_bytes()
+
+
+def test_unusable_inputs_are_refused_and_leave_no_graph(tmp_path: Path, small: SmallModel) -> None:
+    directory = tmp_path / "graph"
+    foreign = tmp_path / "text"
+    foreign.write_text("u1 öü\n")
+    with pytest.raises(InputError, match="no word of the n-gram model"):
+        make(directory, small, text=foreign)
+    with pytest.raises(InputError, match="not both"):
+        make(directory, small, arpa=foreign)
+    with pytest.raises(InputError, match="not a SentencePiece model"):
+        make_graph(directory, bpe_model=foreign, token_list=small.token_list, text=small.text)
+    with pytest.raises(InputError, match="cannot be read"):
+        Graph.read(directory)
+    assert [path.name for path in tmp_path.iterdir()] == ["text"]

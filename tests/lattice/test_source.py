@@ -1,0 +1,72 @@
+"""What stands beside lattices, and the times of words in them."""
+
+from pathlib import Path
+
+import pytest
+
+from lorescore.errors import InputError
+from lorescore.lattice.lattices import Arc, Cost, Final
+from lorescore.lattice.rescored import AlignedPath
+from lorescore.lattice.source import FRAME_SHIFT_S, LatticeSource
+from lorescore.lattice.words import WordTable
+
+TOKENS = WordTable({0: "<eps>", 1: "<blank>", 2: "▁the", 3: "▁s", 4: "un", 5: "▁set"})
+
+
+def source_of(tokens: WordTable | None) -> LatticeSource:
+    return LatticeSource(Path("lat"), 0.04, WordTable({0: "<eps>"}), tokens)
+
+
+def path_of(*words: tuple[str, tuple[int, ...]], final: tuple[int, ...] = ()) -> AlignedPath:
+    """A path from words and what stands on their arcs."""
+    arcs = (Arc(state, state + 1, word, Cost(), alignment) for state, (word, alignment) in enumerate(words))
+    return AlignedPath(tuple(arcs), Final(Cost(), final))
+
+
+# `set` is known before it is spoken, so that its arc is empty and the arc of `sun` has frames of both.
+PUSHED = path_of(("the", (1, 2, 2, 1)), ("sun", (3, 1, 4, 1, 5)), ("set", ()), final=(5, 1, 1))
+
+
+def test_a_word_is_where_its_arc_is() -> None:
+    assert source_of(None).word_spans(PUSHED) == [(0, 4), (4, 9), (9, 9)]
+
+
+def test_a_word_begins_with_its_first_token_and_the_last_one_ends_with_its_last() -> None:
+    assert source_of(TOKENS).word_spans(PUSHED) == [(1, 4), (4, 8), (8, 10)]
+
+
+def test_a_token_after_a_blank_is_another_one() -> None:
+    again = path_of(("the", (2, 2, 1)), ("the", (2,)))
+    assert source_of(TOKENS).word_spans(again) == [(0, 3), (3, 4)]
+
+
+def test_tokens_that_begin_another_number_of_words_do_not_count() -> None:
+    odd = path_of(("the", (2, 1)), ("sun", (4, 4)))
+    assert source_of(TOKENS).word_spans(odd) == source_of(None).word_spans(odd) == [(0, 2), (2, 4)]
+    assert source_of(TOKENS).word_spans(path_of(final=(1, 1))) == []
+
+
+def test_what_stands_beside_the_lattices(tmp_path: Path) -> None:
+    bare = LatticeSource.read(tmp_path)
+    assert (bare.frame_shift, dict(bare.words.words), bare.tokens) == (FRAME_SHIFT_S, {0: "<eps>"}, None)
+    (tmp_path / "words.txt").write_text("<eps> 0\nthe 7\n")
+    (tmp_path / "tokens.txt").write_text("<eps> 0\n<blank> 1\n▁the 2\n")
+    (tmp_path / "frame_shift").write_text("0.03\n")
+    source = LatticeSource.read(tmp_path)
+    assert (source.frame_shift, source.words.ids["the"]) == (0.03, 7)
+    assert source.tokens is not None
+    assert source.tokens.words[2] == "▁the"
+    assert LatticeSource.read(tmp_path, 0.01).frame_shift == 0.01
+
+
+@pytest.mark.parametrize("said", ["", "10 ms", "0", "-0.01", "nan", "inf"])
+def test_a_frame_shift_that_is_none(tmp_path: Path, said: str) -> None:
+    (tmp_path / "frame_shift").write_text(said)
+    with pytest.raises(InputError, match="frame_shift:1: expected seconds|frame shift of .* s, expected more than 0"):
+        LatticeSource.read(tmp_path)
+
+
+def test_a_table_keeps_its_ids_and_gets_what_it_lacks() -> None:
+    table = WordTable({0: "<eps>", 1: "the", 5: "#0"})
+    assert dict(table.extended(["żółw", "the", "a"]).words) == {0: "<eps>", 1: "the", 5: "#0", 6: "a", 7: "żółw"}
+    assert table.extended(["the"]) == table
