@@ -1,6 +1,7 @@
 """The verb `import-nbest` with lattices: costs apart, oracles, fallbacks, and what it does the second time."""
 
 import gzip
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -141,3 +142,20 @@ def test_bad_arguments(lattice_dir: Path, tmp_path: Path, call: Call) -> None:
         with pytest.raises(SystemExit) as end:
             call("import-nbest", *sources, "--out", out)
         assert end.value.code == 2
+
+
+def test_an_arpa_file_tells_the_lm_cost_from_the_rest_of_the_graph_cost(
+    lattice_dir: Path, decode: Path, tmp_path: Path, call: Call
+) -> None:
+    arpa, out = tmp_path / "lm.arpa", tmp_path / "nbest"
+    words = ["</s>", "the", "son", "sun", "set", "i", "eye", "see", "yes", "sea"]
+    unigrams = "".join(f"-1.0\t{word}\n" for word in words)
+    arpa.write_text(f"\\data\\\nngram 1={len(words) + 1}\n\n\\1-grams:\n-99\t<s>\n{unigrams}\n\\end\\\n")
+    call("import-nbest", "--lattice_dir", lattice_dir, "--ref", decode / "ref_text", "--out", out, "--lm_arpa", arpa)
+    (hypothesis,) = (one for one in read_nbest_dir(out).lists[1].hypotheses if one.text == "the son set")
+    assert hypothesis.parts is not None
+    # Three words and the end of the sentence, each of probability 0.1; the graph cost of the path is 1.75.
+    lm_cost = 4 * math.log(10)
+    assert hypothesis.parts.lmonly == pytest.approx(lm_cost, abs=1e-4)
+    assert hypothesis.parts.nolm == pytest.approx(1.75 - lm_cost, abs=1e-4)
+    assert hypothesis.parts.acoustic == 20.0

@@ -11,6 +11,7 @@ from lorescore.errors import InputError
 from lorescore.files import checksum, read_table, read_yaml
 from lorescore.lattice.archives import read_lattices
 from lorescore.lattice.nbest import PathSettings, lists_from_lattices
+from lorescore.lattice.ngram import NgramModel
 from lorescore.lattice.sampling import NBEST_SCALE
 from lorescore.nbest import NbestSet, read_nbest_dir, write_nbest_dir
 from lorescore.nbest.directory import content_checksum
@@ -35,6 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     lattices.add_argument("--words", type=Path, help="words.txt of the lattices; else the one that lies beside them")
     lattices.add_argument("--num_hyps", type=int, default=10, help="distinct hypotheses of a list at most")
     lattices.add_argument("--acoustic_scale", type=float, default=1.0, help="weight of acoustic against graph cost")
+    lattices.add_argument(
+        "--lm_arpa",
+        type=Path,
+        help="the n-gram model that the graph costs hold: its costs go to lmwt.lmonly, the rest to lmwt.nolm; else all "
+        "of them count as the model's",
+    )
     lattices.add_argument(
         "--sample", action="store_true", help="draw --num_hyps random paths as k2 does, instead of the n best"
     )
@@ -85,7 +92,8 @@ def _from_lattices(args: argparse.Namespace) -> tuple[NbestSet, bool]:
         return read_nbest_dir(args.out), False
     lattices = read_lattices(args.lattice_dir, args.words, require_path=False)
     fallback = {one.utt: one.hypotheses[0] for one in stand_in}
-    made = lists_from_lattices(lattices, settings, refs=refs, fallback=fallback)
+    lm_cost = NgramModel.read(args.lm_arpa).lm_cost if args.lm_arpa else None
+    made = lists_from_lattices(lattices, settings, refs=refs, fallback=fallback, lm_cost=lm_cost)
     info = {**made.nbest.info, **wanted}
     if refs:
         info[LATTICE_ORACLE] = _wer_of(refs, made.oracle)
@@ -105,7 +113,7 @@ def _input_files(args: argparse.Namespace) -> Iterator[Path]:
         yield args.lattice_dir
         if not args.words and (beside := args.lattice_dir.with_name("words.txt")).is_file():
             yield beside
-    yield from (path for path in (args.words, args.ref) if path)
+    yield from (path for path in (args.words, args.ref, args.lm_arpa) if path)
 
 
 def _is_up_to_date(nbest_dir: Path, wanted: Mapping[str, Any]) -> bool:

@@ -9,7 +9,7 @@ A graph directory has what both lattice backends search:
     lexicon.txt         `word unit unit...`
     L_disambig.fst.txt  lexicon with disambiguation symbols, OpenFst text with these ids
     G.fst.txt           n-gram model, with #0 on back-off arcs, OpenFst text
-    HLG.fst             the graph for kaldi-decoder; k2 makes its own HLG.pt from L and G
+    HLG.fst             the graph for kaldi-decoder; k2 makes HLG.k2.npz from L and G
     graph.yaml          counts, and the checksum of what the directory was made from; written last
 
 Token id n + 1 stands for column n of the model's posteriors, as kaldi-decoder wants it: id 0 is no token, not a blank.
