@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -9,6 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+
+from lorescore.files import read_table
+from lorescore.lattice.archives import read_lattices
+from lorescore.lattice.paths import best_path
+from lorescore.wer.ctm import ctm_texts, read_ctm
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ["--n_train", "48", "--n_dev", "12", "--n_test", "16", "--perturb_seeds", "1 2", "--lora", "none adalora"]
@@ -21,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 
 def start(directory: Path, *options: str) -> subprocess.Popen[str]:
-    """run.sh in a directory of its own, in a process group of its own."""
+    """run.sh in a directory of its own, in a process group of its own; of an option given twice the last counts."""
     return subprocess.Popen(
         [str(ROOT / "run.sh"), "--stage", "1", *SMALL, *options],
         cwd=directory,
@@ -32,9 +38,9 @@ def start(directory: Path, *options: str) -> subprocess.Popen[str]:
     )
 
 
-def run_to_the_end(directory: Path) -> str:
+def run_to_the_end(directory: Path, *options: str) -> str:
     """What run.sh prints; it must end well."""
-    process = start(directory)
+    process = start(directory, *options)
     output, _ = process.communicate(timeout=15 * MINUTES)
     assert process.returncode == 0, output
     return output
@@ -69,6 +75,8 @@ def test_every_stage_writes_its_files(undisturbed: Path) -> None:
     for path in (
         "asr/config.yaml",
         "asr/decode_test/logdir/output.1/10best_recog/score",
+        "asr/lat_test/lat.1.gz",
+        "rescore/smollm2_clm_none/test/ctm",
         "nbest/test/words_text",
         "nbest/test/lmwt.smollm2_clm_none",
         "nbest/test_nbest_p0.3_s2/nbest.yaml",
@@ -103,6 +111,23 @@ def test_a_second_call_finds_everything_done(undisturbed: Path) -> None:
     run_to_the_end(undisturbed)
     assert (undisturbed / "exp/RESULTS.md").read_bytes() == before
     assert (undisturbed / ADAPTER).stat().st_mtime_ns == adapter
+
+
+def test_lists_from_lattices_come_back_as_lattices(undisturbed: Path, tmp_path: Path) -> None:
+    for name in ("data", "exp/asr", "exp/plm_base"):
+        shutil.copytree(undisturbed / name, tmp_path / name)
+    options = ["--stage", "4", "--stop_stage", "10", "--nbest_source", "lattice", "--lora", "none", "--decode", "mbr"]
+    output = run_to_the_end(tmp_path, *options)
+    assert output.count("with unchanged scores 0 best paths differ") == 2  # dev and test
+    scored = tmp_path / "exp/rescore/smollm2_clm_none/test"
+    lattices = {lattice.utt: lattice for lattice in read_lattices(scored / "lat.1.gz")}
+    chosen = read_table(scored / "text")
+    assert lattices.keys() == chosen.keys()
+    for utt, lattice in lattices.items():
+        assert " ".join(best_path(lattice, acoustic_scale=2.0).words) == chosen[utt]
+    assert ctm_texts(read_ctm(scored / "ctm"), chosen) == chosen
+    assert (scored / "score_ctm/result.txt").stat().st_size > 0
+    assert "MBR" in (tmp_path / "exp/RESULTS.md").read_text()
 
 
 def test_killed_in_every_stage_it_ends_with_the_same_results(undisturbed: Path, tmp_path: Path) -> None:
