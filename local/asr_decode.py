@@ -13,18 +13,12 @@ import argparse
 import hashlib
 import os
 import shutil
-import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
-from lorescore.cli.progress import duration
+from lorescore.cli.jobs import Job, run_jobs
 from lorescore.errors import InputError
 from lorescore.files import atomic_write, checksum, read_table
-
-POLL_SECONDS = 2.0
-REPORT_SECONDS = 20.0
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -78,58 +72,28 @@ def decode(args: argparse.Namespace) -> int:
         print(f"{args.decode_dir}: {len(utts)} utterances, decoded before")
         return 0
     print(f"{args.decode_dir}: decoding, jobs {' '.join(map(str, jobs))} of {nj}; logs: {logdir}/asr_inference.*.log")
-    running = {job: start(job, logdir, args) for job in jobs}
-    try:
-        failed = list(wait(running, logdir, len(utts), args.decode_dir.name))
-    finally:
-        for process in running.values():
-            process.kill()
-    for job in failed:
-        log = logdir / f"asr_inference.{job}.log"
-        last = (log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["(empty log)"])[-1]
-        print(f"{args.decode_dir}: job {job} failed: {last}; log: {log}", file=sys.stderr)
-    return 1 if failed else 0
+    for job in jobs:
+        shutil.rmtree(logdir / f"output.{job}.part", ignore_errors=True)
+    failed = run_jobs(
+        [Job(job, command(job, logdir, args), logdir / f"asr_inference.{job}.log") for job in jobs],
+        str(args.decode_dir),
+        total=len(utts),
+        done=lambda: decoded(logdir),
+        finish=lambda job: (logdir / f"output.{job}.part").rename(logdir / f"output.{job}"),
+    )
+    return int(failed)
 
 
-def start(job: int, logdir: Path, args: argparse.Namespace) -> subprocess.Popen[bytes]:
-    """Start one decoding job."""
-    partial = logdir / f"output.{job}.part"
-    shutil.rmtree(partial, ignore_errors=True)
-    command = [
+def command(job: int, logdir: Path, args: argparse.Namespace) -> list[str]:
+    """The program of one decoding job."""
+    return [
         *(sys.executable, "-m", "espnet2.bin.asr_inference"),
         *("--config", str(args.decode_config), "--ngpu", str(args.ngpu)),
         *("--asr_train_config", str(args.asr_exp / "config.yaml")),
         *("--asr_model_file", str(args.asr_exp / args.asr_model)),
         *("--data_path_and_name_and_type", f"{args.data_dir / 'wav.scp'},speech,sound"),
-        *("--key_file", str(logdir / f"keys.{job}"), "--output_dir", str(partial)),
+        *("--key_file", str(logdir / f"keys.{job}"), "--output_dir", str(logdir / f"output.{job}.part")),
     ]
-    # A job is one thread, so that results do not depend on the number of jobs.
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    with (logdir / f"asr_inference.{job}.log").open("wb") as log:
-        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
-
-
-def wait(running: dict[int, subprocess.Popen[bytes]], logdir: Path, total: int, what: str) -> Iterator[int]:
-    """Wait for the jobs, report progress, rename what is complete; yields the jobs that failed."""
-    started = reported = time.monotonic()
-    before = decoded(logdir)
-    open_jobs = dict(running)
-    while open_jobs:
-        time.sleep(POLL_SECONDS)
-        for job, process in list(open_jobs.items()):
-            if process.poll() is None:
-                continue
-            del open_jobs[job]
-            if process.returncode == 0:
-                (logdir / f"output.{job}.part").rename(logdir / f"output.{job}")
-            else:
-                yield job
-        now = time.monotonic()
-        done = decoded(logdir)
-        if open_jobs and done > before and now - reported >= REPORT_SECONDS:
-            left = (now - started) / (done - before) * (total - done)
-            print(f"{what}: {done} of {total} utterances, {duration(left)} left", file=sys.stderr, flush=True)
-            reported = now
 
 
 def decoded(logdir: Path) -> int:

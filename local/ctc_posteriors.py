@@ -13,13 +13,13 @@ import argparse
 import hashlib
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from lorescore.cli.jobs import Job, run_jobs
 from lorescore.errors import InputError
 from lorescore.files import atomic_write, checksum, read_lines, read_table, write_table
 
@@ -74,26 +74,20 @@ def run(args: argparse.Namespace, options: Sequence[str]) -> int:
         print(f"{args.out_dir}: posteriors of {len(utts)} utterances, computed before")
         return 0
     print(f"{args.out_dir}: posteriors, jobs {' '.join(map(str, jobs))} of {nj}; logs: {args.out_dir}/log/ctc.*.log")
-    running = {}
-    failed = []
-    try:
-        for job in jobs:
-            with (args.out_dir / "log" / f"ctc.{job}.log").open("wb") as log:
-                running[job] = subprocess.Popen(
-                    [sys.executable, __file__, *options, "--job", str(job)],
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    env={**os.environ, "OMP_NUM_THREADS": "1"},
-                )
-        failed = [job for job, process in running.items() if process.wait() != 0]
-    finally:
-        for process in running.values():
-            process.kill()
-    for job in failed:
-        log_path = args.out_dir / "log" / f"ctc.{job}.log"
-        last = (log_path.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["(empty log)"])[-1]
-        print(f"{args.out_dir}: job {job} failed: {last}; log: {log_path}", file=sys.stderr)
-    return 1 if failed else 0
+    parts = [args.out_dir / "log" / f"ctc.{job}.part" for job in jobs]
+    for part in parts:
+        shutil.rmtree(part, ignore_errors=True)
+
+    def done() -> int:
+        scps = [*args.out_dir.glob("ctc.*.scp"), *(part / "scp" for part in parts if (part / "scp").is_file())]
+        return sum(path.read_bytes().count(b"\n") for path in scps if path.is_file())
+
+    commands = {job: [sys.executable, __file__, *options, "--job", str(job)] for job in jobs}
+    logs = {job: args.out_dir / "log" / f"ctc.{job}.log" for job in jobs}
+    failed = run_jobs(
+        [Job(job, commands[job], logs[job]) for job in jobs], str(args.out_dir), total=len(utts), done=done
+    )
+    return int(failed)
 
 
 def run_job(args: argparse.Namespace) -> None:

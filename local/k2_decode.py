@@ -55,6 +55,7 @@ def main() -> None:
     with gzip.open(partial, "wt", compresslevel=1, encoding="utf-8", newline="\n") as file:
         for utt, log_probs in kaldiio.load_scp_sequential(str(args.scp)):
             text = decode(graph, log_probs, args)
+            print("decoded", utt, flush=True)
             left_out += not text
             if text:
                 file.write(f"{utt} \n{text}\n")

@@ -13,16 +13,15 @@ An interrupted call goes on with the jobs that are missing; `lat.stamp` says wha
 import argparse
 import hashlib
 import logging
-import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from lorescore.cli.jobs import Job, run_jobs
 from lorescore.errors import InputError
 from lorescore.files import atomic_write, checksum, read_table, write_yaml
-from lorescore.lattice.backends import Backend, choose_backend, make_lattices, prepare_backend
+from lorescore.lattice.backends import DECODED, Backend, choose_backend, make_lattices, prepare_backend
 from lorescore.lattice.graph import Graph
 from lorescore.lattice.search import SearchOptions
 
@@ -42,7 +41,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--device", default="cpu", help="where k2 computes: cpu or cuda")
     parser.add_argument("--job", type=int, help=argparse.SUPPRESS)  # how the program calls itself
     args = parser.parse_args(argv)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    # What a job has decoded is in its log.
+    logging.basicConfig(level=logging.WARNING if args.job is None else logging.INFO, format="%(message)s")
     try:
         return run(args, [*(argv if argv is not None else sys.argv[1:])])
     except InputError as error:
@@ -78,9 +78,17 @@ def run(args: argparse.Namespace, command_line: Sequence[str]) -> int:
     jobs = [job for job in range(1, num_jobs + 1) if not (args.lat_dir / f"failed.{job}").is_file()]
     if jobs:
         print(f"{args.lat_dir}: jobs {' '.join(map(str, jobs))} of {num_jobs}; logs: {args.lat_dir}/log/lat.*.log")
-    if run_jobs(args.lat_dir, jobs, command_line):
-        return 1
     utts = sum(len(read_table(ctc_scp(args, job))) for job in range(1, num_jobs + 1))
+    logs = {job: args.lat_dir / "log" / f"lat.{job}.log" for job in jobs}
+    commands = {job: [sys.executable, __file__, *command_line, "--job", str(job)] for job in jobs}
+    to_do = sum(len(read_table(ctc_scp(args, job))) for job in jobs)
+    if run_jobs(
+        [Job(job, commands[job], logs[job]) for job in jobs],
+        str(args.lat_dir),
+        total=to_do,
+        done=lambda: sum(decoded(log) for log in logs.values()),
+    ):
+        return 1
     failed = [utt for job in range(1, num_jobs + 1) for utt in read_table(args.lat_dir / f"failed.{job}")]
     print(f"{args.lat_dir}: lattices of {utts - len(failed)} utterances, {len(failed)} without a complete path")
     return 0
@@ -114,29 +122,9 @@ def start_directory(
     write_yaml(args.lat_dir / "backend.yaml", {"backend": backend.name, "reason": backend.reason, **settings})
 
 
-def run_jobs(lat_dir: Path, jobs: Sequence[int], command_line: Sequence[str]) -> bool:
-    """Run jobs at once, a process each; whether one failed."""
-    (lat_dir / "log").mkdir(parents=True, exist_ok=True)
-    running = {}
-    failed = []
-    try:
-        for job in jobs:
-            with (lat_dir / "log" / f"lat.{job}.log").open("wb") as log:
-                running[job] = subprocess.Popen(
-                    [sys.executable, __file__, *command_line, "--job", str(job)],
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    env={**os.environ, "OMP_NUM_THREADS": "1"},
-                )
-        failed = [job for job, process in running.items() if process.wait() != 0]
-    finally:
-        for process in running.values():
-            process.kill()
-    for job in failed:
-        log_path = lat_dir / "log" / f"lat.{job}.log"
-        last = (log_path.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["(empty log)"])[-1]
-        print(f"{lat_dir}: job {job} failed: {last}; log: {log_path}", file=sys.stderr)
-    return bool(failed)
+def decoded(log: Path) -> int:
+    """Utterances that a job has decoded, as its log has them."""
+    return log.read_bytes().count(DECODED.encode()) if log.is_file() else 0
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import asr_decode
+from lorescore.cli import jobs
 from lorescore.nbest.espnet import read_espnet_decode
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,7 +58,7 @@ def call_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "calls").touch()
     monkeypatch.setenv("PYTHONPATH", f"{package.parents[1]}:{ROOT / 'local'}")
     monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
-    monkeypatch.setattr(asr_decode, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(jobs, "POLL_SECONDS", 0.02)
     return tmp_path / "calls"
 
 
@@ -88,7 +89,7 @@ def test_jobs_share_the_utterances(tmp_path: Path, call_log: Path, options: list
     assert asr_decode.main([*options, "--nj", "3"]) == 0
     logdir = tmp_path / "decode_test" / "logdir"
     keys = [(logdir / f"keys.{job}").read_text().split() for job in (1, 2, 3)]
-    assert [utt for part in keys for utt in part] == UTTS
+    assert [utt for part in keys for utt in part] == UTTS[::-1]  # the order of wav.scp, which ESPnet wants
     assert {len(part) for part in keys} == {2, 3}
     assert sorted(path.name for path in logdir.iterdir()) == [
         *(f"asr_inference.{job}.log" for job in (1, 2, 3)),

@@ -29,6 +29,7 @@ LOCAL = Path(__file__).resolve().parents[2]
 K2_PROGRAM = LOCAL / "k2_decode.py"
 K2_PYTHON = LOCAL.parent / ".venv-k2" / "bin" / "python"
 CHECK_K2 = "import k2, kaldiio, numpy, torch; k2.intersect_dense_pruned"
+DECODED = "decoded "  # begins a line of a job's log for each utterance; k2_decode.py has the same
 BackendName = Literal["k2", "kaldi"]
 
 
@@ -129,7 +130,9 @@ def _kaldi_lattices(
 
     decoder = KaldiDecoder(graph, options)
     for utt, log_probs in kaldiio.load_scp_sequential(str(scp)):
-        if lattice := decoder.decode(utt, log_probs):
+        lattice = decoder.decode(utt, log_probs)
+        logger.info("%s%s", DECODED, utt)
+        if lattice:
             yield lattice
 
 
@@ -164,7 +167,7 @@ def _run_k2(backend: Backend, arguments: list[str]) -> None:
     done = subprocess.run(
         [str(backend.python), str(K2_PROGRAM), *arguments],
         env=_clean_environment(),
-        stdout=subprocess.DEVNULL,
+        stdout=None if "--scp" in arguments else subprocess.DEVNULL,  # its lines for the log
         stderr=subprocess.PIPE,
         encoding="utf-8",
         errors="replace",

@@ -1,0 +1,85 @@
+"""Parallel jobs of a stage: a process with one thread and a log each, so that results do not depend on their number."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lorescore.cli.progress import duration
+
+POLL_SECONDS = 0.5
+REPORT_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One process.
+
+    Attributes:
+        number: Of the job, from 1.
+        command: What to run.
+        log: Where its output goes.
+    """
+
+    number: int
+    command: Sequence[str]
+    log: Path
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    what: str,
+    *,
+    total: int,
+    done: Callable[[], int],
+    finish: Callable[[int], object] | None = None,
+) -> bool:
+    """Run jobs side by side, and say now and then how far they are; those that fail are named at the end.
+
+    Args:
+        jobs: The jobs; none of them outlives this call.
+        what: What stands before each line.
+        total: Utterances of all jobs.
+        done: Tells how many of them are done.
+        finish: Called with the number of a job that has ended well.
+
+    Returns:
+        Whether one failed.
+    """
+    running: dict[int, subprocess.Popen[bytes]] = {}
+    failed = []
+    started = reported = time.monotonic()
+    before = done()
+    try:
+        for job in jobs:
+            job.log.parent.mkdir(parents=True, exist_ok=True)
+            with job.log.open("wb") as log:
+                environment = os.environ | {"OMP_NUM_THREADS": "1"}
+                running[job.number] = subprocess.Popen(
+                    job.command, stdout=log, stderr=subprocess.STDOUT, env=environment
+                )
+        unfinished = list(jobs)
+        while unfinished:
+            time.sleep(POLL_SECONDS)
+            ended = [job for job in unfinished if running[job.number].poll() is not None]
+            for job in ended:
+                unfinished.remove(job)
+                if running[job.number].returncode != 0:
+                    failed.append(job)
+                elif finish:
+                    finish(job.number)
+            now, so_far = time.monotonic(), done()
+            if unfinished and so_far > before and now - reported >= REPORT_SECONDS:
+                left = (now - started) / (so_far - before) * (total - so_far)
+                print(f"{what}: {so_far} of {total} utterances, {duration(left)} left", file=sys.stderr, flush=True)
+                reported = now
+    finally:
+        for process in running.values():
+            process.kill()
+    for job in failed:
+        last = (job.log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["(empty log)"])[-1]
+        print(f"{what}: job {job.number} failed: {last}; log: {job.log}", file=sys.stderr)
+    return bool(failed)
