@@ -18,6 +18,8 @@ from lorescore.wer.ctm import ctm_texts, read_ctm
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ["--n_train", "48", "--n_dev", "12", "--n_test", "16", "--perturb_seeds", "1 2", "--lora", "none adalora"]
+# A small decoding graph, as that of all words takes a minute, and the backend that starts at once.
+SMALL += ["--graph_text", "data/train/text", "--word_list", "", "--lattice_backend", "kaldi"]
 ADAPTER = Path("exp/plm/smollm2_clm_adalora_mwer_s1/adapter_model.safetensors")
 # Stages that are killed, one after the other, and how long after their first line.
 KILLED = {1: 0.5, 3: 12.0, 4: 6.0, 5: 25.0, 6: 12.0, 7: 3.0, 8: 1.0, 9: 12.0, 10: 1.0}
