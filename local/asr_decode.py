@@ -10,15 +10,14 @@ that are missing. `stamp` says what the output was made from; where that has cha
 """
 
 import argparse
-import hashlib
 import os
 import shutil
 import sys
 from pathlib import Path
 
-from lorescore.cli.jobs import Job, run_jobs
+from lorescore.cli.jobs import Job, Stamp, read_wav_scp, run_jobs, shares
 from lorescore.errors import InputError
-from lorescore.files import atomic_write, checksum, read_table
+from lorescore.files import atomic_write, checksum
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -51,21 +50,16 @@ def decode(args: argparse.Namespace) -> int:
         args.decode_config,
         args.data_dir / "wav.scp",
     ]
-    utts = list(read_table(args.data_dir / "wav.scp", mend="stage 1 makes it"))  # ESPnet wants keys in this order
-    if not utts:
-        raise InputError("empty, expected `utt file`", path=args.data_dir / "wav.scp", mend="stage 1 makes it")
-    if args.nj < 1:
-        raise InputError(f"--nj {args.nj}, expected 1 or more", mend="correct --nj")
-    nj = min(args.nj, len(utts))
-    stamp = hashlib.sha256(f"{checksum(inputs)} {nj}".encode()).hexdigest()
-    stamp_path = logdir / "stamp"
-    if not stamp_path.is_file() or stamp_path.read_text(encoding="utf-8").strip() != stamp:
+    utts = list(read_wav_scp(args.data_dir))  # ESPnet wants keys in this order
+    parts = shares(utts, args.nj)
+    nj = len(parts)
+    stamp = Stamp(logdir / "stamp", f"{checksum(inputs)} {nj}")
+    if not stamp.is_current():
         shutil.rmtree(logdir, ignore_errors=True)
-        for job in range(1, nj + 1):
+        for job, part in enumerate(parts, start=1):
             with atomic_write(logdir / f"keys.{job}") as file:
-                file.writelines(f"{utt}\n" for utt in utts[(job - 1) * len(utts) // nj : job * len(utts) // nj])
-        with atomic_write(stamp_path) as file:
-            file.write(f"{stamp}\n")
+                file.writelines(f"{utt}\n" for utt in part)
+        stamp.write()
 
     jobs = [job for job in range(1, nj + 1) if not (logdir / f"output.{job}").is_dir()]
     if not jobs:

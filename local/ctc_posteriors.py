@@ -10,7 +10,6 @@ interrupted call goes on with the jobs that are missing; `ctc.stamp` says what t
 """
 
 import argparse
-import hashlib
 import os
 import shutil
 import sys
@@ -19,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lorescore.cli.jobs import Job, run_jobs
+from lorescore.cli.jobs import Job, Stamp, read_wav_scp, run_jobs, shares
 from lorescore.errors import InputError
-from lorescore.files import atomic_write, checksum, read_lines, read_table, write_table
+from lorescore.files import atomic_write, checksum, read_lines, write_table
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -51,35 +50,29 @@ def run(args: argparse.Namespace, options: Sequence[str]) -> int:
     Raises:
         InputError: An input is missing or empty, or the output cannot be written.
     """
-    wav_scp = args.data_dir / "wav.scp"
-    utts = sorted(read_table(wav_scp, mend="stage 1 makes it").items())
-    if not utts:
-        raise InputError("empty, expected `utt file`", path=wav_scp, mend="stage 1 makes it")
-    if args.nj < 1:
-        raise InputError(f"--nj {args.nj}, expected 1 or more", mend="correct --nj")
-    nj = min(args.nj, len(utts))
-    made_from = f"{checksum([args.asr_exp / 'config.yaml', args.asr_exp / args.asr_model, wav_scp])} {nj}"
-    stamp = hashlib.sha256(made_from.encode()).hexdigest()
-    stamp_path = args.out_dir / "ctc.stamp"
-    if not stamp_path.is_file() or stamp_path.read_text(encoding="utf-8").strip() != stamp:
+    utts = sorted(read_wav_scp(args.data_dir).items())
+    parts = shares(utts, args.nj)
+    nj = len(parts)
+    inputs = [args.asr_exp / "config.yaml", args.asr_exp / args.asr_model, args.data_dir / "wav.scp"]
+    stamp = Stamp(args.out_dir / "ctc.stamp", f"{checksum(inputs)} {nj}")
+    if not stamp.is_current():
         for old in args.out_dir.glob("ctc.*"):
             old.unlink()
-        for job in range(1, nj + 1):
-            write_table(job_scp(args, job), utts[(job - 1) * len(utts) // nj : job * len(utts) // nj])
-        with atomic_write(stamp_path) as file:
-            file.write(f"{stamp}\n")
+        for job, part in enumerate(parts, start=1):
+            write_table(job_scp(args, job), part)
+        stamp.write()
 
     jobs = [job for job in range(1, nj + 1) if not (args.out_dir / f"ctc.{job}.scp").is_file()]
     if not jobs:
         print(f"{args.out_dir}: posteriors of {len(utts)} utterances, computed before")
         return 0
     print(f"{args.out_dir}: posteriors, jobs {' '.join(map(str, jobs))} of {nj}; logs: {args.out_dir}/log/ctc.*.log")
-    parts = [args.out_dir / "log" / f"ctc.{job}.part" for job in jobs]
-    for part in parts:
-        shutil.rmtree(part, ignore_errors=True)
+    folders = [args.out_dir / "log" / f"ctc.{job}.part" for job in jobs]
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
     def done() -> int:
-        scps = [*args.out_dir.glob("ctc.*.scp"), *(part / "scp" for part in parts if (part / "scp").is_file())]
+        scps = [*args.out_dir.glob("ctc.*.scp"), *(folder / "scp" for folder in folders)]
         return sum(path.read_bytes().count(b"\n") for path in scps if path.is_file())
 
     commands = {job: [sys.executable, __file__, *options, "--job", str(job)] for job in jobs}

@@ -11,19 +11,19 @@ An interrupted call goes on with the jobs that are missing; `lat.stamp` says wha
 """
 
 import argparse
-import hashlib
 import logging
 import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lorescore.cli.jobs import Job, run_jobs
+from lorescore.cli.jobs import Job, Stamp, run_jobs
 from lorescore.errors import InputError
 from lorescore.files import atomic_write, checksum, read_table, write_yaml
 from lorescore.lattice.backends import DECODED, Backend, choose_backend, make_lattices, prepare_backend
 from lorescore.lattice.graph import Graph
 from lorescore.lattice.search import SearchOptions
+from lorescore.lattice.source import FRAME_SHIFT_S
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -37,9 +37,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--acwt", type=float, default=defaults.acoustic_scale, help="weight of the acoustic cost")
     parser.add_argument("--beam", type=float, default=defaults.beam, help="beam of the search")
     parser.add_argument("--lattice_beam", type=float, default=defaults.lattice_beam, help="beam of the lattices")
-    parser.add_argument("--frame_shift", type=float, default=0.06, help="seconds of a frame of the posteriors")
+    parser.add_argument("--frame_shift", type=float, default=FRAME_SHIFT_S, help="seconds of a posterior frame")
     parser.add_argument("--device", default="cpu", help="where k2 computes: cpu or cuda")
-    parser.add_argument("--job", type=int, help=argparse.SUPPRESS)  # how the program calls itself
+    # How the program calls itself.
+    parser.add_argument("--job", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--k2_python", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     # What a job has decoded is in its log.
     logging.basicConfig(level=logging.WARNING if args.job is None else logging.INFO, format="%(message)s")
@@ -59,7 +61,7 @@ def run(args: argparse.Namespace, command_line: Sequence[str]) -> int:
     options = SearchOptions(args.acwt, args.beam, args.lattice_beam)
     graph = Graph.read(args.graph_dir)
     if args.job is not None:
-        backend = choose_backend(args.lattice_backend)
+        backend = Backend(args.lattice_backend, "chosen before the job began", args.k2_python)
         archive = args.lat_dir / f"lat.{args.job}.gz"
         failed = make_lattices(backend, graph, ctc_scp(args, args.job), archive, options, device=args.device)
         with atomic_write(args.lat_dir / f"failed.{args.job}") as file:
@@ -78,19 +80,22 @@ def run(args: argparse.Namespace, command_line: Sequence[str]) -> int:
     jobs = [job for job in range(1, num_jobs + 1) if not (args.lat_dir / f"failed.{job}").is_file()]
     if jobs:
         print(f"{args.lat_dir}: jobs {' '.join(map(str, jobs))} of {num_jobs}; logs: {args.lat_dir}/log/lat.*.log")
-    utts = sum(len(read_table(ctc_scp(args, job))) for job in range(1, num_jobs + 1))
+    sizes = {job: len(read_table(ctc_scp(args, job))) for job in range(1, num_jobs + 1)}
     logs = {job: args.lat_dir / "log" / f"lat.{job}.log" for job in jobs}
-    commands = {job: [sys.executable, __file__, *command_line, "--job", str(job)] for job in jobs}
-    to_do = sum(len(read_table(ctc_scp(args, job))) for job in jobs)
+    # A job takes the backend that was found here: looking for k2 takes seconds.
+    chosen = ["--lattice_backend", backend.name, *(["--k2_python", str(backend.python)] if backend.python else [])]
+    commands = {job: [sys.executable, __file__, *command_line, *chosen, "--job", str(job)] for job in jobs}
     if run_jobs(
         [Job(job, commands[job], logs[job]) for job in jobs],
         str(args.lat_dir),
-        total=to_do,
+        total=sum(sizes[job] for job in jobs),
         done=lambda: sum(decoded(log) for log in logs.values()),
     ):
         return 1
     failed = [utt for job in range(1, num_jobs + 1) for utt in read_table(args.lat_dir / f"failed.{job}")]
-    print(f"{args.lat_dir}: lattices of {utts - len(failed)} utterances, {len(failed)} without a complete path")
+    print(
+        f"{args.lat_dir}: lattices of {sum(sizes.values()) - len(failed)} utterances, {len(failed)} without a complete path"
+    )
     return 0
 
 
@@ -105,9 +110,8 @@ def start_directory(
     """Write what stands beside the lattices; lattices that were made from something else go."""
     inputs = [args.ctc_dir / "ctc.stamp", graph.directory / "graph.yaml"]
     made_from = f"{checksum(inputs)} {backend.name} {options} {num_jobs} {args.frame_shift:g}"
-    stamp = hashlib.sha256(made_from.encode()).hexdigest()
-    stamp_path = args.lat_dir / "lat.stamp"
-    if not stamp_path.is_file() or stamp_path.read_text(encoding="utf-8").strip() != stamp:
+    stamp = Stamp(args.lat_dir / "lat.stamp", made_from)
+    if not stamp.is_current():
         for pattern in ("lat.*", "failed.*"):
             for old in args.lat_dir.glob(pattern):
                 old.unlink()
@@ -116,8 +120,7 @@ def start_directory(
             shutil.copyfile(graph.directory / name, args.lat_dir / name)
         (args.lat_dir / "frame_shift").write_text(f"{args.frame_shift:g}\n", encoding="utf-8")
         (args.lat_dir / "num_jobs").write_text(f"{num_jobs}\n", encoding="utf-8")
-        with atomic_write(stamp_path) as file:
-            file.write(f"{stamp}\n")
+        stamp.write()
     settings = {"acwt": options.acoustic_scale, "beam": options.beam, "lattice_beam": options.lattice_beam}
     write_yaml(args.lat_dir / "backend.yaml", {"backend": backend.name, "reason": backend.reason, **settings})
 

@@ -1,5 +1,6 @@
 """Parallel jobs of a stage: a process with one thread and a log each, so that results do not depend on their number."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -7,8 +8,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from lorescore.cli.progress import duration
+from lorescore.errors import InputError
+from lorescore.files import atomic_write, read_table
+
+Item = TypeVar("Item")
 
 POLL_SECONDS = 0.5
 REPORT_SECONDS = 20.0
@@ -27,6 +33,57 @@ class Job:
     number: int
     command: Sequence[str]
     log: Path
+
+
+def read_wav_scp(data_dir: Path) -> dict[str, str]:
+    """The utterances of a Kaldi data directory, in the file's order.
+
+    Raises:
+        InputError: The file is missing, malformed or empty.
+    """
+    path = data_dir / "wav.scp"
+    utts = read_table(path, mend="stage 1 makes it")
+    if not utts:
+        raise InputError("empty, expected `utt file`", path=path, mend="stage 1 makes it")
+    return utts
+
+
+def shares(items: Sequence[Item], nj: int) -> list[Sequence[Item]]:
+    """What each of at most `nj` jobs takes, in order and in equal parts; none takes nothing.
+
+    Raises:
+        InputError: `nj` is below 1.
+    """
+    if nj < 1:
+        raise InputError(f"--nj {nj}, expected 1 or more", mend="correct --nj")
+    nj = min(nj, len(items))
+    return [items[job * len(items) // nj : (job + 1) * len(items) // nj] for job in range(nj)]
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """A file that says what the output beside it was made from.
+
+    Attributes:
+        path: The file.
+        made_from: Everything that the output depends on.
+    """
+
+    path: Path
+    made_from: str
+
+    @property
+    def _digest(self) -> str:
+        return hashlib.sha256(self.made_from.encode()).hexdigest()
+
+    def is_current(self) -> bool:
+        """Whether the output was made from the same."""
+        return self.path.is_file() and self.path.read_text(encoding="utf-8").strip() == self._digest
+
+    def write(self) -> None:
+        """Say that what follows is made from this."""
+        with atomic_write(self.path) as file:
+            file.write(f"{self._digest}\n")
 
 
 def run_jobs(
