@@ -93,9 +93,8 @@ def run(args: argparse.Namespace, command_line: Sequence[str]) -> int:
     ):
         return 1
     failed = [utt for job in range(1, num_jobs + 1) for utt in read_table(args.lat_dir / f"failed.{job}")]
-    print(
-        f"{args.lat_dir}: lattices of {sum(sizes.values()) - len(failed)} utterances, {len(failed)} without a complete path"
-    )
+    decodable = sum(sizes.values()) - len(failed)
+    print(f"{args.lat_dir}: lattices of {decodable} utterances, {len(failed)} without a complete path")
     return 0
 
 
