@@ -9,6 +9,11 @@ ROOT = Path(__file__).resolve().parents[1]
 LIBRISPEECH = ROOT.parent / "shared" / "data" / "librispeech_dev_10best.tar.gz"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The minutes-long tests first, so that no core waits for one of them at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(scope="session")
 def librispeech_dev(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real ESPnet decode of LibriSpeech dev-clean and dev-other: dev_clean/, dev_other/ with logdir and ref_text."""

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Set up what is missing, then lint, type-check and test. Arguments go to pytest: tests/run.sh -m "not slow" tests/wer
+# Set up what is missing, then lint, type-check and test, a test file at a time on each core.
+# Arguments go to pytest: tests/run.sh -m "not slow" tests/wer; -n 0 for one process, as a debugger needs.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
@@ -12,4 +13,4 @@ fi
 ruff check local egs tests
 ruff format --check --quiet local egs tests
 mypy
-python3 -m pytest "$@"
+python3 -m pytest -n auto --dist loadfile --no-loadscope-reorder "$@"
