@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
+    AlbertConfig,
     AutoModel,
     AutoModelForCausalLM,
+    AutoModelForMaskedLM,
     BertConfig,
     BloomConfig,
+    DebertaV2Config,
+    DistilBertConfig,
+    ElectraConfig,
     Gemma2Config,
     Gemma3TextConfig,
     GemmaConfig,
@@ -23,6 +28,7 @@ from transformers import (
     LlamaConfig,
     MambaConfig,
     MistralConfig,
+    ModernBertConfig,
     OPTConfig,
     PreTrainedConfig,
     PreTrainedTokenizerFast,
@@ -44,6 +50,8 @@ SENTENCES = (
 )
 VOCAB_SIZE = 160
 MAX_TOKENS = 64
+SHORT_CONTEXT = 10  # tokens that the family short_bert takes, with its two special tokens
+PIECES = 64  # vocabulary of the masked LMs' tokenizers: small, so that words have several tokens
 WINDOW = 6  # tokens that a sliding layer sees
 INIT_STD = 0.4
 
@@ -100,8 +108,46 @@ CAUSAL: dict[str, PreTrainedConfig] = {
 PLAIN = {"gpt_neo", "bloom", "mamba", "granite", "bert_decoder"}
 ENCODERS: dict[str, PreTrainedConfig] = {
     "bert": BertConfig(**_BERT),
+    "short_bert": BertConfig(**_BERT | {"max_position_embeddings": SHORT_CONTEXT}),
     # Its positions begin at 2, behind the padding's.
     "roberta": RobertaConfig(**_TOKENS, **_SIZES, initializer_range=INIT_STD, max_position_embeddings=MAX_TOKENS + 2),
+    "distilbert": DistilBertConfig(
+        **_TOKENS,
+        dim=32,
+        hidden_dim=48,
+        n_layers=2,
+        n_heads=4,
+        initializer_range=INIT_STD,
+        max_position_embeddings=MAX_TOKENS,
+    ),
+    "albert": AlbertConfig(embedding_size=16, **_BERT),
+    "electra": ElectraConfig(embedding_size=16, **_BERT),
+    # Relative positions alone, in buckets, as in version 3.
+    "deberta_v2": DebertaV2Config(
+        relative_attention=True,
+        pos_att_type=["p2c", "c2p"],
+        share_att_key=True,
+        position_buckets=8,
+        position_biased_input=False,
+        norm_rel_ebd="layer_norm",
+        type_vocab_size=0,
+        **_BERT,
+    ),
+    # A layer that sees everything, a layer that sees a window.
+    "modernbert": ModernBertConfig(
+        global_attn_every_n_layers=2, local_attention=WINDOW, cls_token_id=1, sep_token_id=2, **_BERT
+    ),
+}
+# How the masked LMs' tokenizers cut words.
+TOKENIZERS = {
+    "bert": "wordpiece",
+    "short_bert": "wordpiece",
+    "distilbert": "wordpiece",
+    "electra": "wordpiece",
+    "roberta": "bpe",
+    "modernbert": "bpe",
+    "albert": "unigram",
+    "deberta_v2": "unigram",
 }
 
 
@@ -128,6 +174,47 @@ def make_tokenizer(sentence_tokens: bool = False) -> PreTrainedTokenizerFast:
     )
 
 
+def make_masked_tokenizer(kind: str) -> PreTrainedTokenizerFast:
+    """A tokenizer with a mask token: `wordpiece` as BERT's, byte-level `bpe` as RoBERTa's, `unigram` as ALBERT's."""
+    special = ["<pad>", "<s>", "</s>", "<unk>", "<mask>"]
+    settings: dict[str, Any] = {"vocab_size": PIECES, "special_tokens": special, "show_progress": False}
+    if kind == "wordpiece":
+        made = Tokenizer(models.WordPiece(unk_token="<unk>"))
+        made.normalizer, made.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+        trainer = trainers.WordPieceTrainer(**settings)
+    elif kind == "bpe":
+        made = Tokenizer(models.BPE(unk_token="<unk>"))
+        made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        trainer = trainers.BpeTrainer(**settings)
+    else:
+        made = Tokenizer(models.Unigram())
+        made.pre_tokenizer = pre_tokenizers.Metaspace()
+        trainer = trainers.UnigramTrainer(unk_token="<unk>", **settings)
+    made.train_from_iterator([text.lower() for text in SENTENCES], trainer)
+    made.post_processor = (
+        processors.RobertaProcessing(("</s>", 2), ("<s>", 1), add_prefix_space=False)
+        if kind == "bpe"
+        else processors.TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)])
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=made,
+        cls_token="<s>",
+        sep_token="</s>",
+        pad_token="<pad>",
+        unk_token="<unk>",
+        mask_token="<mask>",
+        model_max_length=MAX_TOKENS,
+    )
+
+
+def save_masked_lm(folder: Path, family: str, seed: int = 0) -> Path:
+    """A masked LM of a family of ENCODERS with a tokenizer of its kind, as it could be downloaded."""
+    torch.manual_seed(seed)
+    AutoModelForMaskedLM.from_config(ENCODERS[family]).save_pretrained(folder)
+    make_masked_tokenizer(TOKENIZERS[family]).save_pretrained(folder)
+    return folder
+
+
 def save_plm(folder: Path, family: str, seed: int = 0) -> Path:
     """A model directory of a family of CAUSAL or ENCODERS, as it could be downloaded."""
     torch.manual_seed(seed)
@@ -140,9 +227,10 @@ def save_plm(folder: Path, family: str, seed: int = 0) -> Path:
 
 def new_rescorer(folder: Path, family: str, scorer: str = "clm", seed: int = 0, **settings: Any) -> Rescorer:
     """A fresh rescorer on a tiny PLM, by way of `fetch_plm`; `settings` are PlmSettings'."""
-    source, plm_dir = folder / "source" / family, folder / f"{family}_{scorer}"
+    masked = scorer == "pll"
+    source, plm_dir = folder / "source" / (f"{family}_mlm" if masked else family), folder / f"{family}_{scorer}"
     if not source.is_dir():
-        save_plm(source, family)
+        (save_masked_lm if masked else save_plm)(source, family)
     plm = PlmSettings(name=family, model=str(source), scorer=scorer, **settings)
     fetch_plm(plm, plm_dir)
     return Rescorer.new(plm_dir, plm, seed)

@@ -6,10 +6,13 @@ from typing import TypeVar
 
 from lorescore.errors import InputError
 
-SCORERS = ("clm", "cls")
+SCORERS = ("clm", "cls", "pll")
 TEXT_CASES = ("lower", "sentence", "upper", "as-is")
-STRATEGIES = ("none", "full", "vanilla", "adalora")
-OBJECTIVES = ("mwer",)
+STRATEGIES = ("none", "full", "vanilla", "adalora", "warmup", "mixed", "dora", "rslora", "pissa", "bitfit")
+OBJECTIVES = ("mwer", "distill", "mwer+distill", "lm")
+TEACHER_NORMS = ("auto", "none", "set", "list")
+DECAYS = ("linear", "cosine")
+PRECISIONS = ("auto", "fp32", "bf16")
 DECODES = ("map", "mbr")
 
 Number = TypeVar("Number", int, float)

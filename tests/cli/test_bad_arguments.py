@@ -5,22 +5,23 @@ from pathlib import Path
 
 import pytest
 
+from lorescore.choices import STRATEGIES
 from lorescore.files import write_table, write_yaml
 
 Call = Callable[..., object]
 
-STRATEGIES = "valid: none full vanilla adalora"
+VALID_STRATEGIES = "valid: " + " ".join(STRATEGIES)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--lora", "adalroa"], f"--lora 'adalroa' is not known (did you mean adalora? {STRATEGIES})"),
-        (["--lora", "none vanila"], f"--lora 'vanila' is not known (did you mean vanilla? {STRATEGIES})"),
-        (["--lora", "xyz"], f"--lora 'xyz' is not known ({STRATEGIES})"),
+        (["--lora", "adalroa"], f"--lora 'adalroa' is not known (did you mean adalora? {VALID_STRATEGIES})"),
+        (["--lora", "none vanila"], f"--lora 'vanila' is not known (did you mean vanilla? {VALID_STRATEGIES})"),
+        (["--lora", "xyz"], f"--lora 'xyz' is not known ({VALID_STRATEGIES})"),
         (["--plm", "smolm2"], "--plm 'smolm2' is not known (did you mean smollm2? valid: "),
         (["--plm", "./nowhere"], "--plm './nowhere' is not known ("),
-        (["--scorer", "csl"], "scorer 'csl' is not known (did you mean cls? valid: clm cls)"),
+        (["--scorer", "csl"], "scorer 'csl' is not known (did you mean cls? valid: clm cls pll)"),
         (["--plm_text", "uper"], "plm_text 'uper' is not known (did you mean upper? valid: "),
         (["--objective", "mewr"], "--objective 'mewr' is not known (did you mean mwer? valid: "),
     ],
@@ -31,7 +32,7 @@ def test_misspelt_words_name_the_nearest(call: Call, arguments: list[str], messa
 
 def test_misspelt_words_of_the_real_command_line(real_call: Call) -> None:
     line = real_call("tag", "--lora", "adalroa").error_line()
-    assert line == f"lorescore tag: --lora 'adalroa' is not known (did you mean adalora? {STRATEGIES})"
+    assert line == f"lorescore tag: --lora 'adalroa' is not known (did you mean adalora? {VALID_STRATEGIES})"
 
 
 def test_tags(call: Call) -> None:
@@ -43,7 +44,7 @@ def test_tags(call: Call) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--lora", "adalroa"], f"--lora 'adalroa' is not known (did you mean adalora? {STRATEGIES})"),
+        (["--lora", "adalroa"], f"--lora 'adalroa' is not known (did you mean adalora? {VALID_STRATEGIES})"),
         (["--plm", "smolm2"], "--plm 'smolm2' is not known (did you mean smollm2? valid: "),
         (["--rank", "0"], "rank 0, expected 1 or more (correct --rank)"),
         (["--epochs", "0"], "--epochs is 0, expected 1 or more"),

@@ -6,8 +6,16 @@ from pathlib import Path
 import huggingface_hub.constants
 import pytest
 import torch
-from plm_models import CAUSAL, ENCODERS, make_tokenizer, save_plm
-from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM, PreTrainedModel
+from plm_models import CAUSAL, ENCODERS, make_tokenizer, save_masked_lm, save_plm
+from transformers import (
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForMaskedLM,
+    BigBirdConfig,
+    PreTrainedModel,
+    RobertaConfig,
+    SqueezeBertConfig,
+)
 
 from lorescore.errors import InputError
 from lorescore.files import read_yaml
@@ -115,6 +123,44 @@ def test_weights_that_would_be_drawn_at_random_are_refused(tmp_path: Path) -> No
     fetch_plm(settings_of(folder, "cls"), tmp_path / "cls")  # which needs none
 
 
+@pytest.mark.parametrize("family", ENCODERS)
+def test_a_masked_lm_is_fetched_whole(tmp_path: Path, family: str) -> None:
+    source = save_masked_lm(tmp_path / "source", family)
+    fetch_plm(settings_of(source, "pll"), tmp_path / "plm")
+    model, tokenizer = load_plm(tmp_path / "plm", "pll")
+    original = AutoModelForMaskedLM.from_pretrained(source)
+    assert weights(model).keys() == weights(original).keys()
+    assert all(torch.equal(weight, weights(original)[name]) for name, weight in weights(model).items())
+    assert tokenizer.mask_token == "<mask>"
+
+
+def test_an_encoder_without_an_mlm_head_is_no_pll(tmp_path: Path) -> None:
+    source = save_plm(tmp_path / "source", "bert")
+    with pytest.raises(InputError, match=r"tiny: this encoder has no MLM head, .* cls\.predictions.*use --scorer cls"):
+        fetch_plm(settings_of(source, "pll"), tmp_path / "plm")
+    assert not (tmp_path / "plm").exists()
+
+
+def test_a_causal_lm_is_no_pll(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"source is not of the kind that the scorer pll needs \(a causal LM takes"):
+        fetch_plm(settings_of(source, "pll"), tmp_path / "plm")
+
+
+@pytest.mark.parametrize("family", ["squeezebert", "big_bird"])
+def test_an_architecture_whose_masked_lm_has_a_pooler(tmp_path: Path, family: str) -> None:
+    sizes = {"vocab_size": 160, "hidden_size": 32, "num_attention_heads": 4, "num_hidden_layers": 1}
+    if family == "squeezebert":
+        config = SqueezeBertConfig(embedding_size=32, intermediate_size=32, **sizes)
+    else:
+        config = BigBirdConfig(attention_type="original_full", intermediate_size=32, **sizes)
+    source = save_masked_lm(tmp_path / "source", "bert")
+    AutoModelForMaskedLM.from_config(config).save_pretrained(source)
+    fetch_plm(settings_of(source, "pll"), tmp_path / "plm")
+    model, _ = load_plm(tmp_path / "plm", "pll")
+    assert not any("pooler" in name for name in weights(model))
+    assert model(input_ids=torch.tensor([[1, 5, 2]])).logits.shape == (1, 3, 160)
+
+
 def test_an_encoder_is_loaded_without_its_pooler(tmp_path: Path) -> None:
     # A masked LM's checkpoint has no pooler; one drawn at random would change the checksum at every fetch.
     folder = tmp_path / "mlm"
@@ -154,6 +200,17 @@ def test_a_plm_without_a_limit(tmp_path: Path) -> None:
     tokenizer.model_max_length = int(1e30)
     assert max_tokens(AutoModelForCausalLM.from_config(CAUSAL["mamba"]), tokenizer) is None
     assert max_tokens(AutoModelForCausalLM.from_config(CAUSAL["llama"]), tokenizer) == 64
+
+
+def test_the_positions_that_a_roberta_cannot_use() -> None:
+    tokenizer = make_tokenizer()
+    tokenizer.model_max_length = int(1e30)
+    sizes = {"vocab_size": 160, "hidden_size": 32, "num_attention_heads": 4, "num_hidden_layers": 1}
+    model = AutoModel.from_config(RobertaConfig(pad_token_id=1, max_position_embeddings=20, **sizes))
+    assert max_tokens(model, tokenizer) == 18
+    model(input_ids=torch.full((1, 18), 5))
+    with pytest.raises((IndexError, RuntimeError), match="index"):
+        model(input_ids=torch.full((1, 19), 5))
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM
 
 from lorescore.errors import InputError
 from lorescore.plm.settings import PlmSettings
-from lorescore.scoring.clm import PROJECTION_NODES, CausalScorer
+from lorescore.scoring.clm import PROJECTION_STATES, CausalScorer
 from lorescore.scoring.rescorer import Rescorer
 
 RescorerOf = Callable[..., Rescorer]
@@ -90,7 +90,7 @@ def test_more_prefixes_than_one_chunk_of_the_projection_holds(rescorer_of: Resco
     words = ["the", "cat", "sat", "see", "mat", "rain", "door", "sea"]
     texts = [" ".join([first, second, *words]) for first in words for second in words]
     tree = rescorer.encode(texts)
-    assert len(tree) > 2 * PROJECTION_NODES
+    assert len(tree) > 2 * PROJECTION_STATES
     with torch.inference_mode():
         expected = [alone(rescorer, text).item() for text in texts]
     assert rescorer.score([texts])[0] == pytest.approx(expected, abs=1e-4)
@@ -120,7 +120,7 @@ def test_families_that_can_follow_a_tree_are_scored_by_tree(rescorer_of: Rescore
     if family in PLAIN:
         assert limit == 0
     elif family in ("gemma2", "gemma3", "mistral"):
-        assert limit == WINDOW - 1  # a token sees itself and those before it in the window
+        assert limit == WINDOW  # a token sees itself and those before it in the window
     else:
         assert limit >= MAX_TOKENS
 
@@ -158,13 +158,49 @@ def test_an_encoder_has_no_likelihood(tmp_path: Path) -> None:
         new_rescorer(tmp_path, "bert")
 
 
-def test_a_text_longer_than_the_plm_takes_is_an_error(rescorer_of: RescorerOf) -> None:
-    rescorer = rescorer_of("gpt2", plm_text="lower")
-    fits = " ".join(["the"] * (MAX_TOKENS - 1))
-    assert len(rescorer.encode([fits])) == MAX_TOKENS
-    assert rescorer.score([[fits]])[0][0] < 0
-    with pytest.raises(InputError, match=f"a text of {MAX_TOKENS + 1} tokens, but the PLM takes {MAX_TOKENS}"):
-        rescorer.score([["the", f"{fits} the"]])
+@pytest.mark.parametrize("family", ["gpt2", "bloom"])
+def test_a_text_longer_than_the_plm_takes_is_scored_in_windows(rescorer_of: RescorerOf, family: str) -> None:
+    rescorer = rescorer_of(family, plm_text="lower")
+    words = " ".join(["the cat sat", "see the sea", "a mat"] * 30)
+    bos, *ids = token_ids(rescorer, words)
+    assert len(ids) > 3 * MAX_TOKENS // 2
+    expected, done = 0.0, 0
+    while done < len(ids):  # by hand: what has been scored, but for the last half window, then what fits
+        kept = ids[:0] if not done else ids[done - MAX_TOKENS // 2 + 1 : done]
+        new = ids[done : done + MAX_TOKENS - len(kept)]
+        row = torch.tensor([[bos, *kept, *new]])
+        with torch.inference_mode():
+            log_probs = rescorer.scorer.causal_lm(input_ids=row[:, :-1]).logits.log_softmax(-1)
+        scores = log_probs[0].gather(-1, row[0, 1:, None])
+        expected += scores[len(kept) :].sum().item()
+        done += len(new)
+    short = "the cat"
+    with torch.inference_mode():
+        assert rescorer.score([[short, words]])[0] == pytest.approx([alone(rescorer, short).item(), expected], abs=1e-3)
+
+
+@given(lists=LISTS, history=st.integers(1, 5))
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_merged_histories_take_the_predictions_of_the_first(
+    rescorer_of: RescorerOf, lists: list[list[str]], history: int
+) -> None:
+    """A text's score is the sum over its tokens in the contexts of the tree, computed one by one."""
+    for family in ("llama", "bloom"):  # by tree and in plain rows
+        exact = rescorer_of(family, plm_text="lower").scorer
+        scorer = CausalScorer(exact.model, exact.tokenizer, PlmSettings("x", "x"), history)
+        for texts in lists:
+            tree = scorer.encode(texts)
+            log_probs = {}
+            for branch in tree.branches():
+                with torch.inference_mode():
+                    logits = scorer.causal_lm(input_ids=torch.from_numpy(tree.tokens[branch])[None]).logits[0]
+                log_probs |= dict(zip(branch.tolist(), logits.log_softmax(-1), strict=True))
+            expected = [
+                sum(log_probs[int(tree.edge_states[edge])][int(tree.edge_tokens[edge])].item() for edge in path)
+                for path in tree.paths
+            ]
+            with torch.inference_mode():
+                assert scorer([tree])[0].tolist() == pytest.approx(expected, abs=1e-4)
 
 
 def test_broken_weights_give_no_score(tmp_path: Path) -> None:

@@ -1,15 +1,12 @@
-"""The prefix tree: each distinct prefix once, trees side by side in rows."""
+"""The prefix tree: each distinct prefix once, windows of long texts, merged histories."""
 
-import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lorescore.scoring.batches import batches_by_size, batches_in_order
-from lorescore.scoring.prefix_tree import PackedTrees, PrefixTree
+from lorescore.scoring.prefix_tree import MERGE_DISTANCE, PrefixTree, windows
 
-CPU = torch.device("cpu")
 SEQUENCES = st.lists(st.lists(st.integers(2, 5), max_size=5).map(lambda tail: [1, *tail]), min_size=1, max_size=6)
 
 
@@ -18,18 +15,18 @@ def test_a_small_tree() -> None:
     #        \   \ 9
     #          5
     tree = PrefixTree.build([[1, 7, 8], [1, 7, 9], [1, 5], [1, 7], [1, 7, 9]])
-    assert tree.tokens.tolist() == [1, 7, 8, 9, 5]
-    assert tree.parents.tolist() == [0, 0, 1, 1, 0]
-    assert tree.depths.tolist() == [0, 1, 2, 2, 1]
-    assert tree.leaves.tolist() == [2, 3, 4, 1, 3]
-    assert (len(tree), tree.depth) == (5, 2)
-    assert tree.ancestors().astype(int).tolist() == [
-        [1, 0, 0, 0, 0],
-        [1, 1, 0, 0, 0],
-        [1, 1, 1, 0, 0],
-        [1, 1, 0, 1, 0],
-        [1, 0, 0, 0, 1],
+    # 8, 9 and 5 are predicted, and predict nothing.
+    assert tree.tokens.tolist() == [1, 7]
+    assert tree.parents.tolist() == [0, 0]
+    assert tree.depths.tolist() == [0, 1]
+    assert list(zip(tree.edge_states.tolist(), tree.edge_tokens.tolist(), strict=True)) == [
+        (0, 7),
+        (0, 5),
+        (1, 8),
+        (1, 9),
     ]
+    assert [path.tolist() for path in tree.paths] == [[0, 2], [0, 3], [1], [0], [0, 3]]
+    assert (len(tree), tree.depth, tree.num_tokens(0), tree.num_tokens(2)) == (2, 1, 2, 1)
 
 
 def test_sequences_with_different_roots_make_no_tree() -> None:
@@ -41,35 +38,76 @@ def test_sequences_with_different_roots_make_no_tree() -> None:
 def test_a_tree_holds_its_sequences_and_each_prefix_once(sequences: list[list[int]]) -> None:
     tree = PrefixTree.build(sequences)
     assert tree.sequences() == sequences
-    assert len(tree) == len({tuple(one[:length]) for one in sequences for length in range(1, len(one) + 1)})
+    predicted = {tuple(one[:length]) for one in sequences for length in range(2, len(one) + 1)}
+    assert len(tree.edge_tokens) == len(predicted)
+    assert len(tree) == len({prefix[:-1] for prefix in predicted} | {(1,)})
 
 
-def test_small_trees_share_a_row() -> None:
-    trees = [PrefixTree.build(one) for one in ([[1, 2]], [[1, 2, 3, 4]], [[1, 5]])]
-    packed = PackedTrees.pack(trees, CPU)
-    assert packed.tokens.tolist() == [[1, 2, 3, 4], [1, 2, 1, 5]]
-    assert packed.positions.tolist() == [[0, 1, 2, 3], [0, 1, 0, 1]]
-    assert packed.starts == [4, 0, 6]
-    assert packed.mask[1, 0].int().tolist() == [[1, 0, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 1, 1]]
-    parents, nodes = packed.edges()
-    assert list(zip(parents.tolist(), nodes.tolist(), strict=True)) == [(4, 5), (0, 1), (1, 2), (2, 3), (6, 7)]
+@given(SEQUENCES)
+def test_branches_are_the_longest_contexts(sequences: list[list[int]]) -> None:
+    tree = PrefixTree.build(sequences)
+    contexts = {tuple(one[:-1]) for one in sequences if len(one) > 1} | {(1,)}
+    longest = {one for one in contexts if not any(other[: len(one)] == one and other != one for other in contexts)}
+    assert {tuple(tree.tokens[branch].tolist()) for branch in tree.branches()} == longest
 
 
-@given(st.lists(SEQUENCES, min_size=1, max_size=6))
-def test_trees_in_rows_see_themselves_alone(lists: list[list[list[int]]]) -> None:
-    trees = [PrefixTree.build(sequences) for sequences in lists]
-    packed = PackedTrees.pack(trees, CPU)
-    rows, length = packed.tokens.shape
-    owner = np.full(rows * length, -1)
-    for number, (start, tree) in enumerate(zip(packed.starts, trees, strict=True)):
-        span = slice(start, start + len(tree))
-        assert (owner[span] == -1).all() and start // length == (start + len(tree) - 1) // length
-        owner[span] = number
-        assert packed.tokens.flatten()[span].tolist() == tree.tokens.tolist()
-    same = (owner.reshape(rows, 1, length) == owner.reshape(rows, length, 1)) | np.eye(length, dtype=bool)
-    seen = packed.mask[:, 0].numpy()
-    assert not (seen & ~same).any()
-    assert seen.any(axis=-1).all()  # a row that sees nothing has no softmax
+@given(st.integers(1, 40), st.integers(2, 9))
+def test_windows_score_each_token_once_with_half_a_window_before_it(length: int, size: int) -> None:
+    sequence = list(range(length))
+    scored = []
+    for number, (window, first) in enumerate(windows(sequence, size)):
+        assert window[0] == 0
+        assert len(window) - 1 <= size  # the last token is only predicted
+        assert number == 0 or first >= size // 2
+        assert window[1:] == sequence[window[-1] - len(window) + 2 : window[-1] + 1]
+        scored += window[first:]
+    assert scored == sequence[1:]
+
+
+def test_a_long_sequence_is_cut_into_windows() -> None:
+    assert list(windows([0, 1, 2, 3, 4, 5, 6, 7], 4)) == [([0, 1, 2, 3, 4], 1), ([0, 4, 5, 6, 7], 2)]
+    tree = PrefixTree.build([[0, 1, 2, 3, 4, 5, 6, 7]], max_tokens=4)
+    assert tree.sequences() == [[0, 1, 2, 3, 4, 5, 6, 7]]
+    assert [tree.tokens[branch].tolist() for branch in tree.branches()] == [[0, 1, 2, 3], [0, 4, 5, 6]]
+
+
+def test_states_of_the_same_history_are_one() -> None:
+    sequences = [[0, 1, 2, 3, 4, 5], [0, 9, 2, 3, 4, 5], [0, 9, 2, 3, 6]]
+    tree = PrefixTree.build(sequences, history=2)
+    # The second sequence comes to the first one's state after "2 3".
+    assert [tree.tokens[branch].tolist() for branch in tree.branches()] == [[0, 1, 2, 3, 4], [0, 9, 2]]
+    assert tree.sequences() == sequences
+    assert len(PrefixTree.build(sequences)) == 9
+    assert len(PrefixTree.build(sequences, history=1)) == 6
+
+
+@given(SEQUENCES, st.integers(1, 4))
+def test_a_merged_state_has_the_history_that_its_sequences_ask_for(sequences: list[list[int]], history: int) -> None:
+    tree = PrefixTree.build(sequences, history=history)
+    assert tree.sequences() == sequences
+    contexts = {}
+    for branch in tree.branches():
+        for place, state in enumerate(branch.tolist()):
+            contexts[state] = tree.tokens[branch[: place + 1]].tolist()
+    for sequence, path in zip(sequences, tree.paths, strict=True):
+        for place, state in enumerate(tree.edge_states[path].tolist(), start=1):
+            assert contexts[state][-history:] == sequence[max(0, place - history) : place]
+
+
+@given(SEQUENCES)
+def test_a_history_as_long_as_the_sequences_merges_nothing(sequences: list[list[int]]) -> None:
+    merged, exact = PrefixTree.build(sequences, history=6), PrefixTree.build(sequences)
+    assert merged.tokens.tolist() == exact.tokens.tolist()
+    assert merged.parents.tolist() == exact.parents.tolist()
+
+
+def test_words_that_are_repeated_are_not_one_place() -> None:
+    twice = [0, 1, 2, 3, 1, 2, 3, 5]
+    assert len(PrefixTree.build([twice], history=1)) == len(twice) - 1
+    apart = [0, 1, *range(20, 20 + MERGE_DISTANCE), 2]
+    assert len(PrefixTree.build([apart, [0, 9, *apart[1:]]], history=1)) == len(apart)
+    late = [0, *range(40, 42 + MERGE_DISTANCE), *apart[1:3]]
+    assert len(PrefixTree.build([apart, late], history=1)) == len(apart) - 1 + len(late) - 2
 
 
 @given(st.lists(st.integers(1, 9), max_size=12), st.integers(1, 20))

@@ -23,11 +23,11 @@ def run(args: argparse.Namespace) -> None:
     fetch_plm(settings, directory)
     rescorer = Rescorer.new(directory, settings, seed=0)
     (good, bad), *_ = rescorer.score([[SENTENCE, SHUFFLED]])
-    if settings.scorer == "clm" and not good > bad:
+    if settings.scorer != "cls" and not good > bad:
         raise InputError(
             f"{settings.name} gives {SHUFFLED!r} a better score ({bad:.1f}) than {SENTENCE!r} ({good:.1f})",
             path=directory,
-            mend="check bos, eos and plm_text in conf/plm; a PLM without training cannot rescore",
+            mend="check bos, eos (clm) and plm_text in conf/plm; a PLM without training cannot rescore",
         )
     size = sum(parameter.numel() for parameter in rescorer.scorer.model.parameters())
     print(f"{directory}: {settings.model}, {size / 1e6:.1f} M parameters, scorer {settings.scorer}")

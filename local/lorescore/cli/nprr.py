@@ -6,13 +6,16 @@ from pathlib import Path
 import numpy as np
 
 from lorescore.choices import parse_numbers
+from lorescore.cli.cache_options import add_cache_argument, cache_path
 from lorescore.cli.progress import progress
 from lorescore.cli.rescore import require_rescorers
+from lorescore.cli.scoring_options import add_scoring_arguments, scoring_options
 from lorescore.combine import ScoredLists, Weights, best_ranks, read_weights
 from lorescore.errors import InputError
 from lorescore.nbest import read_nbest_dir
 from lorescore.nprr import Nprr, NprrRecord, nprr, write_records
 from lorescore.perturb import KINDS, Perturbation
+from lorescore.scoring.options import ScoringOptions
 from lorescore.scoring.rescorer import Rescorer
 from lorescore.scoring.sets import list_costs, score_nbest_dirs
 
@@ -27,6 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rates", default="0.1 0.3", help="rates of perturbation")
     parser.add_argument("--seeds", default="1 2 3", help="seeds of perturbation")
     parser.add_argument("--exp_dir", type=Path, default=Path("exp"), help="what the stages wrote")
+    add_cache_argument(parser)
+    add_scoring_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -37,14 +42,27 @@ def run(args: argparse.Namespace) -> None:
         raise InputError("--kinds is empty", mend=f"give {' or '.join(KINDS)}")
     tags = args.tags.split()
     require_rescorers(tags, args.exp_dir / "plm")
+    cache = cache_path(args.score_cache, args.exp_dir)
+    options = scoring_options(args)
     for tag in tags:
-        records = [record for name in args.sets.split() for record in _measure(tag, name, settings, args.exp_dir)]
+        records = [
+            record
+            for name in args.sets.split()
+            for record in _measure(tag, name, settings, args.exp_dir, cache, options)
+        ]
         write_records(args.exp_dir / "nprr" / f"{tag}.json", records)
         for record in records:
             print(f"{tag} {record.set} {record.kind} {record.rate:g}: NPRR {_text(record.nprr)}")
 
 
-def _measure(tag: str, name: str, settings: list[list[Perturbation]], exp_dir: Path) -> list[NprrRecord]:
+def _measure(
+    tag: str,
+    name: str,
+    settings: list[list[Perturbation]],
+    exp_dir: Path,
+    cache: Path | None,
+    options: ScoringOptions,
+) -> list[NprrRecord]:
     """NPRR of one rescorer on one set, for each kind and rate."""
     clean_dir = exp_dir / "nbest" / name
     weights_path = exp_dir / "rescore" / tag / "weights.yaml"
@@ -59,10 +77,12 @@ def _measure(tag: str, name: str, settings: list[list[Perturbation]], exp_dir: P
         raise InputError("no references, which NPRR needs", path=clean_dir / "text", mend="give stage 4 --ref")
     rescorer_dir = exp_dir / "plm" / tag
     score_nbest_dirs(
-        lambda: Rescorer.load(rescorer_dir),
+        lambda: Rescorer.load(rescorer_dir, options=options),
         rescorer_dir,
         [clean_dir, *perturbed_dirs.values()],
         progress(f"{tag} {name} perturbed"),
+        cache_path=cache,
+        options=options,
     )
     clean = _scored(clean_dir, tag)
     perturbed = {one: _scored(path, tag) for one, path in perturbed_dirs.items()}

@@ -34,7 +34,9 @@ def plm_dir(settings: PlmSettings, args: argparse.Namespace) -> Path:
 
 
 def rescorer_tag(settings: PlmSettings, lora: str, objective: str, seed: int) -> str:
-    """The name of a rescorer's directories. A frozen `clm` has neither objective nor seed."""
+    """The name of a rescorer's directories. A frozen PLM (no `cls`, whose head is trained) has neither
+    objective nor seed.
+    """
     require_choice("--lora", lora, STRATEGIES)
     tag = f"{settings.name}_{settings.scorer}_{lora}"
-    return tag if lora == "none" and settings.scorer == "clm" else f"{tag}_{objective}_s{seed}"
+    return tag if lora == "none" and settings.scorer != "cls" else f"{tag}_{objective}_s{seed}"

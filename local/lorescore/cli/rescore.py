@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lorescore.choices import DECODES, nearest_hint, require_choice
+from lorescore.cli.cache_options import add_cache_argument, cache_path
 from lorescore.cli.progress import progress
+from lorescore.cli.scoring_options import add_scoring_arguments, scoring_options
 from lorescore.combine import (
     FIRST_PASS,
     ORACLE,
@@ -29,6 +31,7 @@ from lorescore.lattice.rescored import has_cost_parts
 from lorescore.lattice.source import FRAME_SHIFT_S, LatticeSource
 from lorescore.lattice.write_back import CTM, Chosen, write_back
 from lorescore.nbest import NbestSet, read_nbest_dir
+from lorescore.scoring.options import ScoringOptions
 from lorescore.scoring.rescorer import Rescorer
 from lorescore.scoring.sets import list_costs, score_nbest_dirs
 from lorescore.wer import word_error_rate
@@ -59,12 +62,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"else what the file frame_shift beside them says, else {FRAME_SHIFT_S}",
     )
     parser.add_argument("--exp_dir", type=Path, default=Path("exp"), help="what the stages wrote")
+    add_cache_argument(parser)
+    add_scoring_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """First pass and oracle, then one rescorer after the other."""
     tags = args.tags.split()
     require_choice("--decode", args.decode, DECODES)
+    options = scoring_options(args)
     require_rescorers(tags, args.exp_dir / "plm")
     names = [args.dev, *(name for name in args.sets.split() if name != args.dev)]
     nbest_dirs = {name: args.exp_dir / "nbest" / name for name in names}
@@ -77,7 +83,7 @@ def run(args: argparse.Namespace) -> None:
         if nbest.refs:
             _write(args.exp_dir / "rescore" / ORACLE / name, oracle(nbest))
     for tag in tags:
-        lists = _score(tag, sets, args.exp_dir)
+        lists = _score(tag, sets, args.exp_dir, cache_path(args.score_cache, args.exp_dir), options)
         weights = tune(lists[args.dev])
         scales = {tag: MAP_SCALE}
         if args.decode == MBR:
@@ -108,20 +114,23 @@ def require_rescorers(tags: Iterable[str], plm_root: Path) -> None:
             )
 
 
-def _score(tag: str, sets: dict[str, NbestSet], exp_dir: Path) -> dict[str, ScoredLists]:
+def _score(
+    tag: str, sets: dict[str, NbestSet], exp_dir: Path, cache: Path | None, options: ScoringOptions
+) -> dict[str, ScoredLists]:
     """The sets with the scores of a rescorer, which is loaded only where scores are missing."""
     rescorer_dir = exp_dir / "plm" / tag
     loaded: list[Rescorer] = []
 
     def load() -> Rescorer:
         if not loaded:
-            loaded.append(Rescorer.load(rescorer_dir))
+            loaded.append(Rescorer.load(rescorer_dir, options=options))
         return loaded[0]
 
     lists = {}
     for name, nbest in sets.items():
         nbest_dir = exp_dir / "nbest" / name
-        score_nbest_dirs(load, rescorer_dir, [nbest_dir], progress(f"{tag} {name}"))
+        bar = progress(f"{tag} {name}")
+        score_nbest_dirs(load, rescorer_dir, [nbest_dir], bar, cache_path=cache, options=options)
         lists[name] = ScoredLists.build(nbest, list_costs(nbest_dir, nbest, tag))
     return lists
 

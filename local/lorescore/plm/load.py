@@ -8,7 +8,8 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from torch import nn
+from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from lorescore.errors import InputError
@@ -17,7 +18,7 @@ from lorescore.plm.settings import PlmSettings
 
 PACKAGE_PREFIX = "package:"
 # The auto class that a scorer's PLM is loaded with.
-AUTO_CLASS = {"clm": AutoModelForCausalLM, "cls": AutoModel}
+AUTO_CLASS = {"clm": AutoModelForCausalLM, "cls": AutoModel, "pll": AutoModelForMaskedLM}
 NO_LIMIT = 1_000_000_000  # tokens
 
 
@@ -50,6 +51,11 @@ def fetch_plm(settings: PlmSettings, plm_dir: Path) -> None:
         )
         tokenizer = AutoTokenizer.from_pretrained(source, **({"gguf_file": gguf_file} if gguf_file else {}))
     except (OSError, ValueError, KeyError) as error:
+        if "Unrecognized configuration class" in str(error):  # the auto class has no model of this architecture
+            raise InputError(
+                f"PLM {settings.name}: {settings.model} is not of the kind that the scorer {settings.scorer} needs",
+                mend="a causal LM takes --scorer clm or cls, a masked LM pll or cls, another encoder cls",
+            ) from error
         reason = " ".join(str(error).split())[:200]
         raise InputError(
             f"PLM {settings.name}: {settings.model} cannot be loaded: {reason}",
@@ -57,8 +63,14 @@ def fetch_plm(settings: PlmSettings, plm_dir: Path) -> None:
         ) from error
     # What is missing has been drawn at random.
     missing = sorted(loading["missing_keys"])
-    if missing and all(name.startswith("pooler.") for name in missing):
+    if missing and all("pooler" in name.split(".") for name in missing):
         _drop_pooler(model)
+    elif missing and settings.scorer == "pll":
+        raise InputError(
+            f"PLM {settings.name}: this encoder has no MLM head, which the scorer pll needs: {settings.model} has no "
+            f"weights for {missing[0]} ({len(missing)} missing)",
+            mend="use --scorer cls",
+        )
     elif missing:
         raise InputError(
             f"PLM {settings.name}: {settings.model} has no weights for {missing[0]} ({len(missing)} missing)",
@@ -122,15 +134,19 @@ def is_encoder(model: PreTrainedModel) -> bool:
 
 def max_tokens(model: PreTrainedModel, tokenizer: Tokenizer) -> int | None:
     """Tokens of the longest text that a PLM takes; None where it names no limit."""
-    limits = (getattr(model.config, "max_position_embeddings", None), tokenizer.model_max_length)
-    # A tokenizer without a limit has a very large number. RoBERTa types have two positions more than they can use.
+    positions = getattr(model.config, "max_position_embeddings", None)
+    table = getattr(getattr(model.base_model, "embeddings", None), "position_embeddings", None)
+    # RoBERTa types count their positions from behind the padding's.
+    unused = getattr(table, "padding_idx", None)
+    limits = (positions and positions - (0 if unused is None else unused + 1), tokenizer.model_max_length)
+    # A tokenizer without a limit has a very large number.
     return min((int(limit) for limit in limits if limit and limit < NO_LIMIT), default=None)
 
 
 def _drop_pooler(model: PreTrainedModel) -> None:
     """Remove the layer on top of BERT types: no scorer uses it, so it has no gradient, and often no trained weights."""
-    if getattr(model, "pooler", None) is not None:
-        model.pooler = None
+    if getattr(model.base_model, "pooler", None) is not None:
+        model.base_model.pooler = nn.Identity()  # some architectures call it without asking whether it is there
 
 
 def _locate(model: str) -> tuple[str, str | None]:

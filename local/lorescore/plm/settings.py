@@ -23,10 +23,11 @@ class PlmSettings:
         name: Short name, part of a rescorer's tag.
         model: `package:MODULE/PATH` (a file or folder inside an installed Python package), a directory, or a name on
             the Hugging Face hub.
-        scorer: What gives the score, `clm` or `cls`.
+        scorer: What gives the score, `clm`, `cls` or `pll`.
         plm_text: Text case: `lower`, `sentence`, `upper` or `as-is`.
         bos: Token that stands before the text of a `clm`; empty: the tokenizer's own.
         eos: Token that closes the text of a `clm` and is scored with it; empty: the end is not scored.
+        within_word_l2r: Whether a `pll` masks the later tokens of a word together with each of its tokens.
         targets: The linear layers that LoRA adapts, by name, as PEFT's `target_modules`.
     """
 
@@ -36,11 +37,14 @@ class PlmSettings:
     plm_text: str = "sentence"
     bos: str = ""
     eos: str = ""
+    within_word_l2r: bool = False
     targets: tuple[str, ...] = (ALL_LINEAR,)
 
     def __post_init__(self) -> None:
         require_choice("scorer", self.scorer, SCORERS)
         require_choice("plm_text", self.plm_text, TEXT_CASES)
+        if not isinstance(self.within_word_l2r, bool):
+            raise InputError(f"within_word_l2r {self.within_word_l2r!r}, expected true or false")
 
     def to_dict(self) -> dict[str, Any]:
         """As plain YAML types."""

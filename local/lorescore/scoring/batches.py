@@ -1,7 +1,13 @@
-"""Group encoded lists into batches up to a token budget."""
+"""Group encoded lists into batches, and the rows of a batch into forward passes, up to a token budget."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
+
+import torch
+from torch.nn.utils.rnn import pad_sequence
+from torch.utils.checkpoint import checkpoint
+
+TOKEN_BUDGET = {"cpu": 2048, "cuda": 32768}  # tokens in one forward pass
 
 
 class Encoded(Protocol):
@@ -32,3 +38,54 @@ def batches_in_order(encoded: Sequence[Encoded], order: Sequence[int], token_bud
         tokens += size
     if batch:
         yield batch
+
+
+def default_token_budget(device: torch.device) -> int:
+    """Tokens of one forward pass that suit a device where nobody says otherwise."""
+    return TOKEN_BUDGET["cuda" if device.type == "cuda" else "cpu"]
+
+
+def equal_length_groups(lengths: Sequence[int], token_budget: int, max_rows: int | None = None) -> list[list[int]]:
+    """Indices in groups of exactly equal length, the longest first: a forward pass of such a group needs no padding.
+
+    Args:
+        lengths: Tokens of each row.
+        token_budget: Most tokens of a group; a row that is longer is a group of its own.
+        max_rows: Most rows of a group; None: no limit.
+    """
+    by_length: dict[int, list[int]] = {}
+    for index, length in enumerate(lengths):
+        by_length.setdefault(length, []).append(index)
+    groups = []
+    for length in sorted(by_length, reverse=True):
+        rows = max(1, token_budget // max(1, length))
+        rows = rows if max_rows is None else max(1, min(rows, max_rows))
+        indices = by_length[length]
+        groups += [indices[start : start + rows] for start in range(0, len(indices), rows)]
+    return groups
+
+
+def run_groups(
+    function: Callable[[list[int]], torch.Tensor], groups: Sequence[list[int]], *, recompute: bool
+) -> torch.Tensor:
+    """The values of all groups in one row, one call a group.
+
+    Args:
+        function: Gives the values of a group of indices, (num_values,).
+        groups: At least one.
+        recompute: Where gradients are asked for, keep none of the states of a call but run it again in the backward
+            pass: memory for one group instead of all of them.
+    """
+    if recompute and torch.is_grad_enabled():
+        return torch.cat([checkpoint(function, group, use_reentrant=False) for group in groups])
+    return torch.cat([function(group) for group in groups])
+
+
+def restore_order(values: torch.Tensor, order: Sequence[int]) -> torch.Tensor:
+    """Undo a permutation: `values[i]` is put at place `order[i]`."""
+    return values[torch.argsort(torch.tensor(order, device=values.device))]
+
+
+def sum_by_text(values: torch.Tensor, sizes: Sequence[int]) -> torch.Tensor:
+    """Sums of consecutive values, (len(sizes),): of the first `sizes[0]`, of the next `sizes[1]`, ..."""
+    return pad_sequence(values.split(list(sizes)), batch_first=True).sum(-1)

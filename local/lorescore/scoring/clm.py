@@ -2,15 +2,18 @@
 
     score(w_1..w_T) = sum_t log p(w_t | bos, w_1..w_t-1)  (+ log p(eos | bos, w_1..w_T) where the end is scored)
 
-in nats, over the PLM's tokens. A prefix tree gives exactly these scores where a PLM's layers can follow a tree: they
-take a mask and positions, and look back over attention alone. That is tried out when a scorer is made; the texts of
-other PLMs (ALiBi positions, recurrent states, logits that are scaled) are scored in the plain way, as padded rows.
+in nats, over the PLM's tokens. A text longer than the PLM's context is scored in windows (`prefix_tree.windows`).
+
+A prefix tree gives exactly these scores where a PLM's layers can follow a tree: they take a mask and positions, and
+look back over attention alone. That is tried out when a scorer is made; the texts of other PLMs (ALiBi positions,
+recurrent states, logits that are scaled) are scored in the plain way, as padded rows.
 """
 
 import logging
 import sys
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
@@ -20,13 +23,14 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from lorescore.errors import InputError
 from lorescore.plm.load import is_encoder, max_tokens
 from lorescore.plm.settings import PlmSettings
-from lorescore.scoring.prefix_tree import PackedTrees, PrefixTree
-from lorescore.scoring.text import require_fit
+from lorescore.scoring.batches import default_token_budget
+from lorescore.scoring.packing import ForwardPass, row_passes, tree_passes
+from lorescore.scoring.prefix_tree import PrefixTree
 
 logger = logging.getLogger(__name__)
 
-# Nodes whose vocabulary projection is held at once: 256 x 49,152 float32 logits are 50 MB.
-PROJECTION_NODES = 256
+# States whose vocabulary projection is held at once: 128 x 49,152 float32 logits are 25 MB.
+PROJECTION_STATES = 128
 # Shapes of the trees on which the tree is tried out: forks at several depths, two small trees for one row.
 PROBE_TREES = (((0, 1, 2, 3), (0, 1, 4), (5, 2, 6), (5,)), ((3, 4), (2,)), ((1, 6), (1, 0)))
 PROBE_TOLERANCE = 1e-3  # nats; rounding errors stay below it, a wrong mask or position does not
@@ -39,11 +43,14 @@ class CausalScorer(nn.Module):
     """Scores the texts of a list under a causal LM.
 
     Args:
-        model: A causal LM, possibly with an adapter.
+        model: A causal LM in float32, possibly with an adapter.
         tokenizer: Its tokenizer.
         settings: What stands before and after a text.
+        history: Merge the states of a list whose last so many tokens agree (`prefix_tree`); None: exact scores.
 
     Attributes:
+        token_budget: Tokens in one forward pass; None: what suits the device.
+        passes_of_a_batch: Forward passes' worth of lists that it wants at once.
         tree_limit: Depth up to which trees are scored as trees; 0 where this PLM cannot follow a tree.
 
     Raises:
@@ -51,30 +58,33 @@ class CausalScorer(nn.Module):
             the PLM sees the tokens ahead, so that it gives a text no likelihood.
     """
 
-    def __init__(self, model: PreTrainedModel, tokenizer: Tokenizer, settings: PlmSettings) -> None:
+    passes_of_a_batch = 1
+
+    def __init__(
+        self, model: PreTrainedModel, tokenizer: Tokenizer, settings: PlmSettings, history: int | None = None
+    ) -> None:
         super().__init__()
         self.model = model
         self.tokenizer = tokenizer
+        self.history = history
+        self.token_budget: int | None = None
         self.bos = _bos_id(tokenizer, settings.bos)
         self.eos = _token_id(tokenizer, settings.eos, "eos") if settings.eos else None
         self.max_tokens = max_tokens(model, tokenizer)
         if is_encoder(self.causal_lm):
             raise InputError(
-                f"{settings.name} sees the words ahead (an encoder), so it cannot be a clm", mend="use --scorer cls"
+                f"{settings.name} sees the words ahead (an encoder), so it cannot be a clm",
+                mend="use --scorer pll or --scorer cls",
             )
-        self.tree_limit = self._find_tree_limit()
+        self.plain_head = False
+        self.tree_limit = 0
+        self._try_out()
 
     def encode(self, texts: Sequence[str]) -> PrefixTree:
-        """The prefix tree of a list's texts (at least one).
-
-        Raises:
-            InputError: A text is longer than the PLM takes.
-        """
+        """The prefix tree of a list's texts (at least one)."""
         end = [] if self.eos is None else [self.eos]
-        token_lists = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
-        ids = [[self.bos, *text_ids, *end] for text_ids in token_lists]
-        require_fit(ids, texts, self.max_tokens)
-        return PrefixTree.build(ids)
+        token_lists = self.tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
+        return PrefixTree.build([[self.bos, *ids, *end] for ids in token_lists], self.max_tokens, self.history)
 
     def forward(self, trees: Sequence[PrefixTree]) -> list[torch.Tensor]:
         """Score every text of some lists.
@@ -85,46 +95,81 @@ class CausalScorer(nn.Module):
         Returns:
             For each list the log-likelihoods of its texts, (num_texts,), float32.
         """
-        shallow = [tree.depth <= self.tree_limit for tree in trees]
-        by_tree = iter(self._score_trees([tree for tree, fits in zip(trees, shallow, strict=True) if fits]))
+        limit = min(self.tree_limit, self._budget)
+        by_tree = iter(self._score([tree for tree in trees if tree.depth < limit], as_trees=True))
+        by_row = iter(self._score([tree for tree in trees if tree.depth >= limit], as_trees=False))
+        return [next(by_tree if tree.depth < limit else by_row) for tree in trees]
+
+    def _score(self, trees: Sequence[PrefixTree], as_trees: bool) -> list[torch.Tensor]:
+        """Scores of some lists, in either layout."""
+        if not trees:
+            return []
+        firsts = np.cumsum([0, *(len(tree) for tree in trees[:-1])])  # states are counted over all trees
+        edge_states = np.concatenate([tree.edge_states + first for first, tree in zip(firsts, trees, strict=True)])
+        edge_tokens = np.concatenate([tree.edge_tokens for tree in trees])
+        found, scores = [], []
+        for one in (tree_passes if as_trees else row_passes)(trees, self._budget):
+            row = np.searchsorted(one.states, edge_states)
+            edges = np.flatnonzero(one.states[np.minimum(row, len(one.states) - 1)] == edge_states)
+            if len(edges):
+                found.append(edges)
+                scores.append(self._log_probs(one, row[edges], edge_tokens[edges]))
+        if not found:  # nothing but empty texts
+            return [torch.zeros(len(tree.paths), device=self.device) for tree in trees]
+        nothing = torch.zeros(1, device=self.device)  # what a path that is shorter than others takes at its end
+        edge_scores = torch.cat(scores)[self._tensor(np.argsort(np.concatenate(found)))]
+        by_tree = edge_scores.split([len(tree.edge_tokens) for tree in trees])
         return [
-            next(by_tree) if fits else self._score_sequences(tree.sequences())
-            for tree, fits in zip(trees, shallow, strict=True)
+            torch.cat([values, nothing])[self._tensor(_padded(tree.paths, len(values)))].sum(-1)
+            for values, tree in zip(by_tree, trees, strict=True)
         ]
 
-    def _score_trees(self, trees: Sequence[PrefixTree]) -> list[torch.Tensor]:
-        """Scores of some lists by one forward pass over their trees."""
-        if not any(tree.depth for tree in trees):  # nothing but empty texts
-            return [torch.zeros(len(tree.leaves), device=self.device) for tree in trees]
-        packed = PackedTrees.pack(trees, self.device)
-        # As numbers to add, which every attention takes; some would add a boolean mask's 1 and 0.
-        mask = torch.zeros_like(packed.mask, dtype=self.causal_lm.dtype)
-        mask.masked_fill_(~packed.mask, torch.finfo(mask.dtype).min)
-        states = self.decoder(
-            input_ids=packed.tokens, attention_mask=mask, position_ids=packed.positions, use_cache=False
-        ).last_hidden_state
-        parents, nodes = packed.edges()
-        flat_states = states.flatten(0, 1)
-        targets = packed.tokens.flatten()[nodes]
-        edge_scores = torch.zeros(packed.tokens.numel(), device=self.device)
-        edge_scores = edge_scores.index_copy(0, nodes, self._log_probs(flat_states, parents, targets))
-        # A path's score is the sum over its nodes: row `leaf` of the ancestor matrix, times the nodes' scores.
-        return [
-            torch.from_numpy(tree.ancestors()[tree.leaves]).to(self.device, torch.float32)
-            @ edge_scores[start : start + len(tree)]
-            for start, tree in zip(packed.starts, trees, strict=True)
-        ]
+    def _log_probs(self, one: ForwardPass, rows: np.ndarray, targets: np.ndarray) -> torch.Tensor:
+        """Log-probabilities of predictions from the states of a forward pass.
 
-    def _score_sequences(self, sequences: Sequence[Sequence[int]]) -> torch.Tensor:
-        """The scores of token sequences in the plain way, one padded row each, (num_sequences,)."""
-        sizes = torch.tensor([len(sequence) for sequence in sequences], device=self.device)
-        length = int(sizes.max())
-        rows = [[*sequence, *[0] * (length - len(sequence))] for sequence in sequences]
-        tokens = torch.tensor(rows, device=self.device)
-        mask = torch.arange(length, device=self.device) < sizes[:, None]
-        logits = self.causal_lm(input_ids=tokens, attention_mask=mask.long(), use_cache=False).logits[:, :-1].float()
-        targets = logits.gather(-1, tokens[:, 1:, None]).squeeze(-1)
-        return ((targets - torch.logsumexp(logits, dim=-1)) * mask[:, 1:]).sum(-1)
+        Args:
+            one: The pass.
+            rows: (n,) which of the pass's states each prediction is from, in ascending order.
+            targets: (n,) the tokens that are predicted.
+
+        Returns:
+            (n,), float32.
+        """
+        tokens = self._tensor(one.tokens)
+        # Padding stands at the end of a row, where causal attention sees to it: no need to mask it.
+        layout = {"attention_mask": torch.ones_like(tokens)}
+        if not self.plain_head:
+            logits = self.causal_lm(input_ids=tokens, use_cache=False, **layout).logits.flatten(0, 1)
+            return _edge_log_probs(nn.Identity(), None, logits[self._tensor(one.places)], rows, targets)
+        if one.mask is not None:
+            # As numbers to add, which every attention takes; some would add a boolean mask's 1 and 0.
+            dtype = self.causal_lm.dtype
+            mask = torch.zeros(one.mask.shape, dtype=dtype, device=self.device)
+            mask.masked_fill_(self._tensor(~one.mask), torch.finfo(dtype).min)
+            layout = {"attention_mask": mask, "position_ids": self._tensor(one.positions)}
+        states = self.decoder(input_ids=tokens, use_cache=False, **layout).last_hidden_state
+        states = states.flatten(0, 1)[self._tensor(one.places)]
+        projection = self.causal_lm.get_output_embeddings()
+        cap = getattr(self.causal_lm.config.get_text_config(), "final_logit_softcapping", None)
+        chunks = []
+        for first in range(0, len(states), PROJECTION_STATES):
+            begin, end = np.searchsorted(rows, [first, first + PROJECTION_STATES]).tolist()
+            if begin == end:
+                continue
+            chunk = states[first : first + PROJECTION_STATES]
+            arguments = (projection, cap, chunk, rows[begin:end] - first, targets[begin:end])
+            if torch.is_grad_enabled():  # recompute the logits in the backward pass rather than keep them all
+                chunks.append(checkpoint(_edge_log_probs, *arguments, use_reentrant=False))
+            else:
+                chunks.append(_edge_log_probs(*arguments))
+        return torch.cat(chunks)
+
+    def _tensor(self, array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(array).to(self.device)
+
+    @property
+    def _budget(self) -> int:
+        return self.token_budget or default_token_budget(self.device)
 
     @property
     def device(self) -> torch.device:
@@ -142,51 +187,39 @@ class CausalScorer(nn.Module):
         return self.causal_lm.get_decoder()
 
     @torch.no_grad()
-    def _find_tree_limit(self) -> int:
-        """Depth up to which the tree gives the plain way's scores; 0 where it does not."""
+    def _try_out(self) -> None:
+        """Find out whether the PLM's logits are its last states projected, and how deep a tree it can follow."""
         ids = torch.linspace(0, self.causal_lm.get_input_embeddings().num_embeddings - 1, 7).long().tolist()
         trees = [PrefixTree.build([[self.bos, *(ids[i] for i in path)] for path in paths]) for paths in PROBE_TREES]
         config = self.causal_lm.config.get_text_config()
+        plain = torch.cat(self._score(trees, as_trees=False))
+        self.plain_head = True
+        self.plain_head = self._gives(plain, trees, as_trees=False)
+        if not (self.plain_head and self._gives(plain, trees, as_trees=True)) or getattr(config, ROW_WINDOW, None):
+            logger.warning("%s cannot follow a prefix tree: each text is scored in full, slower", config.model_type)
+            return
+        self.tree_limit = min((size for name in WINDOWS if (size := getattr(config, name, None))), default=sys.maxsize)
+
+    def _gives(self, expected: torch.Tensor, trees: Sequence[PrefixTree], as_trees: bool) -> bool:
+        """Whether a layout gives the scores that are expected."""
         try:
-            by_tree = torch.cat(self._score_trees(trees))
-            plain = torch.cat([self._score_sequences(tree.sequences()) for tree in trees])
-            exact = torch.allclose(by_tree, plain, rtol=0.0, atol=PROBE_TOLERANCE)
+            return torch.allclose(torch.cat(self._score(trees, as_trees)), expected, rtol=0.0, atol=PROBE_TOLERANCE)
         except (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError) as error:
             # There are as many ways to refuse a tree's mask or positions as there are architectures.
-            logger.debug("a tree through %s: %r", config.model_type, error)
-            exact = False
-        if not exact or getattr(config, ROW_WINDOW, None):
-            logger.warning("%s cannot follow a prefix tree: each text is scored in full, slower", config.model_type)
-            return 0
-        return min((size - 1 for name in WINDOWS if (size := getattr(config, name, None))), default=sys.maxsize)
+            logger.debug("a tree through %s: %r", self.causal_lm.config.model_type, error)
+            return False
 
-    def _log_probs(self, states: torch.Tensor, parents: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """log p(target | parent's state) of each edge, (num_edges,); a parent's logits are computed once, in chunks."""
-        projection = self.causal_lm.get_output_embeddings()
-        cap = getattr(self.causal_lm.config.get_text_config(), "final_logit_softcapping", None)
-        distinct, edge_of = torch.unique(parents, return_inverse=True)
-        order = torch.argsort(edge_of, stable=True)
-        bounds = torch.searchsorted(
-            edge_of[order], torch.arange(0, len(distinct) + PROJECTION_NODES, PROJECTION_NODES, device=states.device)
-        )
-        chunks = []
-        for number in range(len(bounds) - 1):
-            edges = order[bounds[number] : bounds[number + 1]]
-            if not len(edges):
-                continue
-            first = number * PROJECTION_NODES
-            chunk_states = states[distinct[first : first + PROJECTION_NODES]]
-            arguments = (projection, cap, chunk_states, edge_of[edges] - first, targets[edges])
-            if torch.is_grad_enabled():  # recompute the logits in the backward pass rather than keep them all
-                chunks.append(checkpoint(_edge_log_probs, *arguments, use_reentrant=False))
-            else:
-                chunks.append(_edge_log_probs(*arguments))
-        inverse = torch.argsort(order)
-        return torch.cat(chunks)[inverse]
+
+def _padded(paths: Sequence[np.ndarray], padding: int) -> np.ndarray:
+    """Paths as rows of equal length, (num_paths, longest)."""
+    rows = np.full((len(paths), max(map(len, paths))), padding)
+    for row, path in zip(rows, paths, strict=True):
+        row[: len(path)] = path
+    return rows
 
 
 def _edge_log_probs(
-    projection: nn.Module, cap: float | None, states: torch.Tensor, rows: torch.Tensor, targets: torch.Tensor
+    projection: nn.Module, cap: float | None, states: torch.Tensor, rows: np.ndarray, targets: np.ndarray
 ) -> torch.Tensor:
     """log softmax(projection(states))[rows, targets] without gathering a row for each edge, (num_edges,).
 
@@ -195,7 +228,8 @@ def _edge_log_probs(
     logits = projection(states).float()
     if cap is not None:
         logits = cap * torch.tanh(logits / cap)
-    return logits[rows, targets] - torch.logsumexp(logits, dim=-1)[rows]
+    row, target = (torch.from_numpy(indices).to(states.device) for indices in (rows, targets))
+    return logits[row, target] - torch.logsumexp(logits, dim=-1)[row]
 
 
 def _bos_id(tokenizer: Tokenizer, bos: str) -> int:

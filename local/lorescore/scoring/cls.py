@@ -1,7 +1,8 @@
 """The scorer `cls`: a learnt scalar on the state of an encoder's first token, or of a decoder's last token.
 
 RescoreBERT (arXiv 2202.01094) puts a scalar head on BERT's [CLS] state. For decoders the state of the last token
-takes that place (this project's own).
+takes that place (this project's own). So does the mean of the windows' scores for a text that is longer than the PLM's
+context (`lorescore.scoring.windows`).
 """
 
 from collections.abc import Sequence
@@ -12,18 +13,34 @@ from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from lorescore.plm.load import max_tokens
-from lorescore.scoring.text import require_fit
+from lorescore.scoring.batches import (
+    default_token_budget,
+    equal_length_groups,
+    restore_order,
+    run_groups,
+    sum_by_text,
+)
+from lorescore.scoring.windows import Frame, windows
 
 
 class ClsScorer(nn.Module):
     """Scores texts with a scalar head on a PLM's sentence state.
+
+    Distinct texts are computed once, and only texts of the same number of tokens share a forward pass: there is no
+    padding, so nothing can leak from it, whatever the architecture.
 
     Args:
         model: The PLM without its output layer, possibly with an adapter.
         tokenizer: Its tokenizer.
         head: (hidden) -> (1).
         encoder: Whether the sentence state is the first token's (an encoder) or the last one's (a decoder).
+
+    Attributes:
+        token_budget: Tokens in one forward pass; None: what suits the device.
+        passes_of_a_batch: Forward passes' worth of lists that it wants at once: many, so that few lengths stand alone.
     """
+
+    passes_of_a_batch = 32
 
     def __init__(self, model: PreTrainedModel, tokenizer: Tokenizer, head: nn.Linear, encoder: bool) -> None:
         super().__init__()
@@ -32,18 +49,24 @@ class ClsScorer(nn.Module):
         self.head = head
         self.encoder = encoder
         self.max_tokens = max_tokens(model, tokenizer)
+        self.frame = Frame.of(tokenizer)
+        self.room = self.frame.room(self.max_tokens)
+        self.token_budget: int | None = None
 
     def encode(self, texts: Sequence[str]) -> "TokenLists":
-        """The token ids of a list's texts, with the PLM's own special tokens.
-
-        Raises:
-            InputError: A text is longer than the PLM takes.
-        """
+        """The token ids of a list's texts (at least one), with the PLM's special tokens; in windows where need be."""
         # Where the tokenizer adds no special tokens, an empty text has no token whose state could be scored.
         empty = next((i for i in (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id) if i is not None), 0)
-        ids = [text_ids or [empty] for text_ids in self.tokenizer(list(texts))["input_ids"]]
-        require_fit(ids, texts, self.max_tokens)
-        return TokenLists(ids)
+        token_lists = self.tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
+        return TokenLists(
+            [
+                [
+                    self.frame.around(ids[window.start : window.end]) or (empty,)
+                    for window in windows(len(ids), self.room)
+                ]
+                for ids in token_lists
+            ]
+        )
 
     def forward(self, lists: Sequence["TokenLists"]) -> list[torch.Tensor]:
         """Score every text of some lists.
@@ -51,16 +74,26 @@ class ClsScorer(nn.Module):
         Returns:
             For each list the scores of its texts, (num_texts,), float32.
         """
-        ids = [text_ids for one in lists for text_ids in one.ids]
-        length = max(map(len, ids))
-        pad = self.tokenizer.pad_token_id or 0
-        tokens = torch.tensor([text_ids + [pad] * (length - len(text_ids)) for text_ids in ids], device=self.device)
-        sizes = torch.tensor([len(text_ids) for text_ids in ids], device=self.device)
-        mask = torch.arange(length, device=self.device) < sizes[:, None]
-        states = self.model(input_ids=tokens, attention_mask=mask.long()).last_hidden_state
-        where = torch.zeros_like(sizes) if self.encoder else sizes - 1
-        scores = self.head(states[torch.arange(len(ids), device=self.device), where]).squeeze(-1).float()
-        return list(scores.split([len(one.ids) for one in lists]))
+        texts = [text for one in lists for text in one.texts]
+        place: dict[tuple[int, ...], int] = {}  # of each distinct window
+        places = [place.setdefault(ids, len(place)) for text in texts for ids in text]
+        rows = list(place)
+        lengths = [len(ids) for ids in rows]
+        budget = self.token_budget or default_token_budget(self.device)
+        groups = equal_length_groups(lengths, budget)
+        values = run_groups(
+            lambda group: self._score_rows([rows[index] for index in group]), groups, recompute=sum(lengths) > budget
+        )
+        values = restore_order(values, [index for group in groups for index in group])
+        num_windows = [len(text) for text in texts]
+        sums = sum_by_text(values[torch.tensor(places, device=self.device)], num_windows)
+        means = sums / torch.tensor(num_windows, device=self.device)
+        return list(means.split([len(one.texts) for one in lists]))
+
+    def _score_rows(self, rows: Sequence[Sequence[int]]) -> torch.Tensor:
+        """Scores of token sequences of the same length, (num_rows,), float32."""
+        states = self.model(input_ids=torch.tensor(rows, device=self.device)).last_hidden_state
+        return self.head(states[:, 0 if self.encoder else -1]).squeeze(-1).float()
 
     @property
     def device(self) -> torch.device:
@@ -72,15 +105,16 @@ class TokenLists:
     """The token ids of the texts of one list.
 
     Attributes:
-        ids: [text][token].
+        texts: [text][window][token]; one window where the text fits into the PLM.
     """
 
-    def __init__(self, ids: list[list[int]]) -> None:
-        self.ids = ids
+    def __init__(self, texts: list[list[tuple[int, ...]]]) -> None:
+        self.texts = texts
+        self._num_tokens = sum(map(len, {ids for text in texts for ids in text}))
 
     def __len__(self) -> int:
-        """Tokens after padding: what the list costs."""
-        return len(self.ids) * max(map(len, self.ids))
+        """Tokens of the distinct windows: what the list costs."""
+        return self._num_tokens
 
 
 def new_head(hidden_size: int, seed: int) -> nn.Linear:

@@ -1,139 +1,165 @@
 """The prefix tree of a list's hypotheses: each distinct prefix once, one forward pass for the whole list.
 
 A causal PLM's state at a token depends on the tokens before it alone, so hypotheses that share a prefix share its
-states. A tree is laid out as one row of tokens, parents before children; a token sees its ancestors and itself, and
-its position is its depth. The scores are exactly those of hypotheses scored one by one, to float error.
+states. The tree's nodes are the states from which something is predicted; its edges are the predictions: a token after
+a state. The last token of a hypothesis is predicted but predicts nothing, so it is an edge without a node.
+
+With history merging two states of a list are one where their last `history` tokens are the same: the second takes the
+first's predictions, as words with the same n-gram history share a state in Kaldi's lattice rescoring. A list then
+costs about its divergences, not what follows them. That the state is a transformer's, whose context goes back to the
+start of the first hypothesis that came there, is this project's own reading. Without merging the scores are exact.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+
+# States of the same history further apart than this, in tokens, are of two places of the utterance, not of one.
+MERGE_DISTANCE = 8
 
 
 @dataclass(frozen=True)
 class PrefixTree:
-    """The distinct prefixes of some token sequences that start with the same token.
+    """The states and predictions of some token sequences that start with the same token.
 
     Attributes:
-        tokens: (num_nodes,) token id of each node, parents before children; node 0 is the root.
-        parents: (num_nodes,) each node's parent; the root's is 0.
-        depths: (num_nodes,) each node's distance to the root.
-        leaves: (num_sequences,) the node at which each sequence ends.
+        tokens: (num_states,) the token that each state was reached by, parents before children; state 0 is the root.
+        parents: (num_states,) each state's parent; the root's is 0.
+        depths: (num_states,) each state's distance to the root.
+        edge_states: (num_edges,) the state that each prediction is made from, in ascending order.
+        edge_tokens: (num_edges,) the token that is predicted.
+        paths: Edges of each sequence, in order.
     """
 
-    tokens: np.ndarray
-    parents: np.ndarray
-    depths: np.ndarray
-    leaves: np.ndarray
+    tokens: Ints
+    parents: Ints
+    depths: Ints
+    edge_states: Ints
+    edge_tokens: Ints
+    paths: tuple[Ints, ...]
 
     @classmethod
-    def build(cls, sequences: Sequence[Sequence[int]]) -> "PrefixTree":
-        """The tree of `sequences`, each of at least one token, all with the same first token."""
-        root = sequences[0][0]
-        tokens, parents, depths = [root], [0], [0]
-        children: dict[tuple[int, int], int] = {}
-        leaves = []
-        for sequence in sequences:
-            if sequence[0] != root:
-                raise ValueError(f"a sequence starts with token {sequence[0]}, the first one with {root}")
-            node = 0
-            for token in sequence[1:]:
-                child = children.get((node, token))
-                if child is None:
-                    child = len(tokens)
-                    children[node, token] = child
-                    tokens.append(token)
-                    parents.append(node)
-                    depths.append(depths[node] + 1)
-                node = child
-            leaves.append(node)
-        return cls(np.array(tokens), np.array(parents), np.array(depths), np.array(leaves))
+    def build(
+        cls, sequences: Sequence[Sequence[int]], max_tokens: int | None = None, history: int | None = None
+    ) -> "PrefixTree":
+        """The tree of `sequences`, each of at least one token, all with the same first token.
+
+        Args:
+            sequences: [sequence][token].
+            max_tokens: Longest context of a prediction, the first token included. A longer sequence is cut into
+                windows (`windows`). None: no limit.
+            history: Last tokens that have to agree for two states to be one; None: all of them.
+        """
+        builder = _Builder(sequences[0][0], history)
+        paths = [
+            [edge for window, first in windows(sequence, max_tokens) for edge in builder.add(window, first)]
+            for sequence in sequences
+        ]
+        return builder.tree(paths)
 
     def __len__(self) -> int:
         return len(self.tokens)
 
     @property
     def depth(self) -> int:
-        """Depth of the deepest node: tokens after the root of the longest sequence."""
+        """Depth of the deepest state."""
         return int(self.depths.max())
+
+    def num_tokens(self, index: int) -> int:
+        """Tokens that are predicted of a sequence."""
+        return len(self.paths[index])
 
     def sequences(self) -> list[list[int]]:
         """The token sequences that the tree was built from, in their order."""
+        return [[int(self.tokens[0]), *self.edge_tokens[path].tolist()] for path in self.paths]
+
+    def branches(self) -> list[Ints]:
+        """The states from the root to each state without children, in depth-first order."""
+        leaves = np.setdiff1d(np.arange(len(self)), self.parents[1:])
         found = []
-        for leaf in self.leaves:
-            path, node = [], int(leaf)
-            while node:
-                path.append(int(self.tokens[node]))
-                node = int(self.parents[node])
-            found.append([int(self.tokens[0]), *reversed(path)])
-        return found
-
-    def ancestors(self) -> np.ndarray:
-        """(num_nodes, num_nodes) bool: row i is true at i and at each ancestor of i."""
-        seen = np.eye(len(self), dtype=bool)
-        for node in range(1, len(self)):
-            seen[node] |= seen[self.parents[node]]
-        return seen
+        for leaf in leaves.tolist():
+            branch = [leaf]
+            while branch[-1]:
+                branch.append(int(self.parents[branch[-1]]))
+            found.append(np.array(branch[::-1]))
+        return sorted(found, key=lambda branch: branch.tolist())
 
 
-@dataclass(frozen=True)
-class PackedTrees:
-    """Trees packed into rows of equal length.
+def windows(sequence: Sequence[int], max_tokens: int | None) -> Iterator[tuple[Sequence[int], int]]:
+    """The parts of a sequence that fit into a PLM, each with the index of the first token that is scored in it.
 
-    Attributes:
-        tokens: (rows, row_length) token ids, 0 where there is padding.
-        positions: (rows, row_length) depths.
-        mask: (rows, 1, row_length, row_length) bool, true where a token may look. Padding looks at itself alone.
-        starts: Index into the flattened rows of each tree's root.
-        trees: The trees, in the caller's order.
+    Every part begins with the sequence's first token. The first part takes what fits; each later one moves on by half
+    a window, so that a token is predicted from at least half of what the PLM takes.
     """
+    size = len(sequence) if max_tokens is None else max(2, max_tokens)
+    yield sequence[: size + 1], 1
+    kept = size // 2
+    step = size - kept + 1
+    for start in range(size + 1, len(sequence), step):
+        yield [sequence[0], *sequence[start - kept + 1 : start + step]], kept
 
-    tokens: torch.Tensor
-    positions: torch.Tensor
-    mask: torch.Tensor
-    starts: list[int]
-    trees: Sequence[PrefixTree]
 
-    @classmethod
-    def pack(cls, trees: Sequence[PrefixTree], device: torch.device) -> "PackedTrees":
-        """Lay trees into rows as long as the longest tree, first fit by decreasing size."""
-        length = max(len(tree) for tree in trees)
-        free: list[int] = []  # tokens left in each row
-        starts = [0] * len(trees)
-        for index in sorted(range(len(trees)), key=lambda index: (-len(trees[index]), index)):
-            size = len(trees[index])
-            row = next((row for row, room in enumerate(free) if room >= size), len(free))
-            if row == len(free):
-                free.append(length)
-            starts[index] = row * length + length - free[row]
-            free[row] -= size
-        tokens = np.zeros((len(free), length), dtype=np.int64)
-        positions = np.zeros((len(free), length), dtype=np.int64)
-        mask = np.zeros((len(free), 1, length, length), dtype=bool)
-        mask[:, 0, range(length), range(length)] = True
-        for start, tree in zip(starts, trees, strict=True):
-            row, column = divmod(start, length)
-            span = slice(column, column + len(tree))
-            tokens[row, span] = tree.tokens
-            positions[row, span] = tree.depths
-            mask[row, 0, span, span] = tree.ancestors()
-        return cls(
-            tokens=torch.from_numpy(tokens).to(device),
-            positions=torch.from_numpy(positions).to(device),
-            mask=torch.from_numpy(mask).to(device),
-            starts=starts,
-            trees=trees,
-        )
+class _Builder:
+    """Grows a tree by one sequence after the other."""
 
-    def edges(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Indices into the flattened rows of every non-root node's parent and of the node: two (num_edges,)."""
-        parents = np.concatenate(
-            [tree.parents[1:] + start for start, tree in zip(self.starts, self.trees, strict=True)]
+    def __init__(self, root: int, history: int | None) -> None:
+        self.history = history
+        self.tokens, self.parents, self.depths = [root], [0], [0]
+        self.children: dict[tuple[int, int], int] = {}
+        self.edges: dict[tuple[int, int], int] = {}
+        self.by_history: dict[tuple[int, ...], list[int]] = {}
+
+    def add(self, sequence: Sequence[int], first: int) -> list[int]:
+        """The edges of a sequence's tokens from index `first` on, made where they are new."""
+        if sequence[0] != self.tokens[0]:
+            raise ValueError(f"a sequence starts with token {sequence[0]}, the first one with {self.tokens[0]}")
+        path: list[int] = []
+        state, passed = 0, {0}
+        for index in range(1, len(sequence)):
+            token = int(sequence[index])
+            if index >= first:
+                path.append(self.edges.setdefault((state, token), len(self.edges)))
+            if index == len(sequence) - 1:
+                break
+            child = self.children.get((state, token))
+            if child is None:
+                child = self._state(state, token, sequence[: index + 1], passed)
+                self.children[state, token] = child
+            state = child
+            passed.add(state)
+        return path
+
+    def _state(self, parent: int, token: int, prefix: Sequence[int], passed: set[int]) -> int:
+        """A new state for a prefix, or with history merging one that has its last tokens."""
+        alike: list[int] = []
+        if self.history is not None:
+            alike = self.by_history.setdefault(tuple(prefix[-self.history :]), [])
+            depth = len(prefix) - 1
+            # A sequence never comes back to a state: words that it repeats are not at the same place.
+            near = [one for one in alike if one not in passed and abs(self.depths[one] - depth) <= MERGE_DISTANCE]
+            if near:
+                return min(near, key=lambda one: (abs(self.depths[one] - depth), one))
+        self.tokens.append(token)
+        self.parents.append(parent)
+        self.depths.append(self.depths[parent] + 1)
+        alike.append(len(self.tokens) - 1)
+        return len(self.tokens) - 1
+
+    def tree(self, paths: Sequence[Sequence[int]]) -> PrefixTree:
+        """What has grown, with the edges in the order of their states."""
+        edges = np.array(list(self.edges), dtype=np.int64).reshape(-1, 2)
+        order = np.argsort(edges[:, 0], kind="stable")
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order))
+        return PrefixTree(
+            tokens=np.array(self.tokens),
+            parents=np.array(self.parents),
+            depths=np.array(self.depths),
+            edge_states=edges[order, 0],
+            edge_tokens=edges[order, 1],
+            paths=tuple(place[np.array(path, dtype=np.int64)] for path in paths),
         )
-        nodes = np.concatenate(
-            [np.arange(1, len(tree)) + start for start, tree in zip(self.starts, self.trees, strict=True)]
-        )
-        device = self.tokens.device
-        return torch.from_numpy(parents).to(device), torch.from_numpy(nodes).to(device)

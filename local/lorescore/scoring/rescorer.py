@@ -10,7 +10,7 @@ exp/plm/<tag>/
 import json
 import shutil
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,14 @@ from lorescore.files import read_yaml, write_yaml
 from lorescore.plm.load import cannot_be_written, is_encoder, load_model, load_plm
 from lorescore.plm.settings import PlmSettings
 from lorescore.progress import Progress, silent
-from lorescore.scoring.batches import batches_by_size
 from lorescore.scoring.clm import CausalScorer
 from lorescore.scoring.cls import ClsScorer, new_head
+from lorescore.scoring.memory import in_batches, token_budget_for
+from lorescore.scoring.options import ScoringOptions, quantized
+from lorescore.scoring.pll import PseudoLogLikelihoodScorer
 from lorescore.scoring.text import plm_text
 
-TOKEN_BUDGET = {"cpu": 2048, "cuda": 32768}  # tokens in one forward pass
+EXACT = ScoringOptions()
 
 
 @dataclass
@@ -38,12 +40,12 @@ class Rescorer:
     """Scores lists of texts with an adapted PLM.
 
     Attributes:
-        scorer: The PLM with its adapter, as a `clm` or `cls` scorer.
+        scorer: The PLM with its adapter, as a `clm`, `cls` or `pll` scorer.
         plm: Which PLM, and how text is put to it.
         config: What `config.yaml` says.
     """
 
-    scorer: CausalScorer | ClsScorer
+    scorer: CausalScorer | ClsScorer | PseudoLogLikelihoodScorer
     plm: PlmSettings
     config: dict[str, Any]
 
@@ -58,15 +60,23 @@ class Rescorer:
         }
         if plm.scorer == "clm":
             return cls(CausalScorer(model, tokenizer, plm), plm, config)
+        if plm.scorer == "pll":
+            return cls(PseudoLogLikelihoodScorer(model, tokenizer, plm), plm, config)
         head = new_head(model.config.hidden_size, seed)
         return cls(ClsScorer(model, tokenizer, head, is_encoder(model)), plm, config)
 
     @classmethod
-    def load(cls, directory: Path, device: torch.device | None = None) -> "Rescorer":
+    def load(cls, directory: Path, device: torch.device | None = None, options: ScoringOptions = EXACT) -> "Rescorer":
         """Load a rescorer; its adapter is merged into the PLM's weights, so that scoring costs what the PLM costs.
 
+        Args:
+            directory: From `save`.
+            device: Where to score; None: on the GPU where there is one.
+            options: How scores are computed.
+
         Raises:
-            InputError: The directory is unfinished, or the PLM is not the one that was adapted.
+            InputError: The directory is unfinished, the PLM is not the one that was adapted, or the options are not for
+                this scorer or device.
         """
         if not (directory / "config.yaml").is_file():
             raise InputError("no finished rescorer: config.yaml is missing", path=directory, mend="stage 5 trains it")
@@ -86,8 +96,22 @@ class Rescorer:
                 scorer.model = PeftModel.from_pretrained(scorer.model, directory).merge_and_unload()
         if isinstance(scorer, ClsScorer):
             scorer.head.load_state_dict(load_file(directory / "head.safetensors"))
-        scorer.to(device or default_device())
+        rescorer.apply(options, device or default_device())
         return rescorer
+
+    def apply(self, options: ScoringOptions, device: torch.device) -> None:
+        """Put the PLM on a device, for scoring alone.
+
+        Raises:
+            InputError: The options are not for this scorer or device.
+        """
+        if options.history is not None:
+            if not isinstance(self.scorer, CausalScorer):
+                raise InputError(f"--history is for clm, this is a {self.plm.scorer}", mend="leave it out")
+            self.scorer.history = options.history
+        self.scorer.to(device, options.torch_dtype(device))
+        if options.quantize:
+            self.scorer.model = quantized(self.scorer.model, device)
 
     def save(self, directory: Path, records: Mapping[str, Mapping[str, Any]] | None = None) -> None:
         """Write the rescorer under its name when it is complete.
@@ -123,31 +147,51 @@ class Rescorer:
 
     @torch.inference_mode()
     def score(
-        self, lists: Sequence[Sequence[str]], token_budget: int | None = None, progress: Progress = silent
+        self,
+        lists: Sequence[Sequence[str]],
+        token_budget: int | None = None,
+        progress: Progress = silent,
+        on_scores: Callable[[int, Sequence[float]], None] = lambda index, scores: None,
     ) -> list[list[float]]:
         """PLM scores of the texts of each list; higher is better.
 
         Args:
             lists: [list][text]; the texts of a list share one forward pass. A list may be empty.
-            token_budget: Tokens in one forward pass; it changes memory and speed, not the scores.
-            progress: Wraps the loop over batches, e.g. a progress bar.
+            token_budget: Tokens in one forward pass; it changes memory and speed, not the scores. None: what suits the
+                device and its free memory. Where the allocator fails it is halved, and the batch done again.
+            progress: Wraps the loop over the lists, e.g. a progress bar.
+            on_scores: Called with the index and the scores of each list that is not empty, batch by batch.
 
         Raises:
-            InputError: A text is longer than the PLM takes, or its score is not a finite number.
+            InputError: A text's score is not a finite number, or the memory is too small.
         """
         self.scorer.eval()
-        budget = token_budget or TOKEN_BUDGET[self.scorer.device.type if self.scorer.device.type == "cuda" else "cpu"]
         filled = [index for index, texts in enumerate(lists) if texts]
         encoded = [self.encode(lists[index]) for index in filled]
         scores: list[list[float]] = [[] for _ in lists]
-        for batch in progress(batches_by_size(encoded, budget), "scoring"):
-            for index, values in zip(batch, self.scorer([encoded[index] for index in batch]), strict=True):
-                scores[filled[index]] = values.tolist()
-                if not torch.isfinite(values).all():
-                    text = lists[filled[index]][int(torch.isfinite(values).int().argmin())]
-                    raise InputError(
-                        f"the PLM score of {text!r} is not a finite number", mend="train the rescorer again"
-                    )
+        budget = token_budget or token_budget_for(self.scorer.model, self.scorer.device)
+
+        def compute(batch: list[int], token_budget: int) -> list[torch.Tensor]:
+            self.scorer.token_budget = token_budget
+            return [values.cpu() for values in self.scorer([encoded[index] for index in batch])]
+
+        def batch_by_batch() -> Iterator[int]:
+            """Score the lists; all of a batch are scored before the first of them is yielded."""
+            for batch, results in in_batches(encoded, budget, compute, self.scorer.passes_of_a_batch):
+                for position, values in zip(batch, results, strict=True):
+                    index = filled[position]
+                    if not torch.isfinite(values).all():
+                        text = lists[index][int(torch.isfinite(values).int().argmin())]
+                        raise InputError(
+                            f"the PLM score of {text!r} is not a finite number", mend="train the rescorer again"
+                        )
+                    scores[index] = values.tolist()
+                    on_scores(index, scores[index])
+                yield from batch
+
+        done = batch_by_batch()
+        for _ in progress(range(len(encoded)), "scoring"):
+            next(done)
         return scores
 
 

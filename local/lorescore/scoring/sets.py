@@ -1,18 +1,36 @@
 """PLM costs of whole N-best directories: one `lmwt.<tag>` file each, written once for each rescorer and lists.
 
-Clean and perturbed versions of a list are scored together: a text that several of them share is scored once, and
-what they have in common at the start shares its states (`lorescore.scoring.prefix_tree`).
+Clean and perturbed versions of a list are scored together: a text is scored once, however many lists have it, and
+what texts have in common at the start shares its states (`lorescore.scoring.prefix_tree`). A text that was scored
+before, in another set or in a run that was cut off, has its score from the cache (`lorescore.scoring.cache`).
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from lorescore.files import atomic_write, checksum
+from lorescore.files import atomic_write, checksum, read_yaml
 from lorescore.nbest import NbestSet, read_costs, read_nbest_dir, write_costs
 from lorescore.nbest.directory import costs_by_list
-from lorescore.progress import Progress, silent
-from lorescore.scoring.rescorer import Rescorer
+from lorescore.plm.settings import PlmSettings
+from lorescore.progress import Item, Progress, silent
+from lorescore.scoring.cache import ROWS_PER_TRANSACTION, ScoreCache, ScoreWriter, cache_version, writing
+from lorescore.scoring.options import ScoringOptions
+from lorescore.scoring.rescorer import EXACT, Rescorer, default_device
+from lorescore.scoring.text import plm_text
+
+
+class _Text(NamedTuple):
+    """What has one score.
+
+    Attributes:
+        text: A text as it is put to the PLM.
+        scope: The list in which it has this score; empty: everywhere.
+    """
+
+    text: str
+    scope: str
 
 
 def rescorer_checksum(rescorer_dir: Path) -> str:
@@ -36,50 +54,98 @@ def list_costs(nbest_dir: Path, nbest: NbestSet, tag: str) -> list[list[float]]:
 
 
 def score_nbest_dirs(
-    load: Callable[[], Rescorer], rescorer_dir: Path, nbest_dirs: Sequence[Path], progress: Progress = silent
+    load: Callable[[], Rescorer],
+    rescorer_dir: Path,
+    nbest_dirs: Sequence[Path],
+    progress: Progress = silent,
+    *,
+    cache_path: Path | None = None,
+    options: ScoringOptions = EXACT,
 ) -> int:
     """Write the PLM costs of every N-best directory that lacks them.
 
     Args:
-        load: Loads the rescorer; called only where there is something to score.
+        load: Loads the rescorer with these options; called only where there is something to score.
         rescorer_dir: Its directory; the last part of the path is its tag.
         nbest_dirs: Versions of one set (clean, perturbed): the same utterances in each.
-        progress: Wraps the loop over batches.
+        progress: Wraps the loop over lists.
+        cache_path: The score cache; None: none.
+        options: How scores are computed. With history merging a text's score depends on the other texts of its list:
+            each list is scored by itself then, and the cache is not used.
 
     Returns:
         The number of texts that were scored.
+
+    Raises:
+        InputError: The lists, the rescorer or the cache file cannot be used, or a score is not a finite number.
     """
-    tag, version = rescorer_dir.name, rescorer_checksum(rescorer_dir)
+    tag, config_path = rescorer_dir.name, rescorer_dir / "config.yaml"
+    case = PlmSettings.from_dict(read_yaml(config_path)["plm"], config_path).plm_text
+    version = cache_version(rescorer_checksum(rescorer_dir), case, options.describe(default_device()))
+    exact = options.history is None
     sets = {path: read_nbest_dir(path) for path in nbest_dirs}
     stamps = {path: _stamp(version, nbest) for path, nbest in sets.items()}
     unscored = {path: nbest for path, nbest in sets.items() if _read_stamp(path, tag) != stamps[path]}
     if not unscored:
         return 0
-    known: dict[str, dict[str, float]] = {}
-    for path in (path for path in sets if path not in unscored):
-        for one, costs in zip(sets[path], list_costs(path, sets[path], tag), strict=True):
-            known.setdefault(one.utt, {}).update(zip(one.texts, costs, strict=True))
-    wanted: dict[str, dict[str, None]] = {}  # distinct texts by utterance, in order
-    for nbest in unscored.values():
+
+    def key_of(path: Path, utt: str, text: str) -> _Text:
+        return _Text(plm_text(text, case), "" if exact else f"{path} {utt}")
+
+    # Each text with the list that it is scored in: the first utterance's that has it, in whichever version.
+    distinct: dict[_Text, tuple[str, str]] = {}
+    for path, nbest in unscored.items():
         for one in nbest:
-            new = (text for text in one.texts if text not in known.get(one.utt, {}))
-            wanted.setdefault(one.utt, {}).update(dict.fromkeys(new))
-    scores = load().score([list(texts) for texts in wanted.values()], progress=progress)
-    for (utt, texts), values in zip(wanted.items(), scores, strict=True):
-        known.setdefault(utt, {}).update(zip(texts, (-value for value in values), strict=True))
+            for text in one.texts:
+                key = key_of(path, one.utt, text)
+                distinct.setdefault(key, (key.scope or one.utt, text))
+    with ScoreCache.open(cache_path if exact else None) as cache:
+        known = cache.lookup(version, [key.text for key in distinct])
+        scores = {key: known[key.text] for key in distinct if key.text in known}
+        lists: dict[str, dict[_Text, str]] = {}
+        for key, (name, text) in distinct.items():
+            if key not in scores:
+                lists.setdefault(name, {})[key] = text
+        if lists:
+            with writing(cache, version) as writer:
+                scores |= _score(load(), list(lists.values()), writer, progress)
     for path, nbest in unscored.items():
         keyed = [
-            (key, known[one.utt][text]) for one in nbest for key, text in zip(one.nbest_keys(), one.texts, strict=True)
+            (nbest_key, -scores[key_of(path, one.utt, text)])
+            for one in nbest
+            for nbest_key, text in zip(one.nbest_keys(), one.texts, strict=True)
         ]
         _stamp_file(path, tag).unlink(missing_ok=True)  # it must never stand beside costs that it is not of
         write_costs(cost_file(path, tag), keyed)
         with atomic_write(_stamp_file(path, tag)) as file:
             file.write(f"{stamps[path]}\n")
-    return sum(map(len, wanted.values()))
+    return sum(map(len, lists.values()))
+
+
+def _score(
+    rescorer: Rescorer, lists: Sequence[Mapping[_Text, str]], writer: ScoreWriter, progress: Progress
+) -> dict[_Text, float]:
+    """Score lists of texts; the writer has what was scored even where this is cut off."""
+    scores: dict[_Text, float] = {}
+    keys = [list(texts) for texts in lists]
+
+    def on_scores(index: int, values: Sequence[float]) -> None:
+        scores.update(zip(keys[index], values, strict=True))
+        writer.add({key.text: value for key, value in zip(keys[index], values, strict=True)})
+
+    def stored_on_the_way(items: Sequence[Item], part: str) -> Iterator[Item]:
+        for item in progress(items, part):
+            yield item
+            # At a step of the loop the scores of whole batches are in: a run that was cut off goes on with the batches
+            # that were left, and ends with the same scores to the last bit.
+            writer.flush(at_least=ROWS_PER_TRANSACTION)
+
+    rescorer.score([list(texts.values()) for texts in lists], progress=stored_on_the_way, on_scores=on_scores)
+    return scores
 
 
 def _stamp(version: str, nbest: NbestSet) -> str:
-    """What a cost file depends on: the rescorer and the lists."""
+    """What a cost file depends on: the rescorer, how it scores, and the lists."""
     return hashlib.sha256(f"{version} {nbest.info['checksum']}".encode()).hexdigest()
 
 

@@ -1,0 +1,99 @@
+"""How many tokens one forward pass takes: from the device and its free memory; fewer after the allocator has failed."""
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+import torch
+from transformers import PreTrainedModel
+
+from lorescore.errors import InputError
+from lorescore.scoring.batches import Encoded, batches_by_size, default_token_budget
+
+logger = logging.getLogger(__name__)
+
+FREE_SHARE = 0.5  # of the free memory that a forward pass may take
+MIN_TOKEN_BUDGET = 16
+# Floats of a token that a layer holds at once: eight vectors as wide as the state (residual, norm, queries, keys,
+# values, attention's output), three as wide as the feed-forward layer, and its line of the mask.
+STATE_VECTORS, FEED_FORWARD_VECTORS, MASK_LINE = 8, 3, 1024
+# What PyTorch's CPU allocator says; its error has no type of its own.
+CPU_ALLOCATOR = ("can't allocate memory", "not enough memory")
+
+Result = TypeVar("Result")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error is an allocator's."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in CPU_ALLOCATOR)
+
+
+def token_budget_for(model: PreTrainedModel, device: torch.device) -> int:
+    """Tokens of one forward pass without gradients: what suits the device, less where its free memory is small."""
+    config = model.config.get_text_config()
+    hidden = getattr(config, "hidden_size", None) or 1024
+    inner = getattr(config, "intermediate_size", None) or 4 * hidden
+    token_bytes = model.dtype.itemsize * (STATE_VECTORS * hidden + FEED_FORWARD_VECTORS * inner + MASK_LINE)
+    fits = int(FREE_SHARE * _free_bytes(device)) // token_bytes
+    return max(MIN_TOKEN_BUDGET, min(default_token_budget(device), fits))
+
+
+def in_batches(
+    encoded: Sequence[Encoded], token_budget: int, compute: Callable[[list[int], int], Result], num_passes: int = 1
+) -> Iterator[tuple[list[int], Result]]:
+    """Compute something of every list, batch by batch; a batch that does not fit into the memory is halved.
+
+    Args:
+        encoded: The lists.
+        token_budget: Tokens of a forward pass, to begin with.
+        compute: Takes a batch (indices of its lists) and the tokens that one forward pass may have.
+        num_passes: Forward passes that a batch has tokens for.
+
+    Yields:
+        Each batch with what was computed.
+
+    Raises:
+        InputError: Not even the smallest batch fits.
+    """
+    left = batches_by_size(encoded, num_passes * token_budget)
+    while left:
+        batch = left[0]
+        try:
+            result = compute(batch, token_budget)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            token_budget = halved(token_budget)
+            waiting = sorted(index for one in left for index in one)
+            batches = batches_by_size([encoded[index] for index in waiting], num_passes * token_budget)
+            left = [[waiting[position] for position in one] for one in batches]
+            continue
+        left = left[1:]
+        yield batch, result
+
+
+def halved(token_budget: int) -> int:
+    """A token budget after the allocator has failed.
+
+    Raises:
+        InputError: It was the smallest.
+    """
+    if token_budget <= MIN_TOKEN_BUDGET:
+        raise InputError(
+            f"out of memory with {token_budget} tokens in a forward pass", mend="free some memory or take a smaller PLM"
+        )
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    budget = max(MIN_TOKEN_BUDGET, token_budget // 2)
+    logger.warning("out of memory: at most %d tokens a forward pass from here on", budget)
+    return budget
+
+
+def _free_bytes(device: torch.device) -> int:
+    """Free memory of a device; of the CPU, without what the system would give back of its caches."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

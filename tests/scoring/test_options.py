@@ -1,0 +1,72 @@
+"""How scores are computed: numbers, quantisation, history merging."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from plm_models import new_rescorer
+
+from lorescore.errors import InputError
+from lorescore.scoring.options import ScoringOptions
+from lorescore.scoring.rescorer import Rescorer
+
+CPU = torch.device("cpu")
+LISTS = [["the cat sat on the mat", "the cat sat on a mat"], ["see the sea", "", "see a sea"]]
+
+
+def with_options(tmp_path: Path, family: str, options: ScoringOptions, scorer: str = "clm") -> Rescorer:
+    """A rescorer with options, loaded as a user does."""
+    new_rescorer(tmp_path, family, scorer, plm_text="lower").save(tmp_path / "rescorer")
+    return Rescorer.load(tmp_path / "rescorer", CPU, options)
+
+
+def test_a_cpu_scores_in_float32_unless_asked_otherwise() -> None:
+    assert ScoringOptions().torch_dtype(CPU) == torch.float32
+    assert ScoringOptions(dtype="bf16").torch_dtype(CPU) == torch.bfloat16
+    assert ScoringOptions().describe(CPU) == "float32"
+    assert ScoringOptions(dtype="bf16", history=4).describe(CPU) == "bfloat16 history=4"
+    assert ScoringOptions(quantize="int8").describe(CPU) == "int8"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"dtype": "fp23"}, "--dtype 'fp23' is not known.*did you mean fp32"),
+        ({"quantize": "int4"}, "--quantize 'int4' is not known"),
+        ({"history": 0}, "--history is 0, expected 1 or more"),
+        ({"quantize": "int8", "dtype": "bf16"}, "--quantize int8 goes with fp32"),
+    ],
+)
+def test_wrong_options(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        ScoringOptions(**settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("options", [ScoringOptions(dtype="bf16"), ScoringOptions(quantize="int8")])
+def test_fewer_bits_give_nearly_the_same_scores(tmp_path: Path, options: ScoringOptions) -> None:
+    few = with_options(tmp_path, "llama", options).score(LISTS)
+    exact = with_options(tmp_path, "llama", ScoringOptions()).score(LISTS)
+    for one, other in zip(few, exact, strict=True):
+        assert one == pytest.approx(other, rel=0.05)
+    assert few != exact
+
+
+def test_histories_are_merged_where_asked(tmp_path: Path) -> None:
+    texts = ["the cat sat on the mat", "a cat sat on the mat"]
+    exact = with_options(tmp_path, "llama", ScoringOptions())
+    merged = with_options(tmp_path, "llama", ScoringOptions(history=2))
+    assert len(merged.encode(texts)) < len(exact.encode(texts))
+    assert merged.score([texts])[0][0] == pytest.approx(exact.score([texts])[0][0], abs=1e-4)
+
+
+def test_options_that_a_scorer_does_not_have(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--history is for clm, this is a cls"):
+        with_options(tmp_path, "bert", ScoringOptions(history=2), "cls")
+    with pytest.raises(InputError, match="no linear layers that could be quantized"):
+        with_options(tmp_path, "gpt2", ScoringOptions(quantize="int8"), "cls")  # its layers are Conv1D
+
+
+def test_a_gpu_is_not_for_int8(rescorer_of: Callable[..., Rescorer]) -> None:
+    with pytest.raises(InputError, match="--quantize int8 is for a CPU, this is meta"):
+        rescorer_of("qwen2").apply(ScoringOptions(quantize="int8"), torch.device("meta"))
