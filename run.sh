@@ -29,6 +29,7 @@ nbest_source=beam                # stages 3 and 4: lists from ESPnet's beam sear
 lattice_backend=k2               # stage 3: k2, where it can be had, or kaldi (kaldi-decoder)
 graph_text=data/lm_train/text    # stage 3: Kaldi text for the n-gram model of the decoding graph; no lattices without
 word_list=data/lm_train/words    # stage 3: words that the graph is to know besides, one a line
+lexicon=                         # stage 3: Kaldi lexicon.txt in the first pass's tokens (default: its units, or CMUdict)
 acwt=2.0                         # stages 3 and 4: weight of the acoustic cost in lattices
 num_hyps=10                      # stage 4: hypotheses of a list from a lattice
 
@@ -46,11 +47,17 @@ targets=                         # layers that get an adapter, separated by comm
 lora="none vanilla adalora"      # strategies to train, separated by spaces
 rank=                            # rank of the adapters (default: conf/strategy)
 learning_rate=                   # peak learning rate (default: conf/strategy)
-objective=mwer                   # training objective
-epochs=                          # passes over the training set (default: conf/train.yaml)
+objective=mwer                   # mwer, distill, mwer+distill or lm
+teacher=                         # distill: a clm or pll rescorer to learn from, exp/plm/<tag>
+train_config=                    # settings of the training (default: conf/train.yaml)
+epochs=                          # passes over the training set (default: train_config)
 lm_text=                         # sentences of the domain, one a line (default: the demo's, where stage 1 made them)
-lm_loss=                         # weight of the PLM's own loss on references and lm_text (default: conf/train.yaml)
+lm_loss=                         # weight of the PLM's own loss on references and lm_text (default: train_config)
 seed=1                           # of the training
+dtype=auto                       # stages 6 and 9: fp32, bf16, or auto: bf16 on a GPU that has it, else fp32
+quantize=                        # stages 6 and 9: int8: 8-bit weights and activations, on a CPU
+history=                         # stages 6 and 9: clm: share scores after so many equal tokens; empty: exact scores
+score_cache=exp/score_cache.sqlite  # stages 5, 6 and 9: PLM scores that were given before; empty: none are kept
 
 decode=map                       # stage 6: map (highest combined score), or mbr (fewest expected errors) beside it
 lattice_dir="exp/asr/lat_{set}"  # stage 6: lattices of the lists, to come back rescored; {set} stands for the set
@@ -128,7 +135,8 @@ if begins 3 "first-pass decoding: exp/asr, data -> exp/asr/{decode,lat}_<set>"; 
     done
     [ ! -f "${graph_text}" ] || for set in ${train_set} ${dev_set} ${test_sets}; do
         "${root}/local/lat_decode.sh" --set "${set}" --asr_model "${asr_model}" --lm_text "${graph_text}" \
-            --word_list "${word_list}" --lattice_backend "${lattice_backend}" --acwt "${acwt}" --nj "${nj}" --ngpu "${ngpu}"
+            --word_list "${word_list}" --lexicon "${lexicon}" --lattice_backend "${lattice_backend}" --acwt "${acwt}" \
+            --nj "${nj}" --ngpu "${ngpu}"
     done
 fi
 
@@ -147,8 +155,11 @@ fi
 
 if begins 5 "train rescorers: exp/nbest/{${train_set},${dev_set}} -> exp/plm/{${tags// /,}}"; then
     train_options=(--train "exp/nbest/${train_set}" --dev "exp/nbest/${dev_set}" --objective "${objective}" --seed "${seed}")
+    train_options+=(--score_cache "${score_cache}")
     [ -z "${rank}" ] || train_options+=(--rank "${rank}")
     [ -z "${learning_rate}" ] || train_options+=(--learning_rate "${learning_rate}")
+    [ -z "${teacher}" ] || train_options+=(--teacher "${teacher}")
+    [ -z "${train_config}" ] || train_options+=(--train_config "${train_config}")
     [ -z "${epochs}" ] || train_options+=(--epochs "${epochs}")
     [ -z "${lm_loss}" ] || train_options+=(--lm_loss "${lm_loss}")
     [ -n "${lm_text}" ] || [ ! -f data/sentences/train.txt ] || lm_text=data/sentences/train.txt
@@ -158,9 +169,12 @@ if begins 5 "train rescorers: exp/nbest/{${train_set},${dev_set}} -> exp/plm/{${
     done
 fi
 
+scoring_options=(--dtype "${dtype}" --quantize "${quantize}" --score_cache "${score_cache}")
+[ -z "${history}" ] || scoring_options+=(--history "${history}")
+
 if begins 6 "rescore: exp/plm, exp/nbest -> exp/rescore/<tag>/<set>/{text,ctm,lat.1.gz}"; then
     lorescore rescore --tags "${tags}" --dev "${dev_set}" --sets "${test_sets}" --decode "${decode}" \
-        --lattice_dir "${lattice_dir}"
+        --lattice_dir "${lattice_dir}" "${scoring_options[@]}"
 fi
 
 if begins 7 "score: exp/rescore/<tag>/<set>/{scoring_kaldi,score_wer,score_ctm}"; then
@@ -191,7 +205,8 @@ if begins 8 "perturb: exp/nbest/{${test_sets// /,}} -> exp/nbest/<set>_<kind>_p<
 fi
 
 if begins 9 "NPRR: exp/plm, exp/nbest -> exp/nprr"; then
-    lorescore nprr --tags "${tags}" --sets "${test_sets}" --kinds "${kinds}" --rates "${rates}" --seeds "${perturb_seeds}"
+    lorescore nprr --tags "${tags}" --sets "${test_sets}" --kinds "${kinds}" --rates "${rates}" --seeds "${perturb_seeds}" \
+        "${scoring_options[@]}"
 fi
 
 if begins 10 "report: exp -> exp/RESULTS.md, exp/figures"; then

@@ -2,7 +2,8 @@
 """Stage 3: CTC posteriors x HLG -> lattices, one job for each posterior archive, in Kaldi's layout.
 
     <lat_dir>/lat.J.gz, words.txt, num_jobs    the lattices of ctc.J.scp
-    <lat_dir>/tokens.txt, frame_shift          what their alignments are made of; seconds of a frame
+    <lat_dir>/tokens.txt, lexicon.txt          what their alignments and their words are made of
+    <lat_dir>/frame_shift                      seconds of a frame
     <lat_dir>/failed.J                         utterances without a complete path: they have no lattice
     <lat_dir>/backend.yaml                     which program made them, and why that one; the options
     <lat_dir>/log/lat.J.log
@@ -115,7 +116,7 @@ def start_directory(
             for old in args.lat_dir.glob(pattern):
                 old.unlink()
         args.lat_dir.mkdir(parents=True, exist_ok=True)
-        for name in ("words.txt", "tokens.txt"):
+        for name in ("words.txt", "tokens.txt", "lexicon.txt"):
             shutil.copyfile(graph.directory / name, args.lat_dir / name)
         (args.lat_dir / "frame_shift").write_text(f"{args.frame_shift:g}\n", encoding="utf-8")
         (args.lat_dir / "num_jobs").write_text(f"{num_jobs}\n", encoding="utf-8")

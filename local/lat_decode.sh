@@ -9,6 +9,7 @@ asr_model=valid.acc.ave.pth   # checkpoint in it
 lm_text=data/asr_train/text   # Kaldi text to estimate the n-gram model from
 lm_arpa=                      # n-gram model in ARPA format, in place of lm_text
 word_list=                    # words besides those of lm_text, one a line
+lexicon=                      # Kaldi lexicon.txt in the model's tokens, before its own units or CMUdict's phones
 ngram_order=3                 # of the n-gram model
 graph_dir=exp/graph           # decoding graph
 lattice_backend=k2            # k2 (where it can be had) or kaldi
@@ -26,6 +27,7 @@ here="$(dirname "$0")"
 lat_dir="${asr_exp}/lat_${set}"
 if [ -n "${lm_arpa}" ]; then lm=(--arpa "${lm_arpa}"); else lm=(--text "${lm_text}" --order "${ngram_order}"); fi
 [ -z "${word_list}" ] || lm+=(--word_list "${word_list}")
+[ -z "${lexicon}" ] || lm+=(--lexicon "${lexicon}")
 device=cpu
 [ "${ngpu}" -eq 0 ] || device=cuda
 

@@ -1,13 +1,23 @@
-"""A small recogniser for the tests of graphs and decoders: SentencePiece units, a text, random posteriors."""
+"""Small recognisers for the tests of graphs and decoders: units, a text or a lexicon, posteriors, both backends."""
 
+import os
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+import kaldiio
 import numpy as np
 import sentencepiece
 from numpy.typing import NDArray
 
+from lorescore.lattice.archives import read_lattices
+from lorescore.lattice.backends import Backend, make_lattices, prepare_backend
+from lorescore.lattice.graph import Graph
+from lorescore.lattice.lattices import Lattice
+from lorescore.lattice.search import SearchOptions
+
+K2_PYTHON = Path(os.environ.get("K2_VENV", Path(__file__).resolve().parents[2] / ".venv-k2")) / "bin" / "python"
+WIDE = SearchOptions(acoustic_scale=1.5, beam=200.0, lattice_beam=10.0)
 WORDS = ("the", "a", "cat", "cats", "at", "sat", "hat", "that")
 SENTENCES = (
     *("the cat sat", "the cats sat", "a cat sat at the hat", "that hat", "the hat sat", "that cat", "a hat"),
@@ -77,3 +87,26 @@ def ctc_cost(log_probs: NDArray[np.float32], units: list[int]) -> float:
 def collapsed(labels: list[int]) -> list[int]:
     """The units of a CTC alignment: repeated labels once, then without blanks."""
     return [label for before, label in pairwise([0, *labels]) if label and label != before]
+
+
+def write_posteriors(folder: Path, posteriors: dict[str, NDArray[np.float32]], job: int = 1) -> Path:
+    """Write the archive of a job; its scp."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with kaldiio.WriteHelper(f"ark,scp:{folder}/ctc.{job}.ark,{folder}/ctc.{job}.scp") as writer:
+        for utt, log_probs in posteriors.items():
+            writer(utt, log_probs)
+    return folder / f"ctc.{job}.scp"
+
+
+def decoded(
+    folder: Path,
+    backend: Backend,
+    graph: Graph,
+    posteriors: dict[str, NDArray[np.float32]],
+    options: SearchOptions = WIDE,
+) -> dict[str, Lattice]:
+    """The lattices of posteriors, none of which fails, as they come back from the archive."""
+    prepare_backend(backend, graph)
+    failed = make_lattices(backend, graph, write_posteriors(folder, posteriors), folder / "lat.1.gz", options)
+    assert failed == []
+    return {lattice.utt: lattice for lattice in read_lattices(folder / "lat.1.gz", graph.words)}

@@ -3,15 +3,25 @@
 k2 runs for real where .venv-k2 is (local/setup_k2.sh makes it; K2_VENV names another place).
 """
 
-import os
 import sys
 from math import inf, log10
 from pathlib import Path
 
-import kaldiio
 import numpy as np
 import pytest
-from decoding_models import WORDS, SmallModel, collapsed, ctc_cost, make_small_model, random_log_probs, spoken
+from decoding_models import (
+    K2_PYTHON,
+    WIDE,
+    WORDS,
+    SmallModel,
+    collapsed,
+    ctc_cost,
+    decoded,
+    make_small_model,
+    random_log_probs,
+    spoken,
+    write_posteriors,
+)
 from numpy.typing import NDArray
 
 import lat_decode
@@ -20,14 +30,10 @@ from lorescore.files import read_table, read_yaml
 from lorescore.lattice.archives import read_lattices
 from lorescore.lattice.backends import Backend, choose_backend, make_lattices, prepare_backend
 from lorescore.lattice.graph import Graph, make_graph
-from lorescore.lattice.lattices import Lattice
 from lorescore.lattice.ngram import NgramModel
 from lorescore.lattice.paths import best_path, n_best_paths
 from lorescore.lattice.search import SearchOptions
 
-ROOT = Path(__file__).resolve().parents[2]
-K2_PYTHON = Path(os.environ.get("K2_VENV", ROOT / ".venv-k2")) / "bin" / "python"
-WIDE = SearchOptions(acoustic_scale=1.5, beam=200.0, lattice_beam=10.0)
 UTTERANCES = {f"utt{seed:02d}": (seed, frames) for seed, frames in enumerate((6, 9, 12, 15, 10, 8, 14, 11))}
 
 
@@ -62,27 +68,6 @@ def backend(request: pytest.FixtureRequest) -> Backend:
 
 def log_probs_of(graph: Graph) -> dict[str, NDArray[np.float32]]:
     return {utt: random_log_probs(seed, frames, graph.num_tokens) for utt, (seed, frames) in UTTERANCES.items()}
-
-
-def write_posteriors(folder: Path, posteriors: dict[str, NDArray[np.float32]], job: int = 1) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    with kaldiio.WriteHelper(f"ark,scp:{folder}/ctc.{job}.ark,{folder}/ctc.{job}.scp") as writer:
-        for utt, log_probs in posteriors.items():
-            writer(utt, log_probs)
-    return folder / f"ctc.{job}.scp"
-
-
-def decoded(
-    folder: Path,
-    backend: Backend,
-    graph: Graph,
-    posteriors: dict[str, NDArray[np.float32]],
-    options: SearchOptions = WIDE,
-) -> dict[str, Lattice]:
-    prepare_backend(backend, graph)
-    failed = make_lattices(backend, graph, write_posteriors(folder, posteriors), folder / "lat.1.gz", options)
-    assert failed == []
-    return {lattice.utt: lattice for lattice in read_lattices(folder / "lat.1.gz", graph.words)}
 
 
 def units_of(graph: Graph) -> dict[str, list[int]]:
@@ -250,7 +235,8 @@ class TestLatDecode:
         assert "lattices by kaldi: kaldi-decoder was asked for" in capsys.readouterr().out
         assert [lattice.utt for lattice in read_lattices(lat_dir)] == list(UTTERANCES)
         assert (lat_dir / "num_jobs").read_text() == "2\n"
-        assert (lat_dir / "words.txt").read_bytes() == (graph.directory / "words.txt").read_bytes()
+        for name in ("words.txt", "tokens.txt", "lexicon.txt"):
+            assert (lat_dir / name).read_bytes() == (graph.directory / name).read_bytes()
         assert read_yaml(lat_dir / "backend.yaml")["backend"] == "kaldi"
         content = {path.name: path.read_bytes() for path in lat_dir.glob("lat.*.gz")}
         times = {path.name: path.stat().st_mtime_ns for path in lat_dir.glob("lat.*.gz")}

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 from decoding_models import SENTENCES, WORDS, SmallModel, make_small_model
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lorescore.errors import InputError
 from lorescore.files import read_table, read_yaml
-from lorescore.lattice.graph import Graph, add_disambiguation, make_graph, make_lexicon
+from lorescore.lattice.graph import Graph, add_disambiguation, make_graph
+from lorescore.lattice.words import make_lexicon
 
 
 @pytest.fixture(scope="module")
@@ -21,24 +24,44 @@ def make(directory: Path, small: SmallModel, **options: object) -> Graph:
 
 
 def test_words_that_begin_others_or_sound_alike_get_symbols() -> None:
-    lexicon = {"cat": ("c", "at"), "cats": ("c", "at", "s"), "kat": ("c", "at"), "hat": ("h", "at"), "c": ("c",)}
+    lexicon = {
+        "cat": {("c", "at"): 0.0},
+        "cats": {("c", "at", "s"): 0.0},
+        "kat": {("c", "at"): 0.5, ("k", "at"): 0.0},
+        "hat": {("h", "at"): 0.0},
+        "c": {("c",): 0.0},
+    }
     assert add_disambiguation(lexicon) == (
         {
-            "cat": ("c", "at", "#1"),
-            "cats": ("c", "at", "s"),
-            "kat": ("c", "at", "#2"),
-            "hat": ("h", "at"),
-            "c": ("c", "#1"),
+            "cat": {("c", "at", "#1"): 0.0},
+            "cats": {("c", "at", "s"): 0.0},
+            "kat": {("c", "at", "#2"): 0.5, ("k", "at"): 0.0},
+            "hat": {("h", "at"): 0.0},
+            "c": {("c", "#1"): 0.0},
         },
         2,
     )
 
 
+pronunciations = st.dictionaries(st.lists(st.sampled_from("abc"), min_size=1, max_size=4).map(tuple), st.just(0.0))
+
+
+@given(st.dictionaries(st.sampled_from("stuvwxyz"), pronunciations))
+def test_with_symbols_no_pronunciation_is_another_or_the_beginning_of_another(
+    lexicon: dict[str, dict[tuple[str, ...], float]],
+) -> None:
+    with_symbols, _ = add_disambiguation(lexicon)
+    spelled = [units for found in with_symbols.values() for units in found]
+    for number, units in enumerate(spelled):
+        assert not any(other[: len(units)] == units for other in spelled[:number] + spelled[number + 1 :])
+    assert [len(found) for found in with_symbols.values()] == [len(found) for found in lexicon.values()]
+
+
 def test_units_of_a_word_spell_it_and_foreign_letters_are_left_out(small: SmallModel) -> None:
-    lexicon = make_lexicon([*WORDS, "naïve", "zoo"], small.bpe_model, small.token_list)
+    lexicon = make_lexicon([*WORDS, "naïve", "zoo"], small.token_list, bpe_model=small.bpe_model)
     assert list(lexicon) == list(WORDS)
-    for word, units in lexicon.items():
-        assert "".join(units) == f"\u2581{word}"
+    for word, pronunciations in lexicon.items():
+        assert ["".join(units) for units in pronunciations] == [f"\u2581{word}"]
 
 
 def test_files_of_a_graph(tmp_path: Path, small: SmallModel) -> None:

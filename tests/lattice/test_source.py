@@ -46,16 +46,54 @@ def test_tokens_that_begin_another_number_of_words_do_not_count() -> None:
     assert source_of(TOKENS).word_spans(path_of(final=(1, 1))) == []
 
 
+PHONES = WordTable(dict(enumerate(["<eps>", "<blank>", "AH", "B", "D", "EH", "IY", "R", "<space>"])))
+PRONUNCIATIONS = {
+    "a": {("AH",): 0.0},
+    "read": {("R", "EH", "D"): 0.0, ("R", "IY", "D"): 0.0},
+    "bed": {("B", "EH", "D"): 0.0},
+    "ebb": {("EH",): 0.0, ("EH", "B"): 0.0},
+    "be": {("B", "IY"): 0.0, ("IY",): 0.0},
+}
+
+
+@pytest.mark.parametrize(
+    ("words", "emitted", "spans"),
+    [
+        ("read a bed", "- R EH EH D AH - B EH D -", [(1, 5), (5, 7), (7, 10)]),
+        ("read a bed", "- R IY D <space> AH <space> <space> - B EH D -", [(1, 5), (5, 9), (9, 12)]),
+        ("a a", "AH AH - AH", [(0, 3), (3, 4)]),
+        ("ebb be", "EH B IY", [(0, 1), (1, 3)]),  # two ways: the last word is the longest that it can be
+        ("ebb be", "EH B <space> IY -", [(0, 3), (3, 4)]),
+    ],
+)
+def test_the_lexicon_says_which_phones_a_word_is_of(words: str, emitted: str, spans: list[tuple[int, int]]) -> None:
+    tokens = tuple(PHONES.ids.get(token, 1) for token in emitted.split())
+    first, *others = words.split()
+    source = LatticeSource(Path("lat"), 0.04, WordTable({0: "<eps>"}), PHONES, PRONUNCIATIONS)
+    assert source.word_spans(path_of((first, tokens), *((word, ()) for word in others))) == spans
+    # As it is where the words come late.
+    assert source.word_spans(path_of(("", tokens), (first, ()), *((word, ()) for word in others))) == spans
+
+
+def test_phones_that_are_not_those_of_the_words_do_not_count() -> None:
+    source = LatticeSource(Path("lat"), 0.04, WordTable({0: "<eps>"}), PHONES, PRONUNCIATIONS)
+    odd = path_of(("a", (1, 2, 2)), ("bed", (3, 3, 4)))  # B D
+    assert source.word_spans(odd) == [(0, 3), (3, 6)]
+    assert source.word_spans(path_of(("a", (1, 2)), ("abed", (3, 5, 4)))) == [(0, 2), (2, 5)]
+
+
 def test_what_stands_beside_the_lattices(tmp_path: Path) -> None:
     bare = LatticeSource.read(tmp_path)
     assert (bare.frame_shift, dict(bare.words.words), bare.tokens) == (FRAME_SHIFT_S, {0: "<eps>"}, None)
     (tmp_path / "words.txt").write_text("<eps> 0\nthe 7\n")
     (tmp_path / "tokens.txt").write_text("<eps> 0\n<blank> 1\n▁the 2\n")
+    (tmp_path / "lexicon.txt").write_text("the ▁the\n")
     (tmp_path / "frame_shift").write_text("0.03\n")
     source = LatticeSource.read(tmp_path)
     assert (source.frame_shift, source.words.ids["the"]) == (0.03, 7)
     assert source.tokens is not None
     assert source.tokens.words[2] == "▁the"
+    assert source.lexicon == {"the": {("▁the",): 0.0}}
     assert LatticeSource.read(tmp_path, 0.01).frame_shift == 0.01
 
 

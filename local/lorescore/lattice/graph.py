@@ -6,7 +6,7 @@ A graph directory has what both lattice backends search:
     lm.arpa             the n-gram model
     words.txt           Kaldi's word table: <eps> 0, the words, #0, <s>, </s>
     tokens.txt          the token table: <eps> 0, the model's tokens from 1 (the blank first), #0, #1, ...
-    lexicon.txt         `word unit unit...`
+    lexicon.txt         `word unit unit...`, a line for each pronunciation
     L_disambig.fst.txt  lexicon with disambiguation symbols, OpenFst text with these ids
     G.fst.txt           n-gram model, with #0 on back-off arcs, OpenFst text
     HLG.fst             the graph for kaldi-decoder; k2 makes HLG.k2.npz from L and G
@@ -14,7 +14,12 @@ A graph directory has what both lattice backends search:
 
 Token id n + 1 stands for column n of the model's posteriors, as kaldi-decoder wants it: id 0 is no token, not a blank.
 The topology is the standard one (a blank between equal tokens is a must); it adds no cost, so that a path's graph cost
-is that of the n-gram model. As in every such graph, back-off arcs may be taken where a longer n-gram exists.
+is that of the n-gram model, and of its pronunciations where the lexicon has probabilities. As in every such graph,
+back-off arcs may be taken where a longer n-gram exists.
+
+There is no optional silence as in Kaldi's lexicons: the blank is emitted there. Where a model of phones or letters has
+a space (ESPnet's g2p_en writes one between words), it is a word boundary: a path has exactly one between two words, and
+none at its ends, as the transcripts that the model was trained on.
 """
 
 import hashlib
@@ -22,20 +27,31 @@ import logging
 import os
 import shutil
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import kaldifst
 import kaldilm
-import sentencepiece
 
 from lorescore.errors import InputError
 from lorescore.files import atomic_write, checksum, read_lines, read_yaml, split_words, write_yaml
 from lorescore.lattice.ngram import BOS, EOS, NgramModel, estimate_arpa
 from lorescore.lattice.quiet import quiet
-from lorescore.lattice.words import EPSILON_SYMBOL, WordTable, read_words, write_words
+from lorescore.lattice.words import (
+    EPSILON_SYMBOL,
+    SPACE,
+    Lexicon,
+    Units,
+    WordTable,
+    make_lexicon,
+    read_words,
+    token_names,
+    write_lexicon,
+    write_words,
+)
 
 if TYPE_CHECKING:
     from kaldifst import StdVectorFst
@@ -45,8 +61,7 @@ logger = logging.getLogger(__name__)
 BACKOFF = "#0"  # the disambiguation symbol of back-off arcs
 DELTA = 1e-5  # costs that differ by less are equal; OpenFst's 1/1024 would round a path's cost by 0.001 and more
 VERSION = 1  # a change in how graphs are made makes them anew
-
-Lexicon = Mapping[str, tuple[str, ...]]
+NAMED = 5  # words without a pronunciation that the log names
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +107,9 @@ class Graph:
 def make_graph(
     directory: Path,
     *,
-    bpe_model: Path,
-    token_list: Collection[str],
+    token_list: Sequence[str],
+    bpe_model: Path | None = None,
+    lexicon: Path | None = None,
     text: Path | None = None,
     arpa: Path | None = None,
     word_list: Path | None = None,
@@ -103,8 +119,10 @@ def make_graph(
 
     Args:
         directory: The graph directory; it appears when it is complete.
-        bpe_model: The SentencePiece model.
         token_list: The acoustic model's tokens in the order of its outputs, the blank first.
+        bpe_model: The SentencePiece model whose units the tokens are; None: the tokens are phones or letters.
+        lexicon: Kaldi's lexicon.txt or lexiconp.txt in the model's tokens, for words of the n-gram model. The others
+            are cut by the SentencePiece model, or pronounced as CMUdict says: see `make_lexicon`.
         text: Kaldi `text` to estimate the n-gram model from.
         arpa: An n-gram model, in place of `text`. Its words are the lexicon.
         word_list: Words besides those of `text`, one a line.
@@ -117,8 +135,9 @@ def make_graph(
         raise InputError("expected a text or an ARPA file for the n-gram model, and not both")
     if arpa is not None and word_list is not None:
         raise InputError("a word list goes with a text; the words of an ARPA file are its unigrams", path=arpa)
-    inputs = [bpe_model, *(path for path in (text, arpa, word_list) if path is not None)]
-    settings = (VERSION, order, text is None, list(token_list), checksum(inputs))
+    inputs = [path for path in (bpe_model, lexicon, text, arpa, word_list) if path is not None]
+    dictionary = [] if bpe_model else [f"cmudict {version('cmudict')}"]
+    settings = (VERSION, order, text is None, list(token_list), checksum(inputs), *dictionary)
     made_from = hashlib.sha256(repr(settings).encode()).hexdigest()
     if (directory / "graph.yaml").is_file() and read_yaml(directory / "graph.yaml").get("made_from") == made_from:
         return Graph.read(directory)
@@ -132,7 +151,13 @@ def make_graph(
         elif text is not None:
             extra = [] if word_list is None else _read_words(word_list)
             estimate_arpa(text, partial / "lm.arpa", order=order, extra_words=extra)
-        counts = _write_pieces(partial, bpe_model, tuple(token_list))
+        tokens = token_names(token_list)
+        words = NgramModel.read(partial / "lm.arpa").words
+        pronounced = make_lexicon(words, tokens, bpe_model=bpe_model, lexicon=lexicon)
+        _report_left_out([word for word in words if word not in pronounced], len(words))
+        has_space = bpe_model is None and SPACE in tokens
+        counts = _write_pieces(partial, pronounced, tokens, SPACE if has_space else None)
+        counts["left_out"] = len(words) - len(pronounced)
         states, arcs = _compose(partial)
         counts |= {"hlg_states": states, "hlg_arcs": arcs}
         write_yaml(partial / "graph.yaml", {**counts, "made_from": made_from})
@@ -145,69 +170,54 @@ def make_graph(
     return Graph.read(directory)
 
 
-def make_lexicon(words: Iterable[str], bpe_model: Path, token_list: Collection[str]) -> dict[str, tuple[str, ...]]:
-    """The SentencePiece units of words, as the model cuts them.
+def add_disambiguation(lexicon: Lexicon) -> tuple[Lexicon, int]:
+    """Add #1, #2, ... to pronunciations that other words have too or that others begin with.
 
-    Args:
-        words: The words.
-        bpe_model: The SentencePiece model.
-        token_list: The acoustic model's tokens.
-
-    Returns:
-        The units of each word. Words with a unit that the acoustic model has not are left out.
-
-    Raises:
-        InputError: The SentencePiece model cannot be read.
-    """
-    try:
-        model = sentencepiece.SentencePieceProcessor(model_file=str(bpe_model))
-    except (OSError, RuntimeError) as error:
-        raise InputError("not a SentencePiece model", path=bpe_model, mend="stage 2 makes it") from error
-    known = set(token_list) - {model.id_to_piece(model.unk_id())}
-    units = {word: tuple(model.encode(word, out_type=str)) for word in words}
-    return {word: pieces for word, pieces in units.items() if pieces and known.issuperset(pieces)}
-
-
-def add_disambiguation(lexicon: Lexicon) -> tuple[dict[str, tuple[str, ...]], int]:
-    """Add #1, #2, ... to the units of words that sound like others or like the beginning of others.
-
-    As Kaldi's add_lex_disambig.pl: words with the same units get different symbols; a word whose units begin another's
-    gets #1.
+    As Kaldi's add_lex_disambig.pl: words with the same units get different symbols; units that begin others get #1.
 
     Returns:
         The lexicon, and the highest number used.
     """
-    same = Counter(lexicon.values())
-    beginnings = {units[:length] for units in lexicon.values() for length in range(1, len(units))}
-    used: Counter[tuple[str, ...]] = Counter()
-    result: dict[str, tuple[str, ...]] = {}
-    for word, units in lexicon.items():
-        if same[units] > 1 or units in beginnings:
-            used[units] += 1
-            result[word] = (*units, f"#{used[units]}")
-        else:
-            result[word] = units
+    all_units = [units for pronunciations in lexicon.values() for units in pronunciations]
+    same = Counter(all_units)
+    beginnings = {units[:length] for units in all_units for length in range(1, len(units))}
+    used: Counter[Units] = Counter()
+    result: dict[str, dict[Units, float]] = {word: {} for word in lexicon}
+    for word, pronunciations in lexicon.items():
+        for units, cost in pronunciations.items():
+            symbol: Units = ()
+            if same[units] > 1 or units in beginnings:
+                used[units] += 1
+                symbol = (f"#{used[units]}",)
+            result[word][units + symbol] = cost
     return result, max(used.values(), default=0)
 
 
-def _write_pieces(directory: Path, bpe_model: Path, token_list: tuple[str, ...]) -> dict[str, int]:
-    """Write everything up to G into a directory that has lm.arpa; the numbers of tokens and words."""
-    words = NgramModel.read(directory / "lm.arpa").words
-    lexicon = make_lexicon(words, bpe_model, token_list)
-    if not lexicon:
+def _report_left_out(words: Sequence[str], total: int) -> None:
+    """A line on the words that have no pronunciation.
+
+    Raises:
+        InputError: All words.
+    """
+    if len(words) == total:
         raise InputError(
-            "no word of the n-gram model can be written in the units of the acoustic model", path=bpe_model
+            "no word of the n-gram model can be written in the units of the acoustic model",
+            mend="check the case of the words, or give a lexicon: --lexicon",
         )
-    if left_out := len(words) - len(lexicon):
-        logger.warning("%d of %d words have letters without a unit and are left out", left_out, len(words))
+    if words:
+        named = " ".join(words[:NAMED]) + (" ..." if len(words) > NAMED else "")
+        logger.warning("%d of %d words have no pronunciation and are left out: %s", len(words), total, named)
+
+
+def _write_pieces(directory: Path, lexicon: Lexicon, tokens: Sequence[str], space: str | None) -> dict[str, int]:
+    """Write everything up to G into a directory that has lm.arpa; the numbers of words, pronunciations and tokens."""
     with_symbols, highest = add_disambiguation(lexicon)
     disambiguation = [BACKOFF, *(f"#{number}" for number in range(1, highest + 1))]
-    tokens = _write_symbols(directory / "tokens.txt", [EPSILON_SYMBOL, *token_list, *disambiguation])
+    token_ids = _write_symbols(directory / "tokens.txt", [EPSILON_SYMBOL, *tokens, *disambiguation])
     word_ids = _write_symbols(directory / "words.txt", [EPSILON_SYMBOL, *lexicon, BACKOFF, BOS, EOS])
-    with atomic_write(directory / "lexicon.txt") as file:
-        file.writelines(f"{word} {' '.join(units)}\n" for word, units in lexicon.items())
+    write_lexicon(directory / "lexicon.txt", lexicon)
     with atomic_write(directory / "L_disambig.fst.txt") as file:
-        file.writelines(f"{line}\n" for line in _lexicon_fst(with_symbols, tokens, word_ids))
+        file.writelines(f"{line}\n" for line in _lexicon_fst(with_symbols, token_ids, word_ids, space))
     with quiet():  # a line for each section
         text = kaldilm.arpa2fst(
             input_arpa=str(directory / "lm.arpa"),
@@ -217,21 +227,34 @@ def _write_pieces(directory: Path, bpe_model: Path, token_list: tuple[str, ...])
         )
     with atomic_write(directory / "G.fst.txt") as file:
         file.write(text)
-    return {"words": len(lexicon), "left_out": left_out, "tokens": len(token_list)}
+    return {"words": len(lexicon), "pronunciations": sum(map(len, lexicon.values())), "tokens": len(tokens)}
 
 
-def _lexicon_fst(lexicon: Lexicon, tokens: Mapping[str, int], words: Mapping[str, int]) -> Iterable[str]:
-    """L as OpenFst text: one state from which each word loops, and #0 through it for G's back-off arcs."""
-    yield f"0 0 {tokens[BACKOFF]} {words[BACKOFF]}"
-    state = 0
-    for word, units in lexicon.items():
-        source = 0
-        for position, unit in enumerate(units):
-            last = position == len(units) - 1
-            target = 0 if last else (state := state + 1)
-            yield f"{source} {target} {tokens[unit]} {words[word] if position == 0 else 0}"
-            source = target
-    yield "0"
+def _lexicon_fst(
+    lexicon: Lexicon, tokens: Mapping[str, int], words: Mapping[str, int], space: str | None
+) -> Iterable[str]:
+    """L as OpenFst text: each word from the start to the end, and #0 through it for G's back-off arcs.
+
+    Without a space, one state is start, end and the place between words. With one, it leads from the end to a state of
+    its own, from which there are only words. There are no epsilons: k2 does not determinize with them.
+    """
+    start, end, between = (0, 0, 0) if space is None else (0, 1, 2)
+    for state in dict.fromkeys((start, end)):
+        yield f"{state} {state} {tokens[BACKOFF]} {words[BACKOFF]}"
+    if space is not None:
+        yield f"{end} {between} {tokens[space]} 0"
+    newest = between
+    for word, pronunciations in lexicon.items():
+        for units, cost in pronunciations.items():
+            inner = list(range(newest + 1, newest + len(units)))
+            newest += len(inner)
+            entered = [*inner, end]
+            for source in dict.fromkeys((start, between)):
+                weight = f" {cost:.9g}" if cost else ""
+                yield f"{source} {entered[0]} {tokens[units[0]]} {words[word]}{weight}"
+            for source, target, unit in zip(inner, entered[1:], units[1:], strict=True):
+                yield f"{source} {target} {tokens[unit]} 0"
+    yield from map(str, dict.fromkeys((start, end)))
 
 
 def _ctc_topology(num_tokens: int) -> "StdVectorFst":

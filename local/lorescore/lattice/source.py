@@ -1,15 +1,17 @@
-"""The lattices of a set and what stands beside them: words, and what times need, the frame shift and the tokens.
+"""The lattices of a set and what stands beside them: words, and what times need: frame shift, tokens, lexicon.
 
     lat.J.gz, words.txt    Kaldi's archives (or .slf files: see `read_lattices`)
     frame_shift            seconds from one frame of the alignments to the next, as Kaldi's data directories have it
     tokens.txt             `token id`: the tokens of the alignments, where the acoustic model is a CTC model
+    lexicon.txt            `word token token...`: the words in these tokens, a line for each pronunciation
 
 A determinized lattice has its words before or after what is emitted for them; Kaldi has lattice-align-words for that.
-Where the tokens are SentencePiece units, a word begins where its first unit does.
+Here the lexicon says which tokens a word is of. Without one, where the tokens are SentencePiece units, a word begins
+where its first unit does.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +19,11 @@ import numpy as np
 from lorescore.errors import InputError
 from lorescore.files import checksum, read_lines
 from lorescore.lattice.archives import WORDS_FILE, read_lattices
-from lorescore.lattice.lattices import Lattice
+from lorescore.lattice.lattices import EPSILON, Lattice
 from lorescore.lattice.rescored import AlignedPath
-from lorescore.lattice.words import EPSILON_SYMBOL, WordTable, read_words
+from lorescore.lattice.words import EPSILON_SYMBOL, SPACE, Lexicon, WordTable, read_lexicon, read_words
 
-TOKENS_FILE, FRAME_SHIFT_FILE = "tokens.txt", "frame_shift"
+TOKENS_FILE, LEXICON_FILE, FRAME_SHIFT_FILE = "tokens.txt", "lexicon.txt", "frame_shift"
 FRAME_SHIFT_S = 0.06  # of the demo's first pass: conv2d6 over frames every 10 ms
 BLANK = 1  # token-id of the CTC blank: the first token, as id 0 is none
 WORD_BEGIN = "\u2581"  # what SentencePiece writes for the space before a word
@@ -38,26 +40,30 @@ class LatticeSource:
         frame_shift: Seconds from one frame of their alignments to the next.
         words: Their words; empty where they have no ids (SLF).
         tokens: The tokens of their alignments, where known.
+        lexicon: The words in these tokens, where known.
     """
 
     directory: Path
     frame_shift: float
     words: WordTable
     tokens: WordTable | None
+    lexicon: Lexicon = field(default_factory=dict)
 
     @classmethod
     def read(cls, directory: Path, frame_shift: float | None = None) -> "LatticeSource":
         """Read what stands beside the lattices.
 
         Args:
-            directory: With lattices as `read_lattices` wants them; words.txt; tokens.txt (`token id`) and frame_shift
-                (seconds), where there are any.
+            directory: With lattices as `read_lattices` wants them; words.txt; tokens.txt, lexicon.txt and frame_shift,
+                where there are any.
             frame_shift: None: what the file says, else FRAME_SHIFT_S.
 
         Raises:
             InputError: A file is not of its format, or the frame shift is not above 0.
         """
-        words_path, tokens_path, shift_path = (directory / name for name in (WORDS_FILE, TOKENS_FILE, FRAME_SHIFT_FILE))
+        words_path, tokens_path, lexicon_path, shift_path = (
+            directory / name for name in (WORDS_FILE, TOKENS_FILE, LEXICON_FILE, FRAME_SHIFT_FILE)
+        )
         if frame_shift is None and shift_path.is_file():
             said = next((line.strip() for _, line in read_lines(shift_path)), "")
             try:
@@ -68,12 +74,12 @@ class LatticeSource:
         shift = FRAME_SHIFT_S if frame_shift is None else frame_shift
         if not 0 < shift < float("inf"):
             raise InputError(f"frame shift of {shift} s, expected more than 0", mend="give that of the first pass")
-        return cls(
-            directory,
-            shift,
-            read_words(words_path) if words_path.is_file() else WordTable({0: EPSILON_SYMBOL}),
-            read_words(tokens_path) if tokens_path.is_file() else None,
-        )
+        tokens = read_words(tokens_path) if tokens_path.is_file() else None
+        lexicon: Lexicon = {}
+        if tokens is not None and lexicon_path.is_file():
+            lexicon = read_lexicon(lexicon_path, {token: token for token in tokens.words.values()})
+        words = read_words(words_path) if words_path.is_file() else WordTable({0: EPSILON_SYMBOL})
+        return cls(directory, shift, words, tokens, lexicon)
 
     def lattices(self) -> Iterator[Lattice]:
         """The lattices, one at a time; some may have no path."""
@@ -87,24 +93,44 @@ class LatticeSource:
     def word_spans(self, path: AlignedPath) -> list[Span]:
         """First frame of each word of a path and the frame after its last; a word lasts until the next one begins.
 
-        Where the tokens are known and as many of them begin words as there are words, a word begins with its first
-        token, and the last one ends with its last; else the words are where their arcs are.
+        Where the tokens are known and spell the words, or as many of them begin words as there are words, a word begins
+        with its first token, and the last one ends with its last; else the words are where their arcs are.
         """
         words = path.word_alignments()[:-1]
         frames = [*(token for arc in path.arcs for token in arc.alignment), *path.final.alignment]
-        begins = self._word_begins(frames)
+        begins = self._word_begins(frames, [arc.word for arc in path.arcs if arc.word != EPSILON])
         if words and len(begins) == len(words):
             end = 1 + max(index for index, token in enumerate(frames) if token != BLANK)
             return list(zip(begins, [*begins[1:], end], strict=True))
         ends = np.cumsum([0, *map(len, words)]).tolist()
         return list(zip(ends[:-1], ends[1:], strict=True))
 
-    def _word_begins(self, frames: Sequence[int]) -> list[int]:
-        """The frames at which CTC emits a token that begins a word; none where the tokens are not known."""
+    def _word_begins(self, frames: Sequence[int], words: Sequence[str]) -> list[int]:
+        """The frames at which CTC emits the first token of each word; none where that is not known."""
         if self.tokens is None:
             return []
-        return [
-            index
+        emitted = {
+            index: self.tokens.words.get(token, "")
             for index, (before, token) in enumerate(zip([BLANK, *frames], frames, strict=False))
-            if token != before and self.tokens.words.get(token, "").startswith(WORD_BEGIN)
-        ]
+            if token not in (before, BLANK)
+        }
+        places = list(emitted)
+        if begins := self._spelled(list(emitted.values()), words):
+            return [places[begin] for begin in begins]
+        return [index for index, token in emitted.items() if token.startswith(WORD_BEGIN)]
+
+    def _spelled(self, tokens: Sequence[str], words: Sequence[str]) -> Sequence[int]:
+        """Which tokens begin words, by the lexicon; none where the tokens are not pronunciations of the words.
+
+        There may be a space before a word. If there are several ways, it is one in which the last words are longest.
+        """
+        begins_of: dict[int, tuple[int, ...]] = {0: ()}  # by the place where the words so far end
+        for word in words:
+            longer: dict[int, tuple[int, ...]] = {}
+            for end, begins in sorted(begins_of.items()):
+                begin = end + (tokens[end : end + 1] == [SPACE])
+                for units in self.lexicon.get(word, ()):
+                    if tuple(tokens[begin : begin + len(units)]) == units:
+                        longer.setdefault(begin + len(units), (*begins, begin))
+            begins_of = longer
+        return begins_of.get(len(tokens), ())
