@@ -1,26 +1,32 @@
-"""Strategies: the settings of conf/strategy, and what each makes trainable."""
+"""Strategies: the settings of conf/strategy, what each makes trainable, and what it saves."""
 
+import copy
 from pathlib import Path
 
 import pytest
 import torch
 from peft import PeftModel
-from plm_models import CAUSAL
-from torch import nn
-from transformers import AutoModelForCausalLM
+from tiny_training import TARGETS, frozen, new_optimizer, outputs, train
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from lorescore.choices import STRATEGIES
 from lorescore.errors import InputError
-from lorescore.plm import adalora
+from lorescore.plm.adaptation import Adaptation
 from lorescore.plm.strategies import Strategy, adapt, count_parameters
 
 CONF_DIR = Path(__file__).parents[2] / "conf" / "strategy"
 LLAMA_SIZE = 160 * 32 * 2 + 2 * (32 * 32 * 2 + 32 * 16 * 2 + 3 * 32 * 48 + 2 * 32) + 32
 
+LOW_RANK = ("vanilla", "adalora", "warmup", "mixed", "dora", "rslora", "pissa")
+NUM_STEPS = 10
 
-def frozen(family: str = "llama") -> nn.Module:
-    torch.manual_seed(0)
-    return AutoModelForCausalLM.from_config(CAUSAL[family]).requires_grad_(False)
+
+def settings(name: str, rank: int = 4) -> Strategy:
+    return Strategy(name, rank=rank, alpha=8, init_rank=2 * rank)
+
+
+def adapted(name: str, family: str = "llama", seed: int = 1) -> Adaptation:
+    return adapt(frozen(family), settings(name), TARGETS[family], NUM_STEPS, seed)
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
@@ -35,7 +41,8 @@ def test_overrides() -> None:
     assert (other.rank, other.init_rank) == (3, 5)  # the ratio of 12 to 8, rounded up
     assert other.learning_rate == strategy.learning_rate
     assert Strategy.read("adalora", CONF_DIR, rank=3, init_rank=9).init_rank == 9
-    assert Strategy.read("vanilla", CONF_DIR, rank=1).rank == 1
+    assert Strategy.read("warmup", CONF_DIR, rank=4).init_rank == 16
+    assert Strategy.read("vanilla", CONF_DIR, rank=1, alpha=3) == Strategy("vanilla", 1, 3, 5e-4, init_rank=2)
 
 
 def test_a_strategy_that_is_not_known() -> None:
@@ -50,15 +57,18 @@ def test_a_setting_that_is_not_known(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
+    ("values", "message"),
     [
         ({"name": "vanilla", "rank": 0}, "rank 0, expected 1 or more"),
-        ({"name": "adalora", "rank": 8, "init_rank": 8}, "init_rank 8 must be above rank 8"),
+        ({"name": "adalora", "rank": 8, "init_rank": 8}, "adalora: init_rank 8 must be above rank 8"),
+        ({"name": "warmup", "rank": 8, "init_rank": 4}, "warmup: init_rank 4 must be above rank 8"),
+        ({"name": "warmup", "warmup_share": 1.0}, "warmup_share 1.0, expected a share between 0 and 1"),
+        ({"name": "vanilla", "alpha": 0}, "alpha 0, expected more than 0"),
     ],
 )
-def test_ranks_that_cannot_be(settings: dict[str, object], message: str) -> None:
+def test_settings_that_cannot_be(values: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        Strategy(**settings)
+        Strategy(**values)
 
 
 @pytest.mark.parametrize(
@@ -68,56 +78,158 @@ def test_ranks_that_cannot_be(settings: dict[str, object], message: str) -> None
         (Strategy("full"), LLAMA_SIZE),
         # q_proj is 32 x 32, v_proj 32 x 16, in two layers.
         (Strategy("vanilla", rank=3), 2 * 3 * (64 + 48)),
+        (Strategy("mixed", rank=3), 2 * 3 * (64 + 48)),
+        (Strategy("pissa", rank=3), 2 * 3 * (64 + 48)),
+        (Strategy("dora", rank=3), 2 * (3 * (64 + 48) + 32 + 16)),
+        (Strategy("warmup", rank=3, init_rank=5), 2 * 5 * (64 + 48)),
         (Strategy("adalora", rank=3, init_rank=5), 2 * 5 * (64 + 48 + 2)),
     ],
     ids=lambda value: value.name if isinstance(value, Strategy) else "",
 )
 def test_what_is_trained(strategy: Strategy, trainable: int) -> None:
-    model = adapt(frozen(), strategy, ("q_proj", "v_proj"), total_steps=10, seed=1)
-    adapter = trainable if isinstance(model, PeftModel) else 0
+    adaptation = adapt(frozen(), strategy, ("q_proj", "v_proj"), total_steps=10, seed=1)
+    adapter = trainable if isinstance(adaptation.model, PeftModel) else 0
     # PEFT's AdaLoRA keeps the rank of each of the four layers as a parameter, which is not trained.
     kept = 4 if strategy.name == "adalora" else 0
-    assert count_parameters(model) == (trainable, LLAMA_SIZE + adapter + kept)
+    assert count_parameters(adaptation.model) == (trainable, LLAMA_SIZE + adapter + kept)
 
 
-def test_an_adapter_changes_nothing_at_first_and_is_drawn_from_the_seed() -> None:
-    tokens = torch.tensor([[1, 5, 6]])
-    expected = frozen()(input_ids=tokens).logits
-    for strategy in (Strategy("vanilla", rank=2), Strategy("adalora", rank=2, init_rank=3)):
-        drawn = []
-        for seed in (1, 1, 2):
-            model = adapt(frozen(), strategy, ("all-linear",), total_steps=10, seed=seed)
-            torch.testing.assert_close(model(input_ids=tokens).logits, expected, rtol=0, atol=1e-6)
-            drawn.append(torch.cat([p.flatten() for p in model.parameters() if p.requires_grad]))
-        assert torch.equal(drawn[0], drawn[1])
-        assert not torch.equal(drawn[0], drawn[2])
+@pytest.mark.parametrize("name", LOW_RANK)
+def test_an_adapter_changes_nothing_at_first_and_is_drawn_from_the_seed(name: str) -> None:
+    expected = outputs(frozen())
+    drawn = []
+    for seed in (1, 1, 2):
+        model = adapted(name, seed=seed).model
+        torch.testing.assert_close(outputs(model), expected, rtol=0, atol=1e-4 if name == "pissa" else 0.0)
+        drawn.append(torch.cat([p.flatten() for p in model.parameters() if p.requires_grad]))
+    assert torch.equal(drawn[0], drawn[1])
+    assert torch.equal(drawn[0], drawn[2]) == (name == "pissa")  # which is decomposed, not drawn
 
 
 def test_all_linear_layers_but_the_output_layer() -> None:
-    model = adapt(frozen(), Strategy("adalora", rank=2, init_rank=3), ("all-linear",), total_steps=10, seed=1)
-    modules = {layer.rpartition(".")[2] for layer in adalora.ranks(model)}
-    assert modules == {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
+    for name in ("vanilla", "adalora"):
+        ranks = adapt(frozen(), settings(name), ("all-linear",), NUM_STEPS, seed=1).ranks()
+        modules = {layer.rpartition(".")[2] for layer in ranks}
+        assert modules == {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
+        assert "model.layers.0.self_attn.q_proj" in ranks
+
+
+def test_rslora_is_scaled_by_the_root_of_the_rank() -> None:
+    plain = adapt(frozen(), Strategy("vanilla", rank=4, alpha=16), TARGETS["llama"], NUM_STEPS, seed=1)
+    stabilised = adapt(frozen(), Strategy("rslora", rank=4, alpha=8), TARGETS["llama"], NUM_STEPS, seed=1)
+    train(plain, torch.optim.SGD(plain.model.parameters(), lr=0.1), [1])
+    train(stabilised, torch.optim.SGD(stabilised.model.parameters(), lr=0.1), [1])
+    # 16 / 4 = 8 / sqrt(4)
+    torch.testing.assert_close(outputs(stabilised.model), outputs(plain.model), rtol=0, atol=0)
 
 
 def test_layers_that_are_not_there() -> None:
-    with pytest.raises(InputError, match=r"no layer of the PLM is named query, value \(correct `targets:`"):
-        adapt(frozen(), Strategy("vanilla"), ("query", "value"), total_steps=10, seed=1)
+    for name in LOW_RANK:
+        with pytest.raises(InputError, match=r"no layer of the PLM is named query, value \(correct `targets:`"):
+            adapt(frozen(), settings(name), ("query", "value"), NUM_STEPS, seed=1)
 
 
-@pytest.mark.parametrize("total_steps", [0, 1, 2])
-def test_too_few_steps_to_prune(total_steps: int) -> None:
-    with pytest.raises(InputError, match=f"adalora needs more than {total_steps} steps"):
-        adapt(frozen(), Strategy("adalora", rank=2, init_rank=3), ("q_proj",), total_steps, seed=1)
+@pytest.mark.filterwarnings("ignore:The following rank_pattern keys", "error:fan_in_fan_out")
+@pytest.mark.parametrize(
+    ("family", "name"),
+    [(family, name) for family in TARGETS for name in (*LOW_RANK, "bitfit") if (family, name) != ("llama", "bitfit")],
+)
+def test_stock_peft_loads_the_function_that_was_trained(family: str, name: str, tmp_path: Path) -> None:
+    adaptation = adapted(name, family)
+    train(adaptation, new_optimizer(adaptation.model), range(1, NUM_STEPS + 1))
+    expected = outputs(adaptation.model)
+    assert (expected - outputs(frozen(family))).abs().max() > 1e-2
+    trained_parameters = adaptation.trained_parameters()
+    adaptation.finalize()
+    assert adaptation.trained_parameters() == trained_parameters
+    torch.testing.assert_close(outputs(adaptation.model), expected, rtol=0, atol=1e-4)
+    assert isinstance(adaptation.model, PeftModel)
+    adaptation.model.save_pretrained(tmp_path)
+    loaded = PeftModel.from_pretrained(frozen(family), tmp_path)
+    torch.testing.assert_close(outputs(loaded), expected, rtol=0, atol=1e-4)
+    torch.testing.assert_close(outputs(loaded.merge_and_unload()), expected, rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("total_steps", [3, 4, 5, 10])
-def test_the_budget_is_met_however_few_the_steps(total_steps: int) -> None:
-    model = adapt(frozen(), Strategy("adalora", rank=2, init_rank=4), ("q_proj", "v_proj"), total_steps, seed=1)
-    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1)
-    for step in range(1, total_steps + 1):
-        model(input_ids=torch.tensor([[1, 5, 6, 7]])).logits[0, -1, step].backward()
-        optimizer.step()
-        adalora.allocate(model, step)
-        optimizer.zero_grad()
-        if step >= adalora.budget_step(model):
-            assert sum(adalora.ranks(model).values()) == 2 * 4
+@pytest.mark.parametrize(
+    ("name", "stop"),
+    [(name, 5) for name in ("full", "vanilla", "mixed", "dora", "pissa")]
+    + [(name, stop) for name in ("adalora", "warmup") for stop in (2, 5, 8)],
+)
+def test_a_resumed_training_is_the_same_bit_by_bit(name: str, stop: int) -> None:
+    # AdaLoRA prunes from step 2 on and meets its budget at step 7, warm-up truncates at step 3.
+    def parameters(adaptation: Adaptation) -> dict[str, torch.Tensor]:
+        return {n: p for n, p in adaptation.model.named_parameters() if p.requires_grad}
+
+    through = adapted(name)
+    optimizer = new_optimizer(through.model)
+    train(through, optimizer, range(1, stop + 1))
+    state, optimizer_state = copy.deepcopy((through.state_dict(), optimizer.state_dict()))
+    weights = {n: p.detach().clone() for n, p in parameters(through).items()}
+    train(through, optimizer, range(stop + 1, NUM_STEPS + 1))
+
+    resumed = adapted(name)
+    resumed.load_state_dict(state)
+    resumed.model.load_state_dict(weights, strict=False)
+    optimizer = new_optimizer(resumed.model)
+    optimizer.load_state_dict(optimizer_state)
+    train(resumed, optimizer, range(stop + 1, NUM_STEPS + 1))
+    for n, parameter in parameters(through).items():
+        assert torch.equal(parameters(resumed)[n], parameter), n
+    assert resumed.ranks() == through.ranks()
+    assert torch.equal(outputs(resumed.model), outputs(through.model))
+
+
+def test_trained_parameters_are_equal_at_one_rank() -> None:
+    # Two layers of the shape of SmolLM2's: grouped-query attention, so that k and v are smaller than q and o.
+    config = LlamaConfig(
+        hidden_size=576, num_attention_heads=9, num_key_value_heads=3, intermediate_size=96, num_hidden_layers=2,
+        vocab_size=32, pad_token_id=0,
+    )  # fmt: skip
+    counts = {}
+    for name in LOW_RANK:
+        torch.manual_seed(0)
+        model = LlamaForCausalLM(config).requires_grad_(False)
+        strategy = Strategy.read(name, CONF_DIR)
+        targets = ("q_proj", "k_proj", "v_proj", "o_proj")
+        adaptation = adapt(model, strategy, targets, NUM_STEPS, seed=1)
+        train(adaptation, new_optimizer(adaptation.model), range(1, NUM_STEPS + 1))
+        counts[name] = adaptation.trained_parameters()
+        if name != "pissa":  # which saves twice the rank that it trains
+            adaptation.finalize()
+            assert count_parameters(adaptation.model)[0] == counts[name]
+    assert counts["vanilla"] == 2 * 8 * (2 * 1152 + 2 * 768)
+    magnitudes = 2 * (2 * 576 + 2 * 192)
+    assert counts.pop("dora") == counts["vanilla"] + magnitudes
+    for count in counts.values():
+        assert count == pytest.approx(counts["vanilla"], rel=0.02)
+
+
+def test_bitfit_trains_the_bias_terms_alone() -> None:
+    adaptation = adapted("bitfit", "gpt2")
+    names = {name for name, parameter in adaptation.model.named_parameters() if parameter.requires_grad}
+    assert {name.rpartition(".")[2] for name in names} == {"bias"}
+    # In a layer: two norms of 32, attention 96 + 32, MLP 128 + 32; then the last norm.
+    assert adaptation.trained_parameters() == 2 * (64 + 128 + 160) + 32
+    assert adaptation.ranks() == {}
+
+
+def test_bitfit_needs_bias_terms() -> None:
+    with pytest.raises(InputError, match=r"bitfit trains the bias terms, and this PLM has none \(choose another"):
+        adapted("bitfit", "llama")
+
+
+def test_pissa_saves_an_update_of_the_untouched_weights() -> None:
+    adaptation = adapted("pissa")
+    adaptation.finalize()
+    base = dict(frozen().named_parameters())
+    for name, parameter in adaptation.model.get_base_model().named_parameters():
+        if "lora_" not in name:
+            torch.testing.assert_close(parameter, base[name.replace(".base_layer", "")], rtol=0, atol=1e-6)
+    assert set(adaptation.ranks().values()) == {4}
+    config = adaptation.model.peft_config["default"]
+    assert (config.r, config.lora_alpha, config.init_lora_weights) == (8, 16, True)
+
+
+def test_pissa_cannot_have_more_ranks_than_a_weight() -> None:
+    with pytest.raises(InputError, match="pissa: rank 20, but model.layers.0.self_attn.v_proj has rank 16"):
+        adapt(frozen(), Strategy("pissa", rank=20), ("v_proj",), NUM_STEPS, seed=1)

@@ -14,8 +14,9 @@ from lorescore.plm import adalora
 from lorescore.plm.strategies import Strategy, adapt
 from lorescore.scoring.rescorer import Rescorer
 from lorescore.training.data import training_lists
-from lorescore.training.loop import Trainer, num_steps, train_rescorer
+from lorescore.training.loop import train_rescorer
 from lorescore.training.settings import TrainingSettings
+from lorescore.training.trainer import Trainer
 
 Item = TypeVar("Item")
 FreshRescorer = Callable[..., Rescorer]
@@ -70,8 +71,8 @@ def test_masked_ranks_have_no_part_in_the_function(
 def first_gradients(rescorer: Rescorer, train: NbestSet, dev: NbestSet, strategy: Strategy) -> dict[str, torch.Tensor]:
     """The gradients of the adapter in the first step, before they are clipped."""
     lists = training_lists(rescorer, train, with_reference=False)
-    total_steps = num_steps(len(lists), SETTINGS)
-    rescorer.scorer.model = adapt(rescorer.scorer.model, strategy, ("q_proj", "v_proj"), total_steps, seed=1)
+    adaptation = adapt(rescorer.scorer.model, strategy, ("q_proj", "v_proj"), total_steps=12, seed=1)
+    rescorer.scorer.model = adaptation.model
     first: dict[str, torch.Tensor] = {}
     done = False
 
@@ -90,7 +91,7 @@ def first_gradients(rescorer: Rescorer, train: NbestSet, dev: NbestSet, strategy
             yield item
             done = done or part == "training"
 
-    Trainer(rescorer, lists, dev, strategy, SETTINGS).train(watch)
+    Trainer(rescorer, adaptation, lists, dev, SETTINGS).train(watch)
     return first
 
 
@@ -100,7 +101,7 @@ def test_the_orthogonality_term_is_in_the_gradient(
     without = first_gradients(fresh_rescorer(), train_lists, dev_lists, replace(STRATEGY, orthogonality=0.0))
     with_term = first_gradients(fresh_rescorer(), train_lists, dev_lists, replace(STRATEGY, orthogonality=0.5))
     fresh = fresh_rescorer()
-    model = adapt(fresh.scorer.model, STRATEGY, ("q_proj", "v_proj"), 12, seed=1)
+    model = adapt(fresh.scorer.model, STRATEGY, ("q_proj", "v_proj"), 12, seed=1).model
     adalora.orthogonality(model).backward()
     own = {name: parameter.grad for name, parameter in model.named_parameters() if parameter.requires_grad}
     assert set(without) == set(with_term) == set(own)
