@@ -3,12 +3,21 @@
 from collections.abc import Callable
 
 import pytest
+import torch
 from toy_nbest import toy_nbest
 
 from lorescore.errors import InputError
 from lorescore.nbest import Hypothesis, NbestList, NbestSet
 from lorescore.scoring.rescorer import Rescorer
-from lorescore.training.data import steps_of_epoch, texts_of_step, training_lists, training_text
+from lorescore.training.data import (
+    num_steps,
+    plan_steps,
+    shortened,
+    steps_of_epoch,
+    texts_of_step,
+    training_lists,
+    training_text,
+)
 from lorescore.training.settings import TrainingSettings
 
 FreshRescorer = Callable[..., Rescorer]
@@ -85,12 +94,35 @@ def test_the_toy_lists_have_the_reference_last() -> None:
         assert [text.split().count("door") for text in one.texts] == [2, 1, 1, 0]
 
 
-@pytest.mark.parametrize("name", ["epochs", "lists_per_step", "evaluations", "token_budget"])
-def test_settings_below_one(name: str) -> None:
-    with pytest.raises(InputError, match=f"--{name} is 0"):
-        TrainingSettings(**{name: 0})
+def test_lists_are_cut_to_the_first_passs_best() -> None:
+    lists = nbest({"a": "the"}, a=["x", "y", "z"], b=["w"])
+    assert [one.texts for one in shortened(lists, 2)] == [["x", "y"], ["w"]]
+    assert shortened(lists, 0) is lists
 
 
-def test_a_setting_that_is_not_known() -> None:
-    with pytest.raises(InputError, match="training setting 'epoch' is not known.*did you mean epochs"):
-        TrainingSettings.from_dict({"epoch": 3})
+def test_what_an_objective_takes_of_a_list(fresh_rescorer: FreshRescorer) -> None:
+    lists = nbest({"a": "the cat", "b": ""}, a=["a cat", "the mat"], b=["", ""])
+    rescorer = fresh_rescorer()
+    (reference,) = training_lists(rescorer, lists, with_reference=True, with_hypotheses=False)
+    assert (reference.utt, len(reference.errors), reference.with_reference) == ("a", 0, True)
+    assert reference.encoded.sequences() == rescorer.encode(["the cat"]).sequences()
+    teacher = [torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0])]
+    taught = training_lists(rescorer, lists, with_reference=False, teacher=teacher)
+    assert [(one.utt, one.teacher.tolist()) for one in taught] == [("a", [1, 2]), ("b", [3, 4])]
+    with pytest.raises(InputError, match="no reference has words"):
+        training_lists(rescorer, nbest({"a": ""}, a=["x"]), with_reference=True, with_hypotheses=False)
+
+
+def test_the_plan_of_a_run() -> None:
+    settings = TrainingSettings(epochs=2, lists_per_step=4, texts_per_step=2, seed=3)
+    plan = plan_steps(6, ["a", "b", "c"], settings)
+    assert len(plan) == num_steps(6, settings) == 4
+    assert [indices for indices, _ in plan[:2]] == list(steps_of_epoch(6, 4, 0, seed=3))
+    assert [texts for _, texts in plan] == [texts_of_step(["a", "b", "c"], step, 2, seed=3) for step in range(4)]
+
+
+def test_a_run_on_texts_alone_passes_over_them() -> None:
+    settings = TrainingSettings(epochs=2, texts_per_step=2)
+    plan = plan_steps(0, ["a", "b", "c"], settings)
+    assert len(plan) == num_steps(0, settings, num_texts=3) == 4
+    assert all(indices == [] and len(texts) == 2 for indices, texts in plan)

@@ -1,23 +1,27 @@
 """`train`: adapt a PLM with a strategy, choose the best weights on dev, write the rescorer."""
 
 import argparse
-from dataclasses import asdict, replace
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from lorescore.choices import OBJECTIVES, STRATEGIES
+from lorescore.cli.cache_options import add_cache_argument, cache_path
 from lorescore.cli.plm_options import add_plm_arguments, plm_dir, plm_settings, rescorer_tag
 from lorescore.cli.progress import progress
+from lorescore.cli.train_options import add_training_arguments, training_settings, true_or_false
 from lorescore.errors import InputError
 from lorescore.files import checksum, read_lines, read_yaml, split_words
 from lorescore.nbest import NbestSet, read_nbest_dir
-from lorescore.plm import adalora
 from lorescore.plm.settings import PlmSettings
 from lorescore.plm.strategies import Strategy, count_parameters
 from lorescore.scoring.rescorer import Rescorer, default_device
-from lorescore.scoring.sets import list_costs, score_nbest_dirs
-from lorescore.training.loop import TrainingResult, train_rescorer
+from lorescore.scoring.sets import list_costs, rescorer_checksum, score_nbest_dirs
+from lorescore.training.checkpoint import Checkpoint
+from lorescore.training.loop import train_rescorer
+from lorescore.training.objectives import require_objective
 from lorescore.training.settings import TrainingSettings
+from lorescore.training.tensorboard import TensorBoard, no_curves
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,70 +29,109 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_plm_arguments(parser)
     parser.add_argument("--lora", default="vanilla", help=f"strategy: {' '.join(STRATEGIES)}")
     parser.add_argument("--rank", type=int, help="rank of the adapter")
+    parser.add_argument("--alpha", type=int, help="the adapter's update is scaled by alpha / rank")
     parser.add_argument("--learning_rate", type=float, help="peak learning rate")
     parser.add_argument("--objective", default="mwer", help=" ".join(OBJECTIVES))
-    parser.add_argument("--epochs", type=int, help="passes over the training lists")
-    parser.add_argument("--lm_loss", type=float, help="weight of the PLM's own loss on references and --lm_text")
+    parser.add_argument("--teacher", type=Path, help="distill: a clm or pll rescorer, exp/plm/<tag>")
     parser.add_argument("--lm_text", type=Path, help="sentences of the domain, one a line, for the PLM's own loss")
+    add_training_arguments(parser)
     parser.add_argument("--seed", type=int, default=1, help="of the training")
     parser.add_argument("--train", type=Path, default=Path("exp/nbest/train"), help="N-best directory to train on")
     parser.add_argument("--dev", type=Path, default=Path("exp/nbest/dev"), help="N-best directory to choose on")
     parser.add_argument("--out_root", type=Path, default=Path("exp/plm"), help="the rescorer goes to <out_root>/<tag>")
+    add_cache_argument(parser, "<out_root>/..")
+    parser.add_argument(
+        "--tensorboard", type=true_or_false, default=True, help="write curves to <out_root>/../tensorboard/<tag>"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
     """Train, unless the same rescorer is there already."""
     settings = plm_settings(args)
-    strategy = Strategy.read(args.lora, args.conf_dir / "strategy", rank=args.rank, learning_rate=args.learning_rate)
-    training = _training_settings(args)
+    overrides = {name: getattr(args, name) for name in ("rank", "alpha", "learning_rate")}
+    strategy = Strategy.read(args.lora, args.conf_dir / "strategy", **overrides)
+    training = training_settings(args)
     out = args.out_root / rescorer_tag(settings, args.lora, args.objective, args.seed)
-    frozen = args.lora == "none" and settings.scorer == "clm"
-    train, dev = _read_lists(args.train), _read_lists(args.dev)
+    frozen = args.lora == "none" and settings.scorer != "cls"
+    train = _read_lists(args.train) if training.trains_on_lists else NbestSet(())
+    dev = _read_lists(args.dev)
     texts = _read_texts(args.lm_text) if args.lm_text else []
-    if texts and settings.scorer != "clm":
-        print(f"{out}: --lm_text is left out, as a {settings.scorer} scorer has no loss for it")
+    if texts and settings.scorer == "cls":
+        print(f"{out}: --lm_text is left out, as a cls scorer has no loss for it")
         texts = []
+    if not frozen:
+        require_objective(training, settings.scorer, has_teacher=args.teacher is not None, has_texts=bool(texts))
     asked: dict[str, Any] = {
         "plm": settings.to_dict(),
         "strategy": strategy.to_dict(),
         "objective": None if frozen else args.objective,
         "seed": None if frozen else args.seed,
-        "training_settings": None if frozen else asdict(training),
-        "train_checksum": None if frozen else train.info["checksum"],
+        "training_settings": None if frozen else training.to_dict(),
+        "train_checksum": None if frozen else train.info.get("checksum"),
         "dev_checksum": None if frozen else dev.info["checksum"],
         "lm_text_checksum": checksum([args.lm_text]) if texts and not frozen else None,
+        "teacher": None if frozen or args.teacher is None else _teacher(args.teacher),
     }
     if _is_finished(out, asked):
         print(f"{out}: finished before, left as it is")
         return
+    teacher_costs = _teacher_costs(args, train) if asked["teacher"] else None
     rescorer = Rescorer.new(plm_dir(settings, args), settings, args.seed)
     rescorer.scorer.to(default_device())
-    result = None
-    if not frozen:
-        start_costs = _frozen_costs(settings, args, dev)
-        result = train_rescorer(
-            rescorer, train, dev, strategy, training, progress(out.name), texts=texts, start_costs=start_costs
-        )
-    trainable, total = count_parameters(rescorer.scorer)
+    checkpoint = Checkpoint(
+        out.with_name(f".{out.name}.checkpoint"), asked | {"plm_checksum": rescorer.config["plm_checksum"]}
+    )
     records: dict[str, dict[str, Any]] = {}
-    if result is not None:
-        rescorer.config["training"] = _summary(result, training)
+    if frozen:
+        trainable, total = count_parameters(rescorer.scorer)
+    else:
+        curves = TensorBoard(args.out_root.parent / "tensorboard" / out.name) if args.tensorboard else None
+        with curves or nullcontext():
+            result = train_rescorer(
+                rescorer,
+                train,
+                dev,
+                strategy,
+                training,
+                progress(out.name),
+                texts=texts,
+                start_costs=_frozen_costs(settings, args, dev),
+                teacher_costs=teacher_costs,
+                checkpoint=checkpoint,
+                curves=curves or no_curves,
+            )
+        trainable, total = result.trainable_parameters, result.total_parameters
+        rescorer.config["training"] = result.summary()
         records["history"] = {"evaluations": [one.to_dict() for one in result.evaluations]}
-        if result.evaluations[-1].ranks:
-            records["ranks"] = result.evaluations[-1].ranks
-            masked = trainable - adalora.trimmed_parameters(rescorer.scorer.model)
-            trainable, total = trainable - masked, total - masked
+        if result.ranks_moved:
+            records["ranks"] = dict(result.evaluations[-1].ranks)
         print(f"{out}: dev WER {result.evaluations[0].dev_wer:.2f} -> {result.best.dev_wer:.2f}")
     rescorer.config |= asked | {"trainable_parameters": trainable, "total_parameters": total}
     rescorer.save(out, records)
+    checkpoint.remove()
     print(f"{out}: {trainable:,} of {total:,} parameters trained")
 
 
-def _training_settings(args: argparse.Namespace) -> TrainingSettings:
-    """conf/train.yaml with the overrides of the command line."""
-    settings = TrainingSettings.from_dict(read_yaml(args.conf_dir / "train.yaml"))
-    overrides = {name: getattr(args, name) for name in ("objective", "epochs", "lm_loss", "seed")}
-    return replace(settings, **{name: value for name, value in overrides.items() if value is not None})
+def _teacher(teacher: Path) -> dict[str, str]:
+    """What a rescorer keeps of its teacher.
+
+    Raises:
+        InputError: There is none, or it is a `cls`, which knows of no language what its own teacher did not.
+    """
+    if not (teacher / "config.yaml").is_file():
+        raise InputError("no finished rescorer: config.yaml is missing", path=teacher, mend="correct --teacher")
+    scorer = read_yaml(teacher / "config.yaml")["plm"]["scorer"]
+    if scorer == "cls":
+        raise InputError("a cls rescorer, but a teacher is a clm or a pll", path=teacher, mend="correct --teacher")
+    return {"tag": teacher.name, "checksum": rescorer_checksum(teacher)}
+
+
+def _teacher_costs(args: argparse.Namespace, train: NbestSet) -> list[list[float]]:
+    """The teacher's costs of the training lists, which are scored once for every rescorer that learns from it."""
+    teacher: Path = args.teacher
+    cache, wrap = cache_path(args.score_cache, args.out_root.parent), progress(f"teacher {teacher.name}")
+    score_nbest_dirs(lambda: Rescorer.load(teacher), teacher, [args.train], wrap, cache_path=cache)
+    return list_costs(args.train, train, teacher.name)
 
 
 def _read_lists(nbest_dir: Path) -> NbestSet:
@@ -108,13 +151,14 @@ def _read_texts(path: Path) -> list[str]:
 
 
 def _frozen_costs(settings: PlmSettings, args: argparse.Namespace, dev: NbestSet) -> list[list[float]] | None:
-    """The frozen PLM's costs of dev, for a `clm` whose `none` rescorer is there; scored once for every strategy."""
+    """The frozen PLM's costs of dev, where its `none` rescorer is there (no `cls`); scored once for every strategy."""
     frozen_dir = args.out_root / rescorer_tag(settings, "none", args.objective, args.seed)
-    if settings.scorer != "clm" or not (frozen_dir / "config.yaml").is_file():
+    if settings.scorer == "cls" or not (frozen_dir / "config.yaml").is_file():
         return None
     if read_yaml(frozen_dir / "config.yaml")["plm"] != settings.to_dict():
         return None
-    score_nbest_dirs(lambda: Rescorer.load(frozen_dir), frozen_dir, [args.dev], progress(f"{frozen_dir.name} dev"))
+    cache, wrap = cache_path(args.score_cache, args.out_root.parent), progress(f"{frozen_dir.name} dev")
+    score_nbest_dirs(lambda: Rescorer.load(frozen_dir), frozen_dir, [args.dev], wrap, cache_path=cache)
     return list_costs(args.dev, dev, frozen_dir.name)
 
 
@@ -127,7 +171,14 @@ def _is_finished(out: Path, asked: dict[str, Any]) -> bool:
     if not (out / "config.yaml").is_file():
         return False
     config = read_yaml(out / "config.yaml")
-    other = [key for key, value in asked.items() if config.get(key) != value]
+    # A setting that did not exist then was what its default is now.
+    defaults = {
+        "plm": PlmSettings("", "").to_dict(),
+        "strategy": Strategy("").to_dict(),
+        "training_settings": TrainingSettings().to_dict(),
+    }
+    held = {key: defaults.get(key, {}) | value if isinstance(value, dict) else value for key, value in config.items()}
+    other = [key for key, value in asked.items() if held.get(key) != value]
     if other:
         raise InputError(
             f"holds a rescorer trained with another {', '.join(other)}",
@@ -135,17 +186,3 @@ def _is_finished(out: Path, asked: dict[str, Any]) -> bool:
             mend="move it away or train in another directory",
         )
     return True
-
-
-def _summary(result: TrainingResult, settings: TrainingSettings) -> dict[str, Any]:
-    """What config.yaml keeps of a training run."""
-    return {
-        "steps": result.steps,
-        "best_step": result.best.step,
-        "epochs": settings.epochs,
-        "lists": result.num_lists,
-        "seconds": round(result.seconds, 1),
-        "peak_memory_mb": round(result.peak_memory_mb),
-        "dev_wer_start": round(result.evaluations[0].dev_wer, 4),
-        "dev_wer_best": round(result.best.dev_wer, 4),
-    }

@@ -1,7 +1,8 @@
 """Training lists and texts: what an objective needs of each, and the order in which steps take them."""
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,9 @@ import torch
 
 from lorescore.combine import ScoredLists
 from lorescore.errors import InputError
-from lorescore.nbest import NbestSet
+from lorescore.nbest import NbestList, NbestSet
 from lorescore.scoring.rescorer import Rescorer
+from lorescore.training.settings import TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class TrainingList:
         num_words: (n,) words.
         errors: (n,) word errors.
         with_reference: Whether the reference is the last of the encoded texts.
+        teacher: (n,) what a teacher's scores say of the hypotheses, where there is one.
     """
 
     utt: str
@@ -33,16 +36,31 @@ class TrainingList:
     num_words: torch.Tensor
     errors: torch.Tensor
     with_reference: bool
+    teacher: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.encoded)
 
 
-def training_lists(rescorer: Rescorer, nbest: NbestSet, with_reference: bool) -> list[TrainingList]:
+def training_lists(
+    rescorer: Rescorer,
+    nbest: NbestSet,
+    with_reference: bool,
+    *,
+    with_hypotheses: bool = True,
+    teacher: Sequence[torch.Tensor] | None = None,
+) -> list[TrainingList]:
     """The lists of a set that have something to teach.
 
-    A list whose hypotheses all have the same number of errors has no MWER gradient; it is left out, unless its
-    reference is trained on too and has words.
+    A list whose hypotheses all have the same number of errors has no MWER gradient; it is left out, unless there is a
+    teacher, or its reference is trained on too and has words.
+
+    Args:
+        rescorer: Encodes the texts.
+        nbest: The lists, with references.
+        with_reference: Whether the references are trained on.
+        with_hypotheses: Whether the hypotheses are.
+        teacher: (n,) a teacher's scores of each list's hypotheses.
 
     Raises:
         InputError: No list is left.
@@ -50,24 +68,60 @@ def training_lists(rescorer: Rescorer, nbest: NbestSet, with_reference: bool) ->
     arrays = ScoredLists.build(nbest, None)
     kept = []
     for index, one in enumerate(nbest):
+        ref = [nbest.refs[one.utt]] if with_reference and nbest.refs[one.utt] else []
+        if not with_hypotheses:
+            kept += [replace(training_text(rescorer, text), utt=one.utt) for text in ref]
+            continue
         span = slice(arrays.offsets[index], arrays.offsets[index + 1])
         errors = arrays.errors[span]
-        ref = [nbest.refs[one.utt]] if with_reference and nbest.refs[one.utt] else []
-        if not ref and errors.min() == errors.max():
+        if not ref and teacher is None and errors.min() == errors.max():
             continue
         texts = one.texts + ref
         columns = (arrays.first_pass[span], arrays.num_words[span], errors)
         first_pass, num_words, errors_ = (torch.tensor(column, dtype=torch.float32) for column in columns)
-        kept.append(TrainingList(one.utt, rescorer.encode(texts), first_pass, num_words, errors_, bool(ref)))
-    if not kept:
+        targets = None if teacher is None else teacher[index]
+        encoded = rescorer.encode(texts)
+        kept.append(TrainingList(one.utt, encoded, first_pass, num_words, errors_, bool(ref), targets))
+    if not kept and with_hypotheses:
         raise InputError("no training list has hypotheses with different errors: nothing to learn from")
+    if not kept:
+        raise InputError("no reference has words: nothing to learn from")
     return kept
+
+
+def shortened(nbest: NbestSet, max_hyps: int) -> NbestSet:
+    """The lists cut to their first `max_hyps` hypotheses; 0 leaves them as they are."""
+    if not max_hyps:
+        return nbest
+    lists = tuple(NbestList(one.utt, one.hypotheses[:max_hyps]) for one in nbest)
+    return NbestSet(lists, nbest.refs, nbest.info)
 
 
 def training_text(rescorer: Rescorer, text: str) -> TrainingList:
     """A text of the domain, for the PLM's own loss alone."""
     nothing = torch.empty(0)
     return TrainingList(text, rescorer.encode([text]), nothing, nothing, nothing, with_reference=True)
+
+
+def num_steps(num_lists: int, settings: TrainingSettings, num_texts: int = 0) -> int:
+    """Optimizer steps of a training run; an epoch is a pass over the lists, or over the texts where there are none."""
+    per_epoch = num_lists / settings.lists_per_step if num_lists else num_texts / settings.texts_per_step
+    return settings.epochs * math.ceil(per_epoch)
+
+
+def plan_steps(num_lists: int, texts: Sequence[str], settings: TrainingSettings) -> list[tuple[list[int], list[str]]]:
+    """The lists, by index, and the texts of every step."""
+    if num_lists:
+        by_epoch = (
+            steps_of_epoch(num_lists, settings.lists_per_step, epoch, settings.seed) for epoch in range(settings.epochs)
+        )
+        lists = [indices for steps in by_epoch for indices in steps]
+    else:
+        lists = [[] for _ in range(num_steps(0, settings, len(texts)))]
+    return [
+        (indices, texts_of_step(texts, step, settings.texts_per_step, settings.seed))
+        for step, indices in enumerate(lists)
+    ]
 
 
 def texts_of_step(texts: Sequence[str], step: int, texts_per_step: int, seed: int) -> list[str]:

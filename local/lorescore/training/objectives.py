@@ -1,6 +1,26 @@
-"""Training objectives over the hypotheses of one list."""
+"""Training objectives: the losses as formulas, and what they make of the scores of a list.
+
+- `mwer`: expected word errors over the list (Prabhavalkar et al. 2018, arXiv 1712.01818).
+- `distill`: squared distance to a teacher's sentence scores (RescoreBERT, arXiv 2202.01094).
+- `mwer+distill`: both, `distill` with a weight.
+- `lm`: the PLM's own loss on references and texts; beside the others, it holds a PLM near to its language.
+
+Each goes with the correlation regulariser of LoRB (arXiv 2309.15223), which is over the texts of a whole step, not of a
+list (`lorescore.training.states`).
+"""
+
+from dataclasses import dataclass
 
 import torch
+
+from lorescore.combine import Weights
+from lorescore.errors import InputError
+from lorescore.training.data import TrainingList
+from lorescore.training.settings import TrainingSettings
+
+LM = "lm"
+MEND_CLS = "choose another objective, or --scorer clm or pll"
+MIN_VARIANCE = 1e-12  # a component of the states with less does not vary: its correlations are 0
 
 
 def mwer_loss(combined: torch.Tensor, errors: torch.Tensor) -> torch.Tensor:
@@ -23,8 +43,127 @@ def mwer_loss(combined: torch.Tensor, errors: torch.Tensor) -> torch.Tensor:
 
 
 def lm_loss(reference_score: torch.Tensor, num_tokens: int) -> torch.Tensor:
-    """The PLM's own loss on the reference, in nats a token: holds a causal LM while it is trained to discriminate.
+    """The PLM's own loss on a text, in nats a token: the next token's for a `clm`, the masked tokens' for a `pll`.
 
-    MWER training is commonly interpolated with a maximum-likelihood term (arXiv 1712.01818, sec. 3.3).
+    Beside `mwer` it holds a PLM while it is trained to discriminate; MWER training is commonly interpolated with a
+    maximum-likelihood term (arXiv 1712.01818, sec. 3.3).
     """
     return -reference_score / num_tokens
+
+
+def distill_loss(scores: torch.Tensor, teacher: torch.Tensor, centred: bool = False) -> torch.Tensor:
+    """Mean squared distance to the teacher's sentence scores (RescoreBERT, arXiv 2202.01094: MLM distillation).
+
+        loss = 1/n sum_i (s_i - t_i)^2
+
+    Args:
+        scores: (n,) scores of the hypotheses of a list.
+        teacher: (n,) what they should be.
+        centred: Whether the teacher's scores are differences from their mean over the list. Then the scores are taken
+            so too (this project's own): a constant that all hypotheses of a list share changes no choice.
+    """
+    if centred:
+        scores = scores - scores.mean()
+    return (scores - teacher).square().mean()
+
+
+def correlation_loss(states: torch.Tensor) -> torch.Tensor:
+    """Mean of the squared correlations of different components of the sentence states.
+
+        loss = 1 / (d (d - 1)) sum_{j != k} r_jk^2
+
+    with Pearson's correlation r_jk of the components j and k over the texts. LoRB (arXiv 2309.15223) names a
+    correlation-based regularisation without defining it in its abstract; this is the project's reading, a number
+    between 0 and 1.
+
+    Args:
+        states: (n, d) a sentence state a text.
+    """
+    dimensions = states.shape[1]
+    centred = states - states.mean(dim=0)
+    standardized = centred * centred.square().mean(dim=0).clamp(min=MIN_VARIANCE).rsqrt()
+    correlations = standardized.T @ standardized / len(states)
+    off_diagonal = correlations - torch.diag(torch.diag(correlations))
+    return off_diagonal.square().sum() / max(1, dimensions * (dimensions - 1))
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What training minimises over the lists of a step: the weights of its terms, 0 for those that it does not have.
+
+    Attributes:
+        mwer: Weight of `mwer_loss`, by list.
+        distill: Weight of `distill_loss`, by list.
+        lm: Weight of `lm_loss`, by reference or text.
+        weights: Weights of the combined scores in `mwer`.
+        score_scale: Factor of the combined scores in `mwer`.
+        centred: Whether the teacher's scores are centred by list.
+    """
+
+    mwer: float
+    distill: float
+    lm: float
+    weights: Weights
+    score_scale: float
+    centred: bool
+
+    @classmethod
+    def of(cls, settings: TrainingSettings, weights: Weights, centred: bool) -> "Objective":
+        """The objective of the settings."""
+        distill = {"distill": 1.0, "mwer+distill": settings.distill_weight}.get(settings.objective, 0.0)
+        return cls(
+            mwer=float("mwer" in settings.objective),
+            distill=distill,
+            lm=1.0 if settings.objective == LM else settings.lm_loss,
+            weights=weights,
+            score_scale=settings.score_scale,
+            centred=centred,
+        )
+
+    def of_hypotheses(self, one: TrainingList, scores: torch.Tensor) -> torch.Tensor:
+        """The loss on a list's hypotheses, whose scores come first, (n,) or more."""
+        device, scores = scores.device, scores[: len(one.errors)]
+        losses = []
+        if self.mwer:
+            combined = one.first_pass.to(device) + self.weights.lm_weight * scores
+            combined = combined + self.weights.word_bonus * one.num_words.to(device)
+            losses.append(self.mwer * mwer_loss(self.score_scale * combined, one.errors.to(device)))
+        if self.distill and one.teacher is not None:
+            losses.append(self.distill * distill_loss(scores, one.teacher.to(device), self.centred))
+        return torch.stack(losses).sum()
+
+    def of_reference(self, one: TrainingList, scores: torch.Tensor) -> torch.Tensor:
+        """The loss on a list's reference, whose score is the last."""
+        num_tokens = int(one.encoded.num_tokens(len(scores) - 1))
+        return self.lm * lm_loss(scores[-1], max(1, num_tokens))
+
+
+def require_objective(settings: TrainingSettings, scorer: str, *, has_teacher: bool, has_texts: bool) -> None:
+    """Check that a scorer can be trained with an objective and what there is for it.
+
+    Args:
+        settings: With the objective.
+        scorer: `clm`, `cls` or `pll`.
+        has_teacher: Whether there are a teacher's scores.
+        has_texts: Whether there are texts of the domain.
+
+    Raises:
+        InputError: It cannot.
+    """
+    objective = settings.objective
+    if objective == LM and scorer == "cls":
+        raise InputError("--objective lm is for clm and pll: a cls scorer's score is no likelihood", mend=MEND_CLS)
+    if objective == LM and not settings.lm_references and not has_texts:
+        raise InputError("--objective lm without the references needs --lm_text", mend="give it a file of sentences")
+    if has_texts and objective != LM and (scorer == "cls" or not settings.lm_loss):
+        raise InputError(
+            "texts train a clm or a pll by its lm_loss alone", mend="leave out --lm_text, or set --lm_loss"
+        )
+    if settings.distils and not has_teacher:
+        raise InputError(
+            f"--objective {objective} needs a teacher", mend="name a clm or pll rescorer: --teacher exp/plm/<tag>"
+        )
+    if has_teacher and not settings.distils:
+        raise InputError(f"--objective {objective} has no use for a teacher", mend="leave out --teacher")
+    if settings.correlation and scorer == "pll":
+        raise InputError("--correlation is for cls and clm: a pll has no sentence state", mend="leave it out")

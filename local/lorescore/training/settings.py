@@ -1,10 +1,13 @@
 """Settings of a training run that do not depend on the strategy."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from lorescore.choices import OBJECTIVES, require_choice
+from lorescore.choices import DECAYS, OBJECTIVES, PRECISIONS, TEACHER_NORMS, require_choice
 from lorescore.errors import InputError
+
+# What changes the run of a training, not the weights that come of it.
+OPERATIONAL = ("checkpoint_minutes",)
 
 
 @dataclass(frozen=True)
@@ -12,39 +15,88 @@ class TrainingSettings:
     """How a rescorer is trained.
 
     Attributes:
-        objective: `mwer`.
-        epochs: Passes over the training lists.
-        lists_per_step: Lists whose gradients make one optimizer step.
+        objective: `mwer`, `distill`, `mwer+distill` or `lm` (`lorescore.training.objectives`).
         score_scale: Factor of the combined scores in the softmax of `mwer`. At 1 a long text's scores differ by tens of
             nats, nearly all the weight is on one hypothesis, and training mostly shrinks the PLM's scores.
-        lm_loss: Weight of the PLM's own loss on references and texts beside `mwer` (`clm` only; 0: none).
+        distill_weight: Weight of `distill` beside `mwer` in `mwer+distill`.
+        teacher_norm: How `distill` takes the teacher's scores: `none`, `set`, `list`, or `auto` (`training.teacher`).
+        lm_loss: Weight of the PLM's own loss on references and texts beside another objective (`clm` and `pll`; 0:
+            none).
+        lm_references: Whether `lm` trains on the references of the lists; without them, on the texts alone.
+        correlation: Weight of the correlation regulariser (0: none).
+        epochs: Passes over the training lists.
+        lists_per_step: Lists whose gradients make one optimizer step.
+        max_hyps: Hypotheses of a training list that are taken, the first pass's best (0: all).
         texts_per_step: Texts of the domain that each step takes beside its lists, where there are any.
-        warmup_share: Share of the steps in which the learning rate rises linearly; then it falls linearly to 0.
+        warmup_share: Share of the steps in which the learning rate rises linearly; then it falls to 0.
+        decay: How it falls: `linear` or `cosine`.
         evaluations: Evaluations on dev, evenly spaced over the steps, besides the one before the first step.
+        patience: Evaluations without a new best one after which training stops (0: it never stops early).
         grad_clip: Largest norm of the gradient.
         weight_decay: AdamW's.
         token_budget: Tokens in one forward and backward pass; changes memory, not the result beyond float error.
+        precision: `fp32`, `bf16` (autocast in training; scoring stays in float32), or `auto`: bf16 on a GPU that has
+            it.
+        gradient_checkpointing: Whether the layers' states are computed again in the backward pass rather than kept:
+            less memory, a third more time, the same result.
+        checkpoint_minutes: Minutes between two checkpoints from which a run can go on (0: after every step).
         seed: Of everything that is drawn.
     """
 
     objective: str = "mwer"
+    score_scale: float = 0.5
+    distill_weight: float = 1.0
+    teacher_norm: str = "auto"
+    lm_loss: float = 1.0
+    lm_references: bool = True
+    correlation: float = 0.0
     epochs: int = 1
     lists_per_step: int = 8
-    score_scale: float = 0.5
-    lm_loss: float = 1.0
+    max_hyps: int = 0
     texts_per_step: int = 32
     warmup_share: float = 0.1
+    decay: str = "linear"
     evaluations: int = 2
+    patience: int = 0
     grad_clip: float = 1.0
     weight_decay: float = 0.0
     token_budget: int = 2048
+    precision: str = "auto"
+    gradient_checkpointing: bool = False
+    checkpoint_minutes: float = 10.0
     seed: int = 1
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            value, default = getattr(self, field.name), field.default
+            # YAML gives a whole number where a user writes 1 for 1.0.
+            if type(value) is not type(default) and not (isinstance(default, float) and type(value) is int):
+                expected = type(default).__name__
+                raise InputError(f"--{field.name} is {value!r}, expected {EXPECTED.get(expected, expected)}")
         require_choice("--objective", self.objective, OBJECTIVES)
+        require_choice("--teacher_norm", self.teacher_norm, TEACHER_NORMS)
+        require_choice("--decay", self.decay, DECAYS)
+        require_choice("--precision", self.precision, PRECISIONS)
         for name in ("epochs", "lists_per_step", "texts_per_step", "evaluations", "token_budget"):
             if getattr(self, name) < 1:
                 raise InputError(f"--{name} is {getattr(self, name)}, expected 1 or more")
+        for name in ("distill_weight", "lm_loss", "correlation", "max_hyps", "patience", "checkpoint_minutes"):
+            if not getattr(self, name) >= 0:
+                raise InputError(f"--{name} is {getattr(self, name)}, expected 0 or more")
+
+    @property
+    def distils(self) -> bool:
+        """Whether the objective needs a teacher."""
+        return self.objective in ("distill", "mwer+distill")
+
+    @property
+    def trains_on_lists(self) -> bool:
+        """Whether training lists are used at all: `lm` may do with texts alone."""
+        return self.objective != "lm" or self.lm_references
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the trained weights depend on, as plain YAML types."""
+        return {name: value for name, value in asdict(self).items() if name not in OPERATIONAL}
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "TrainingSettings":
@@ -52,3 +104,6 @@ class TrainingSettings:
         for key in content:
             require_choice("training setting", key, cls.__dataclass_fields__)
         return cls(**content)
+
+
+EXPECTED = {"int": "a whole number", "float": "a number", "str": "a word", "bool": "true or false"}

@@ -1,0 +1,55 @@
+"""What a training step costs in memory: the numbers' type, and states that are computed again rather than kept."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+from transformers.modeling_layers import GradientCheckpointingLayer
+
+from lorescore.errors import InputError
+
+
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
+    """The context of the forward passes.
+
+    Args:
+        precision: `fp32`, `bf16`, or `auto`: bf16 on a GPU that has it, else fp32.
+        device: Where the model is.
+
+    Raises:
+        InputError: bf16 is asked for on a GPU without it.
+    """
+    on_gpu = device.type == "cuda"
+    if precision == "bf16" and on_gpu and not torch.cuda.is_bf16_supported():
+        raise InputError("--precision is bf16, which this GPU does not have", mend="--precision fp32")
+    half = precision == "bf16" or (precision == "auto" and on_gpu and torch.cuda.is_bf16_supported())
+    return torch.autocast(device.type, torch.bfloat16, enabled=half)
+
+
+@contextmanager
+def gradient_checkpointing(model: nn.Module, enabled: bool) -> Iterator[None]:
+    """Keep a layer's input alone for the backward pass, and compute the rest of its states again there.
+
+    transformers' own switch works in training mode alone, which would bring dropout back.
+
+    Raises:
+        InputError: The model has no layers of which that is known to work.
+    """
+    layers = [part for part in model.modules() if isinstance(part, GradientCheckpointingLayer)] if enabled else []
+    if enabled and not layers:
+        raise InputError("--gradient_checkpointing is not possible with this PLM", mend="leave it out")
+    with ExitStack() as undo:
+        for part in model.modules() if enabled else ():
+            config: Any = getattr(part, "config", None)
+            if getattr(config, "use_cache", False):  # a layer that runs twice would add to the cache twice
+                undo.callback(setattr, config, "use_cache", config.use_cache)
+                config.use_cache = False
+        for layer in layers:
+            # An attribute of the object stands before the class's method.
+            undo.callback(delattr, layer, "forward")
+            layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)
+        yield

@@ -1,0 +1,72 @@
+"""What a training run came to."""
+
+import resource
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from lorescore.plm.adaptation import Adaptation
+from lorescore.plm.strategies import count_parameters
+from lorescore.training.evaluation import Evaluation
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a training run came to.
+
+    Attributes:
+        evaluations: Dev after step 0 and later.
+        best: The evaluation whose weights the rescorer has now.
+        steps: Optimizer steps that were taken.
+        epochs: Passes over the lists; not whole where training stopped early.
+        num_lists: Lists that were trained on in each epoch.
+        seconds: Wall time, with that of the earlier parts of a run that was resumed.
+        peak_memory_mb: Largest resident memory of the process; on a GPU, largest memory of its tensors.
+        trainable_parameters: Parameters that were trained, at the final ranks, with a scorer's head.
+        total_parameters: Those and the frozen ones.
+    """
+
+    evaluations: list[Evaluation]
+    best: Evaluation
+    steps: int
+    epochs: float
+    num_lists: int
+    seconds: float
+    peak_memory_mb: float
+    trainable_parameters: int
+    total_parameters: int
+
+    @property
+    def ranks_moved(self) -> bool:
+        """Whether the ranks are another thing than one number that was asked for."""
+        used = [dict(one.ranks) for one in self.evaluations]
+        return any(one != used[0] for one in used) or len(set(used[-1].values())) > 1
+
+    def summary(self) -> dict[str, Any]:
+        """What config.yaml keeps of it, as plain YAML types."""
+        return {
+            "steps": self.steps,
+            "best_step": self.best.step,
+            "epochs": int(self.epochs) if self.epochs == int(self.epochs) else round(self.epochs, 2),
+            "lists": self.num_lists,
+            "seconds": round(self.seconds, 1),
+            "peak_memory_mb": round(self.peak_memory_mb),
+            "dev_wer_start": round(self.evaluations[0].dev_wer, 4),
+            "dev_wer_best": round(self.best.dev_wer, 4),
+        }
+
+
+def parameters_at_final_ranks(scorer: nn.Module, adaptation: Adaptation) -> tuple[int, int]:
+    """Trainable and all parameters of a scorer, those of ranks that do not stay left out; before `finalize`."""
+    trainable, total = count_parameters(scorer)
+    dropped = count_parameters(adaptation.model)[0] - adaptation.trained_parameters()
+    return trainable - dropped, total - dropped
+
+
+def peak_memory_mb(device: torch.device) -> float:
+    """Largest memory so far: on a GPU of its tensors, else of the process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,0 +1,98 @@
+"""The gradients of one optimizer step: batches up to a token budget, and a smaller budget where memory ran out."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from lorescore.plm.adaptation import Adaptation
+from lorescore.scoring.batches import batches_in_order
+from lorescore.scoring.memory import halved, is_out_of_memory
+from lorescore.training.data import TrainingList
+from lorescore.training.memory import autocast
+from lorescore.training.objectives import Objective, correlation_loss
+from lorescore.training.states import sentence_states
+
+logger = logging.getLogger(__name__)
+
+
+class StepGradients:
+    """Accumulates the gradients of a step's loss.
+
+    Args:
+        scorer: Scores the lists.
+        adaptation: May add a term of its own.
+        objective: The loss of a list.
+        correlation: Weight of the correlation regulariser.
+        precision: Of the forward passes (`training.memory.autocast`).
+        token_budget: Tokens in one forward and backward pass.
+
+    Attributes:
+        token_budget: What it has come down to where memory ran out.
+    """
+
+    def __init__(
+        self,
+        scorer: nn.Module,
+        adaptation: Adaptation,
+        objective: Objective,
+        *,
+        correlation: float,
+        precision: str,
+        token_budget: int,
+    ) -> None:
+        self.scorer: Any = scorer
+        self.adaptation, self.objective = adaptation, objective
+        self.correlation, self.precision, self.token_budget = correlation, precision, token_budget
+
+    def accumulate(self, lists: Sequence[TrainingList]) -> float:
+        """Leave the gradients of a step in the parameters; the loss.
+
+        Where the allocator fails, the gradients so far are dropped and the step begins again with half the budget.
+
+        Raises:
+            InputError: Memory runs out at the smallest budget too.
+        """
+        while True:
+            try:
+                return self._accumulate(lists)
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            # Past the handler, when nothing holds the tensors of the failed attempt any more.
+            self.scorer.zero_grad(set_to_none=True)
+            batches = batches_in_order(lists, range(len(lists)), self.token_budget)
+            largest = max(sum(len(lists[index]) for index in batch) for batch in batches)
+            self.token_budget = halved(min(self.token_budget, largest))
+
+    def _accumulate(self, lists: Sequence[TrainingList]) -> float:
+        # No dropout: the hypotheses of a list differ by a word or two, less than noise of their own would; and what is
+        # drawn would depend on the batches.
+        self.scorer.eval()
+        self.scorer.token_budget = self.token_budget
+        num_lists = sum(len(one.errors) > 0 for one in lists)
+        num_references = sum(one.with_reference for one in lists)
+        total = 0.0
+        for batch in batches_in_order(lists, range(len(lists)), self.token_budget):
+            with autocast(self.precision, self.scorer.device):
+                scores = self.scorer([lists[index].encoded for index in batch])
+            losses = []
+            for index, score in zip(batch, scores, strict=True):
+                if len(lists[index].errors):
+                    losses.append(self.objective.of_hypotheses(lists[index], score) / num_lists)
+                if lists[index].with_reference:
+                    losses.append(self.objective.of_reference(lists[index], score) / num_references)
+            total += self._backward(torch.stack(losses).sum())
+        if self.correlation:
+            with autocast(self.precision, self.scorer.device):
+                states = sentence_states(self.scorer, [one.encoded for one in lists], self.token_budget)
+            total += self._backward(self.correlation * correlation_loss(states))
+        term = self.adaptation.regularizer()
+        return total if term is None else total + self._backward(term)
+
+    @staticmethod
+    def _backward(loss: torch.Tensor) -> float:
+        loss.backward()
+        return loss.item()

@@ -1,0 +1,213 @@
+"""The training loop: accumulate a step's gradients, update, and keep the weights that are best on dev.
+
+The weights before the first step take part in the choice, so that a trained rescorer is never worse on dev than the
+one that it started from. A strategy's weights take part only once its ranks are final. A run that was killed goes on
+from its last checkpoint and comes to the same weights.
+"""
+
+import logging
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from lorescore.combine import Weights
+from lorescore.errors import InputError
+from lorescore.nbest import NbestSet
+from lorescore.plm.adaptation import Adaptation
+from lorescore.progress import Progress, silent
+from lorescore.scoring.rescorer import Rescorer, trainable_state
+from lorescore.training.checkpoint import Checkpoint
+from lorescore.training.data import TrainingList, plan_steps, training_text
+from lorescore.training.evaluation import Evaluation, ModelChoice, State, evaluate
+from lorescore.training.memory import gradient_checkpointing
+from lorescore.training.objectives import Objective
+from lorescore.training.result import TrainingResult, parameters_at_final_ranks, peak_memory_mb
+from lorescore.training.resume import take_on, training_state
+from lorescore.training.schedule import Schedule
+from lorescore.training.settings import TrainingSettings
+from lorescore.training.step import StepGradients
+from lorescore.training.tensorboard import Curves, no_curves
+
+logger = logging.getLogger(__name__)
+
+SECONDS_PER_MINUTE = 60.0
+
+
+class Trainer:
+    """Trains a rescorer whose model `lorescore.plm.strategies.adapt` has prepared.
+
+    Args:
+        rescorer: Its trainable parameters are trained in place.
+        adaptation: The strategy at work in its model.
+        lists: From `training_lists`.
+        dev: Lists to tune the weights and to choose the model on.
+        settings: Everything that is not the strategy's.
+        texts: Texts of the domain, for the PLM's own loss.
+        start_costs: The PLM costs of dev before the first step where they are known: a fresh adapter changes nothing,
+            so they are the frozen PLM's.
+        start_weights: Weights of the combined score in `mwer` where dev has no use for the first scores, as for those
+            of a new head.
+        centred: Whether the teacher's scores are centred by list.
+        checkpoint: Where the run keeps its state, and goes on from; None: nowhere.
+        curves: Takes what there is to watch.
+    """
+
+    def __init__(
+        self,
+        rescorer: Rescorer,
+        adaptation: Adaptation,
+        lists: Sequence[TrainingList],
+        dev: NbestSet,
+        settings: TrainingSettings,
+        *,
+        texts: Sequence[str] = (),
+        start_costs: Sequence[Sequence[float]] | None = None,
+        start_weights: Weights | None = None,
+        centred: bool = False,
+        checkpoint: Checkpoint | None = None,
+        curves: Curves = no_curves,
+    ) -> None:
+        self.rescorer, self.adaptation, self.lists, self.dev = rescorer, adaptation, lists, dev
+        self.settings, self.start_costs, self.start_weights = settings, start_costs, start_weights
+        self.centred, self.checkpoint, self.curves = centred, checkpoint, curves
+        self.scorer: Any = rescorer.scorer
+        self.plan = plan_steps(len(lists), texts, settings)
+        # All of them now: a text that the PLM cannot take is an error before hours of training.
+        used = dict.fromkeys(text for _, step_texts in self.plan for text in step_texts)
+        self.texts = {text: training_text(rescorer, text) for text in used}
+        self.named = {name: one for name, one in self.scorer.named_parameters() if one.requires_grad}
+        self.optimizer = torch.optim.AdamW(
+            list(self.named.values()), lr=adaptation.strategy.learning_rate, weight_decay=settings.weight_decay
+        )
+        self.schedule = Schedule(len(self.plan), settings.warmup_share, settings.decay)
+        self.token_budget = settings.token_budget
+        self.seconds_before = 0.0
+        self.started = self.saved = time.monotonic()
+
+    def train(self, progress: Progress = silent) -> TrainingResult:
+        """Train, and leave the rescorer with the weights that were best on dev.
+
+        Args:
+            progress: Wraps the loops over steps and over dev, e.g. a progress bar.
+
+        Raises:
+            InputError: The loss or a score of dev is no longer finite; the rescorer then has the best weights so far.
+                Or memory ran out, or a checkpoint cannot be written.
+        """
+        self.started = self.saved = time.monotonic()
+        torch.manual_seed(self.settings.seed)
+        total, parts = len(self.plan), self.settings.evaluations
+        evaluate_at = {round(total * part / parts) for part in range(1, parts + 1)}
+        step, choice = self._begin(progress)
+        gradients = self._gradients(choice.evaluations[0].weights)
+        with gradient_checkpointing(self.scorer, self.settings.gradient_checkpointing):
+            for indices, texts in progress(self.plan[step:], "training"):
+                if choice.is_exhausted(self.settings.patience):
+                    logger.info("no better on dev in %d evaluations: stopped at step %d", self.settings.patience, step)
+                    break
+                step += 1
+                lists = [self.lists[index] for index in indices] + [self.texts[text] for text in texts]
+                rate = self.schedule.apply(self.optimizer, step)
+                diverged = self._update(step, rate, gradients, lists)
+                if not diverged and step in evaluate_at:
+                    try:
+                        choice.add(self._evaluate(step, progress), lambda: trainable_state(self.scorer))
+                    except InputError as error:
+                        diverged = error.message
+                if diverged:
+                    self._finish(choice.state)
+                    raise self._divergence(diverged, step, rate, lists)
+                self.token_budget = gradients.token_budget
+                if step < total and (step in evaluate_at or self._is_time_to_save()):
+                    self._save(step, choice)
+        trainable, parameters = parameters_at_final_ranks(self.scorer, self.adaptation)
+        self._finish(choice.state)
+        return TrainingResult(
+            evaluations=choice.evaluations,
+            best=choice.best,
+            steps=step,
+            epochs=self.settings.epochs * step / total,
+            num_lists=len(self.lists),
+            seconds=self._seconds(),
+            peak_memory_mb=peak_memory_mb(self.scorer.device),
+            trainable_parameters=trainable,
+            total_parameters=parameters,
+        )
+
+    def _begin(self, progress: Progress) -> tuple[int, ModelChoice]:
+        """The steps that are done, and the choice so far: from the checkpoint, or before the first step."""
+        found = self.checkpoint.read() if self.checkpoint else None
+        if found is not None:
+            step, state = found
+            logger.info("going on after step %d of %d", step, len(self.plan))
+            self.token_budget, self.seconds_before = state["token_budget"], state["seconds"]
+            return step, take_on(state, self.scorer, self.named, self.optimizer, self.adaptation)
+        if self.checkpoint:
+            self.checkpoint.remove()
+        first = self._evaluate(0, progress, self.start_costs)
+        choice = ModelChoice(first, trainable_state(self.scorer), self.adaptation.first_choice_step)
+        self._save(0, choice)
+        return 0, choice
+
+    def _gradients(self, weights: Weights) -> StepGradients:
+        """The objective on the score scale of `weights`, those that suit the frozen PLM."""
+        if weights.lm_weight <= 0:  # a new head has a scale of its own to find
+            weights = self.start_weights or Weights(1.0, weights.word_bonus)
+        return StepGradients(
+            self.scorer,
+            self.adaptation,
+            Objective.of(self.settings, weights, self.centred),
+            correlation=self.settings.correlation,
+            precision=self.settings.precision,
+            token_budget=self.token_budget,
+        )
+
+    def _update(self, step: int, rate: float, gradients: StepGradients, lists: Sequence[TrainingList]) -> str:
+        """One optimizer step; where its loss is not finite, none, and what is wrong."""
+        self.adaptation.before_step(step)
+        loss = gradients.accumulate(lists)
+        norm = torch.nn.utils.clip_grad_norm_(self.named.values(), self.settings.grad_clip).item()
+        if not math.isfinite(loss) or not math.isfinite(norm):
+            return f"training diverged: loss {loss:.4g}, norm of its gradient {norm:.4g},"
+        self.optimizer.step()
+        self.adaptation.after_step(step, self.optimizer)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.curves(step, {"train/loss": loss, "train/learning_rate": rate, "train/gradient_norm": norm})
+        return ""
+
+    def _evaluate(self, step: int, progress: Progress, costs: Sequence[Sequence[float]] | None = None) -> Evaluation:
+        """Dev, as the model is now."""
+        evaluation = evaluate(self.rescorer, self.dev, step, self.adaptation.ranks(), costs, progress)
+        logger.info("step %d of %d: dev WER %.2f at %s", step, len(self.plan), evaluation.dev_wer, evaluation.weights)
+        self.curves(step, evaluation.curves())
+        return evaluation
+
+    def _divergence(self, what: str, step: int, rate: float, lists: Sequence[TrainingList]) -> InputError:
+        named = [one.utt for one in lists if len(one.errors)] or [one.utt for one in lists]
+        left = f"; the best weights so far are in {self.checkpoint.directory}" if self.checkpoint else ""
+        return InputError(
+            f"{what} at step {step} (learning rate {rate:.2g}, utterances {' '.join(named)})",
+            mend=f"lower --learning_rate{left}",
+        )
+
+    def _save(self, step: int, choice: ModelChoice) -> None:
+        """Write the checkpoint."""
+        if self.checkpoint is None:
+            return
+        state = training_state(step, self.scorer, self.named, self.optimizer, self.adaptation, choice)
+        self.checkpoint.write(step, state | {"token_budget": self.token_budget, "seconds": self._seconds()})
+        self.saved = time.monotonic()
+
+    def _is_time_to_save(self) -> bool:
+        return time.monotonic() - self.saved >= SECONDS_PER_MINUTE * self.settings.checkpoint_minutes
+
+    def _seconds(self) -> float:
+        return self.seconds_before + time.monotonic() - self.started
+
+    def _finish(self, best: State) -> None:
+        """Leave the rescorer with the best weights, as it is saved."""
+        self.scorer.load_state_dict(best, strict=False)
+        self.adaptation.finalize()

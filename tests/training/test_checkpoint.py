@@ -1,0 +1,250 @@
+"""Checkpoints on disk, and runs that go on from them: they come to the bytes of a run that nothing disturbed."""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import torch
+from plm_models import new_rescorer
+from toy_nbest import toy_nbest
+
+from lorescore.errors import InputError
+from lorescore.plm.strategies import Strategy
+from lorescore.scoring.rescorer import Rescorer
+from lorescore.training.checkpoint import Checkpoint
+from lorescore.training.loop import train_rescorer
+from lorescore.training.result import TrainingResult
+from lorescore.training.settings import TrainingSettings
+
+Item = TypeVar("Item")
+ROOT = Path(__file__).resolve().parents[2]
+# A checkpoint after every step, and a dev WER that goes up and down.
+SETTINGS = TrainingSettings(
+    epochs=2, lists_per_step=4, evaluations=4, score_scale=1.0, texts_per_step=2, checkpoint_minutes=0
+)
+TEXTS = ["the cat sat on the sea", "a mat saw the cat", "rain in the plain"]
+STRATEGIES = {
+    "full": Strategy("full", learning_rate=1e-2),
+    "vanilla": Strategy("vanilla", rank=2, learning_rate=5e-2),
+    "adalora": Strategy("adalora", rank=2, init_rank=4, alpha=8, learning_rate=1e-1),
+    "warmup": Strategy("warmup", rank=2, init_rank=4, learning_rate=5e-2),
+    "mixed": Strategy("mixed", rank=4, learning_rate=5e-2),
+}
+
+
+class EndedError(Exception):
+    """Stands for what ends a process."""
+
+
+def ending_after(steps: int, end: Callable[[], None]) -> Callable[[Sequence[Item], str], Iterator[Item]]:
+    """A progress that calls `end` when so many steps are done."""
+
+    def watch(items: Sequence[Item], part: str) -> Iterator[Item]:
+        for done, item in enumerate(items):
+            if part == "training" and done == steps:
+                end()
+            yield item
+
+    return watch
+
+
+def raise_ended() -> None:
+    raise EndedError
+
+
+def train(
+    folder: Path, strategy: str, checkpoint: Checkpoint | None = None, family: str = "llama", **options: Any
+) -> tuple[Rescorer, TrainingResult]:
+    scorer = "cls" if family == "bert" else "clm"
+    rescorer = new_rescorer(folder / "plms", family, scorer, plm_text="lower")
+    texts = TEXTS if scorer == "clm" else []
+    settings = options.pop("settings", SETTINGS)
+    result = train_rescorer(
+        rescorer,
+        toy_nbest(24, seed=1),
+        toy_nbest(10, seed=2),
+        STRATEGIES[strategy],
+        settings,
+        texts=texts,
+        checkpoint=checkpoint,
+        **options,
+    )
+    return rescorer, result
+
+
+def saved(rescorer: Rescorer, directory: Path) -> dict[str, bytes]:
+    """The files of weights."""
+    rescorer.save(directory)
+    return {path.name: path.read_bytes() for path in sorted(directory.rglob("*.safetensors"))}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "family", "steps"),
+    [
+        ("full", "llama", 9),
+        ("vanilla", "bert", 2),
+        ("adalora", "llama", 2),
+        ("adalora", "llama", 9),  # its budget is met at step 8
+        ("warmup", "llama", 9),  # its updates are truncated at step 4
+        ("mixed", "llama", 5),
+    ],
+)
+def test_a_run_that_goes_on_comes_to_the_same_bytes(tmp_path: Path, strategy: str, family: str, steps: int) -> None:
+    undisturbed, expected = train(tmp_path, strategy, family=family)
+    checkpoint = Checkpoint(tmp_path / ".checkpoint", {"seed": 1})
+    with pytest.raises(EndedError):
+        train(tmp_path, strategy, checkpoint, family, progress=ending_after(steps, raise_ended))
+    assert json.loads((checkpoint.directory / "state.json").read_text())["step"] == steps
+    taken: list[int] = []
+    resumed, result = train(
+        tmp_path,
+        strategy,
+        checkpoint,
+        family,
+        curves=lambda step, values: taken.extend([step] * ("train/loss" in values)),
+    )
+    assert taken == list(range(steps + 1, 13))
+    assert result.evaluations == expected.evaluations
+    assert (result.best, result.steps) == (expected.best, expected.steps)
+    assert result.best.step > 0
+    assert saved(resumed, tmp_path / "resumed") == saved(undisturbed, tmp_path / "undisturbed")
+
+
+def test_a_run_that_was_killed_goes_on(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / ".checkpoint", {"seed": 1})
+    code = (
+        "import sys; from pathlib import Path; import test_checkpoint; test_checkpoint.train_and_die(Path(sys.argv[1]))"
+    )
+    paths = [str(ROOT / "local"), str(ROOT / "tests"), str(ROOT / "tests" / "training")]
+    process = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert process.returncode == -signal.SIGKILL, process.stderr
+    assert json.loads((checkpoint.directory / "state.json").read_text())["step"] == 5
+    resumed, result = train(tmp_path, "vanilla", checkpoint)
+    undisturbed, expected = train(tmp_path, "vanilla")
+    assert result.evaluations == expected.evaluations
+    assert saved(resumed, tmp_path / "resumed") == saved(undisturbed, tmp_path / "undisturbed")
+
+
+def train_and_die(folder: Path) -> None:
+    """What the test before runs in a process of its own."""
+    checkpoint = Checkpoint(folder / ".checkpoint", {"seed": 1})
+    train(folder, "vanilla", checkpoint, progress=ending_after(5, lambda: os.kill(os.getpid(), signal.SIGKILL)))
+
+
+def test_a_checkpoint_of_other_settings_is_not_used(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    _, expected = train(tmp_path, "vanilla")
+    with pytest.raises(EndedError):
+        train(
+            tmp_path,
+            "vanilla",
+            Checkpoint(tmp_path / ".checkpoint", {"seed": 1, "epochs": 2}),
+            settings=replace(SETTINGS, seed=5),
+            progress=ending_after(4, raise_ended),
+        )
+    with caplog.at_level(logging.WARNING):
+        _, result = train(tmp_path, "vanilla", Checkpoint(tmp_path / ".checkpoint", {"seed": 2, "epochs": 2}))
+    assert [one.message for one in caplog.records] == [f"{tmp_path}/.checkpoint: of another seed, not used"]
+    assert result.evaluations == expected.evaluations
+
+
+def test_a_run_that_diverges_leaves_its_best_weights(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / ".checkpoint", {})
+    first: list[Rescorer] = []
+
+    def spoil() -> None:
+        with torch.no_grad():
+            for parameter in first[0].scorer.parameters():
+                if parameter.requires_grad:
+                    parameter.fill_(float("nan"))
+
+    rescorer = new_rescorer(tmp_path / "plms", "llama", plm_text="lower")
+    first.append(rescorer)
+    with pytest.raises(InputError, match=rf"diverged: loss nan.* at step 8 .*so far are in {checkpoint.directory}"):
+        train_rescorer(
+            rescorer,
+            toy_nbest(24, seed=1),
+            toy_nbest(10, seed=2),
+            STRATEGIES["vanilla"],
+            SETTINGS,
+            progress=ending_after(7, spoil),
+            checkpoint=checkpoint,
+        )
+    found = checkpoint.read()
+    assert found is not None
+    step, state = found
+    assert step == 7 and state["best_step"] == 6
+    trained = dict(rescorer.scorer.named_parameters())
+    for name, weight in state["best"].items():
+        assert torch.equal(trained[name], weight)
+
+
+def test_tensors_and_plain_types_come_back(tmp_path: Path) -> None:
+    state = {
+        "tensors": {"a.b/c": torch.arange(6).reshape(2, 3).T, "empty": torch.zeros(0, 2), "number": torch.tensor(3.5)},
+        "list": [1, 0.1, None, True, "word", torch.tensor([1], dtype=torch.int64)],
+        "nothing": {},
+    }
+    checkpoint = Checkpoint(tmp_path / "checkpoint", {"settings": {"targets": ("a", "b")}})
+    checkpoint.write(3, state)
+    found = checkpoint.read()
+    assert found is not None
+    step, content = found
+    assert step == 3
+    for name, tensor in state["tensors"].items():
+        assert torch.equal(content["tensors"][name], tensor)
+    assert content["list"][:-1] == state["list"][:-1] and torch.equal(content["list"][-1], state["list"][-1])
+    assert content["nothing"] == {}
+
+
+def test_one_checkpoint_takes_the_place_of_another(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "checkpoint", {})
+    for step in (1, 2):
+        checkpoint.write(step, {"weight": torch.full((2,), float(step))})
+    assert {path.name for path in checkpoint.directory.iterdir()} == {"state.json", "state-2.safetensors"}
+    checkpoint.remove()
+    assert checkpoint.read() is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_that_was_being_written_is_not_missed(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "checkpoint", {})
+    checkpoint.write(1, {"weight": torch.ones(2)})
+    (checkpoint.directory / "state-2.safetensors").write_bytes(b"half")  # killed before state.json named it
+    found = checkpoint.read()
+    assert found is not None and found[0] == 1
+    assert torch.equal(found[1]["weight"], torch.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("state.json", b"{"), ("state.json", b'{"version": 0}'), ("state-1.safetensors", b"half"), ("state.json", b"[]")],
+)
+def test_a_damaged_checkpoint_is_said_and_not_used(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, content: bytes
+) -> None:
+    checkpoint = Checkpoint(tmp_path / "checkpoint", {})
+    checkpoint.write(1, {"weight": torch.ones(2)})
+    (checkpoint.directory / name).write_bytes(content)
+    with caplog.at_level(logging.WARNING):
+        assert checkpoint.read() is None
+    assert "cannot be read, not used" in caplog.text
+
+
+def test_a_checkpoint_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot be written"):
+        Checkpoint(tmp_path / "file" / "checkpoint", {}).write(1, {"weight": torch.ones(2)})

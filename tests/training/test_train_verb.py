@@ -1,0 +1,161 @@
+"""`lorescore train`: from N-best directories to a rescorer on disk, with every objective's needs checked first."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from plm_models import save_plm
+from toy_nbest import toy_nbest
+
+from lorescore.__main__ import main
+from lorescore.files import read_yaml, write_yaml
+from lorescore.nbest import write_nbest_dir
+from lorescore.plm.load import fetch_plm
+from lorescore.plm.settings import PlmSettings
+from lorescore.scoring.rescorer import Rescorer
+
+# Exit status, standard output, standard error.
+Outcome = tuple[int, str, str]
+Train = Callable[..., Outcome]
+QUICK = ("--epochs", "1", "--lists_per_step", "8", "--evaluations", "1")
+
+
+@pytest.fixture(scope="module")
+def exp(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """exp with nbest/{train,dev}, two PLMs, and the frozen clm that is the teacher."""
+    exp_dir = tmp_path_factory.mktemp("exp")
+    write_nbest_dir(exp_dir / "nbest" / "train", toy_nbest(16, seed=1))
+    write_nbest_dir(exp_dir / "nbest" / "dev", toy_nbest(8, seed=2))
+    for family, scorer in (("llama", "clm"), ("bert", "cls")):
+        source = save_plm(exp_dir / "source" / family, family)
+        fetch_plm(PlmSettings(family, str(source), scorer), exp_dir / "plm_base" / f"{family}_{scorer}")
+    assert main(["train", *arguments(exp_dir, "llama", "clm"), "--lora", "none"]) == 0
+    return exp_dir
+
+
+def arguments(exp_dir: Path, family: str, scorer: str) -> list[str]:
+    nbest, plm = exp_dir / "nbest", exp_dir / "source" / family
+    paths = {"train": nbest / "train", "dev": nbest / "dev", "out_root": exp_dir / "plm", "plm": plm}
+    options = [word for name, path in paths.items() for word in (f"--{name}", str(path))]
+    return [*options, "--scorer", scorer, "--plm_root", str(exp_dir / "plm_base")]
+
+
+@pytest.fixture
+def train(exp: Path, capsys: pytest.CaptureFixture[str]) -> Train:
+    def run(family: str, scorer: str, *more: object) -> Outcome:
+        capsys.readouterr()
+        status = main(["train", *arguments(exp, family, scorer), *map(str, more)])
+        return status, *capsys.readouterr()
+
+    return run
+
+
+def error_line(outcome: Outcome) -> str:
+    status, out, err = outcome
+    assert (status, out, err.count("\n")) == (1, "", 1), outcome
+    return err
+
+
+def test_a_frozen_clm_has_no_training(exp: Path) -> None:
+    config = read_yaml(exp / "plm" / "llama_clm_none" / "config.yaml")
+    assert config["trainable_parameters"] == 0
+    assert (config["objective"], config["seed"], config["training_settings"], config["teacher"]) == (None,) * 4
+    assert not (exp / "tensorboard").exists()
+
+
+def test_a_cls_learns_from_a_clm(exp: Path, train: Train) -> None:
+    teacher = exp / "plm" / "llama_clm_none"
+    options = ("--objective", "distill", "--teacher", teacher, "--learning_rate", "0.05", "--max_hyps", "3", *QUICK)
+    status, out, _ = train("bert", "cls", *options)
+    rescorer_dir = exp / "plm" / "bert_cls_vanilla_distill_s1"
+    assert status == 0 and f"{rescorer_dir}: dev WER " in out
+    config = read_yaml(rescorer_dir / "config.yaml")
+    assert config["teacher"]["tag"] == "llama_clm_none"
+    assert config["training_settings"]["max_hyps"] == 3
+    assert (config["training"]["steps"], config["training"]["lists"]) == (2, 16)
+    assert config["trainable_parameters"] < config["total_parameters"]
+    assert {path.name for path in rescorer_dir.iterdir()} == {
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "config.yaml",
+        "head.safetensors",
+        "history.yaml",
+    }
+    assert (exp / "nbest" / "train" / "lmwt.llama_clm_none").is_file()
+    assert list((exp / "tensorboard" / rescorer_dir.name).iterdir())
+    assert not list((exp / "plm").glob(".*"))  # no checkpoint is left
+    assert len(Rescorer.load(rescorer_dir).score([["the cat", "a cat"]])[0]) == 2
+
+    assert train("bert", "cls", *options) == (0, f"{rescorer_dir}: finished before, left as it is\n", "")
+    other = train("bert", "cls", *options, "--teacher_norm", "set")
+    assert "holds a rescorer trained with another training_settings" in error_line(other)
+
+
+def test_domain_adaptation_on_text_alone(exp: Path, train: Train) -> None:
+    text = exp / "text"
+    text.write_text("the cat sat on the sea\n\na mat saw the cat\n")
+    options = ("--objective", "lm", "--lm_references", "false", "--lm_text", text, "--tensorboard", "false")
+    status, _, _ = train("llama", "clm", *options, "--train", exp / "not_there", *QUICK)
+    assert status == 0
+    config = read_yaml(exp / "plm" / "llama_clm_vanilla_lm_s1" / "config.yaml")
+    assert (config["training"]["steps"], config["training"]["lists"]) == (1, 0)
+    assert config["train_checksum"] is None
+    assert not (exp / "tensorboard" / "llama_clm_vanilla_lm_s1").exists()
+
+
+def test_a_rescorer_of_before_a_setting_existed_is_finished(exp: Path, train: Train) -> None:
+    options = ("--seed", "7", *QUICK)
+    assert train("llama", "clm", *options)[0] == 0
+    path = exp / "plm" / "llama_clm_vanilla_mwer_s7" / "config.yaml"
+    config = read_yaml(path)
+    for name in ("patience", "decay", "teacher_norm"):
+        del config["training_settings"][name]
+    del config["strategy"]["warmup_share"], config["plm"]["within_word_l2r"], config["teacher"]
+    write_yaml(path, config)
+    assert "finished before" in train("llama", "clm", *options)[1]
+    assert "another training_settings" in error_line(train("llama", "clm", *options, "--patience", "1"))
+
+
+def test_settings_come_from_a_file_and_options_override_it(exp: Path, train: Train, tmp_path: Path) -> None:
+    write_yaml(tmp_path / "train.yaml", {"epochs": 2, "lists_per_step": 16, "evaluations": 1, "decay": "cosine"})
+    assert train("llama", "clm", "--seed", "8", "--train_config", tmp_path / "train.yaml", "--epochs", "1")[0] == 0
+    settings = read_yaml(exp / "plm" / "llama_clm_vanilla_mwer_s8" / "config.yaml")["training_settings"]
+    assert (settings["epochs"], settings["lists_per_step"], settings["decay"]) == (1, 16, "cosine")
+
+
+def test_adalora_keeps_its_ranks(exp: Path, train: Train) -> None:
+    assert train("llama", "clm", "--lora", "adalora", "--rank", "2", "--epochs", "2", *QUICK[2:])[0] == 0
+    directory = exp / "plm" / "llama_clm_adalora_mwer_s1"
+    ranks = read_yaml(directory / "ranks.yaml")
+    assert len(ranks) == 14 and all(0 <= rank <= 3 for rank in ranks.values())
+    config = read_yaml(directory / "config.yaml")
+    assert 0 < config["trainable_parameters"] < config["total_parameters"]
+
+
+@pytest.mark.parametrize(
+    ("family", "scorer", "options", "message"),
+    [
+        ("bert", "cls", ("--objective", "distill"), "--objective distill needs a teacher"),
+        ("bert", "cls", ("--objective", "lm"), "--objective lm is for clm and pll"),
+        ("llama", "clm", ("--teacher", "{exp}/plm/llama_clm_none"), "no use for a teacher"),
+        ("bert", "cls", ("--objective", "distill", "--teacher", "{exp}/plm/none"), "no finished rescorer"),
+        ("llama", "clm", ("--patience", "-1"), "--patience is -1, expected 0 or more"),
+        ("llama", "clm", ("--precision", "bf"), "--precision 'bf' is not known (did you mean bf16?"),
+        ("llama", "clm", ("--train_config", "{exp}/no.yaml"), "no.yaml: cannot be read"),
+    ],
+)
+def test_bad_arguments(
+    exp: Path, train: Train, family: str, scorer: str, options: tuple[str, ...], message: str
+) -> None:
+    assert message in error_line(train(family, scorer, *(option.format(exp=exp) for option in options)))
+
+
+def test_a_cls_is_no_teacher(exp: Path, train: Train) -> None:
+    assert train("bert", "cls", "--lora", "none", *QUICK)[0] == 0
+    options = ("--objective", "distill", "--teacher", exp / "plm" / "bert_cls_none_mwer_s1")
+    assert "a cls rescorer, but a teacher is a clm or a pll" in error_line(train("bert", "cls", *options))
+
+
+def test_values_that_are_neither_true_nor_false(train: Train) -> None:
+    with pytest.raises(SystemExit):
+        train("llama", "clm", "--gradient_checkpointing", "yes")
