@@ -19,6 +19,9 @@ from lorescore.perturb import Perturbation, nbest_vocabulary, read_vocabulary
         (Perturbation("nbest", -0.0, 0), "nbest_p0_s0"),
         (Perturbation("nbest", 1e-7, 0), "nbest_p0.0000001_s0"),
         (Perturbation("nbest", 0.1234567, 0), "nbest_p0.1234567_s0"),
+        (Perturbation("nbest", 0.1, 1, "homophone"), "nbest_p0.1_s1"),
+        (Perturbation("nbest", 0.1, 1, "near"), "near_nbest_p0.1_s1"),
+        (Perturbation("1best", 0.1, 1, "worst", "gpt2_clm_none"), "worst_gpt2_clm_none_1best_p0.1_s1"),
     ],
 )
 def test_name(settings: Perturbation, name: str) -> None:
@@ -29,6 +32,19 @@ def test_name(settings: Perturbation, name: str) -> None:
 def test_unknown_kind_names_the_nearest(kind: str, nearest: str) -> None:
     with pytest.raises(InputError, match=f"{kind}.*did you mean {nearest}"):
         Perturbation(kind, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("perturbation", "tag", "message"),
+    [
+        ("homophon", "", "perturbation 'homophon' is not known.*did you mean homophone"),
+        ("worst", "", "worst needs a rescorer's tag"),
+        ("near", "tiny", "near has no use for the tag tiny"),
+    ],
+)
+def test_unknown_perturbation_or_tag(perturbation: str, tag: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Perturbation("nbest", 0.1, 1, perturbation, tag)
 
 
 @pytest.mark.parametrize("rate", [-0.1, 1.0001, math.nan, math.inf])

@@ -39,6 +39,31 @@ def test_writes_a_directory_for_each_kind_rate_and_seed(clean_dir: Path, capsys:
     assert "insight incite" not in homophones  # incite is not a word of the set
 
 
+def test_other_perturbations_have_their_name_in_front(clean_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = "homophone near split tied insert"
+    run(clean_dir, "--perturbations", names, "--kinds", "nbest", "--rates", "1", "--seeds", "1")
+    made = {path.name for path in clean_dir.parent.iterdir()} - {"test"}
+    assert made == {f"test_{name}nbest_p1_s1" for name in ("", "near_", "split_", "tied_", "insert_")}
+    assert len(capsys.readouterr().out.splitlines()) == 5
+    # `the SUN I READ`, `the SON EYE RED`; the capitals are replaceable.
+    counts = (clean_dir.with_name("test_insert_nbest_p1_s1") / "perturbed").read_text().splitlines()
+    assert counts[:2] == ["utt-a-1 3 3 4", "utt-a-2 3 3 4"]
+    added = read_nbest_dir(clean_dir.with_name("test_insert_nbest_p1_s1"))
+    assert added.lists[1].texts[:3] == ["the cat", "", "reed the cat"]
+    assert added.lists[1].texts[3:] == ["read the cat"]
+    near = (clean_dir.parent.parent / "lexicon" / "near.txt").read_text()
+    assert near == "red reed:1.000\nreed red:1.000\n"  # read is a homophone of both
+
+
+def test_a_lexicon_of_ones_own(clean_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "lexicon.txt").write_text("sun S AH N\ncat S AH N\n")
+    options = ("--kinds", "1best", "--rates", "1", "--seeds", "1", "--lexicon", str(tmp_path / "lexicon.txt"))
+    run(clean_dir, *options)
+    assert read_nbest_dir(clean_dir.with_name("test_1best_p1_s1")).lists[1].texts[0] == "the sun"
+    written = tmp_path / "lexicon" / "lexicon.txt"
+    assert written.read_text() == "cat S AH N\nsun S AH N\n"
+
+
 def test_skips_what_is_finished_and_redoes_what_is_not(clean_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ("--kinds", "nbest", "--rates", "1", "--seeds", "1 2")
     run(clean_dir, *options)
@@ -86,10 +111,27 @@ def test_warns_of_a_vocabulary_without_homophones(
     assert made.read_bytes() == (clean_dir / "words_text").read_bytes()
 
 
+@pytest.mark.parametrize("name", ["near", "split"])
+def test_warns_where_nothing_can_be_replaced(
+    clean_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    (tmp_path / "vocab").write_text("moon\nelephant\n")
+    options = ("--kinds", "nbest", "--rates", "1", "--seeds", "1", "--vocab", str(tmp_path / "vocab"))
+    run(clean_dir, "--perturbations", name, *options)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert f"test_{name}_nbest_p1_s1: none of the 21 words can be replaced" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (("--kinds", "1bst"), "did you mean 1best"),
+        (("--perturbations", "homophones"), "did you mean homophone"),
+        (("--perturbations", ""), "nothing to perturb"),
+        (("--perturbations", "near worst"), "without a rescorer .give its tag"),
+        (("--num_candidates", "0"), "0 candidates"),
+        (("--g2p", "espeak"), "did you mean espeak-ng"),
+        (("--lexicon", "nowhere"), "nowhere: cannot be read"),
         (("--rates", "0.1 1.5"), "rate 1.5, expected a number from 0 to 1"),
         (("--rates", "0,1"), "--rates '0,1' is not a number"),
         (("--seeds", "1 a"), "--seeds 'a' is not a whole number"),

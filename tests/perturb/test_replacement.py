@@ -40,7 +40,7 @@ def word_pairs(clean: NbestSet, perturbed: NbestSet) -> Iterator[tuple[str, str]
 
 
 def test_1best_perturbs_rank_1_alone(nbest: NbestSet, lexicon: HomophoneLexicon) -> None:
-    perturbed, counts = perturb(nbest, lexicon, Perturbation("1best", 1, 1))
+    perturbed, counts, _ = perturb(nbest, lexicon, Perturbation("1best", 1, 1))
     for before, after in zip(nbest, perturbed, strict=True):
         assert after.hypotheses[1:] == before.hypotheses[1:]
     # Rank 1: `the SUN I READ`, `the cat`, `INSIGHT SUN x 7`, the replaceable words in capitals.
@@ -48,7 +48,7 @@ def test_1best_perturbs_rank_1_alone(nbest: NbestSet, lexicon: HomophoneLexicon)
 
 
 def test_nbest_perturbs_every_hypothesis(nbest: NbestSet, lexicon: HomophoneLexicon) -> None:
-    perturbed, counts = perturb(nbest, lexicon, Perturbation("nbest", 1, 1))
+    perturbed, counts, _ = perturb(nbest, lexicon, Perturbation("nbest", 1, 1))
     assert perturbed.lists[0].hypotheses[1].text in {"the sun i read", "the sun aye read"}
     # Besides: `the SON EYE RED`, the empty hypothesis, `REED the cat`.
     assert counts == PerturbationCounts(hypotheses=6, hypotheses_changed=4, words=21, replaceable=15, replaced=15)
@@ -56,7 +56,7 @@ def test_nbest_perturbs_every_hypothesis(nbest: NbestSet, lexicon: HomophoneLexi
 
 
 def test_scores_and_references_stay(nbest: NbestSet, lexicon: HomophoneLexicon) -> None:
-    perturbed, _ = perturb(nbest, lexicon, Perturbation("nbest", 1, 1))
+    perturbed = perturb(nbest, lexicon, Perturbation("nbest", 1, 1)).nbest
     assert [one.scores for one in perturbed] == [one.scores for one in nbest]
     assert perturbed.refs == nbest.refs
 
@@ -64,7 +64,7 @@ def test_scores_and_references_stay(nbest: NbestSet, lexicon: HomophoneLexicon) 
 def test_rate_0_writes_the_same_bytes(nbest: NbestSet, lexicon: HomophoneLexicon, tmp_path: Path) -> None:
     write_nbest_dir(tmp_path / "clean", nbest)
     clean = read_nbest_dir(tmp_path / "clean")
-    perturbed, counts = perturb(clean, lexicon, Perturbation("nbest", 0, 1))
+    perturbed, counts, _ = perturb(clean, lexicon, Perturbation("nbest", 0, 1))
     write_nbest_dir(tmp_path / "perturbed", perturbed)
     assert (perturbed.lists, perturbed.refs) == (clean.lists, clean.refs)
     assert (counts.replaceable, counts.replaced, counts.hypotheses_changed) == (15, 0, 0)
@@ -80,7 +80,7 @@ def test_every_replacement_by_cmudict_sounds_like_its_source(cmudict_lexicon: Ho
             for start in range(0, len(words), WORDS_A_LIST)
         )
     )
-    perturbed, counts = perturb(clean, cmudict_lexicon, Perturbation("nbest", 1, 1))
+    perturbed, counts, _ = perturb(clean, cmudict_lexicon, Perturbation("nbest", 1, 1))
     sounds = {
         word: {re.sub("[0-9]", "", " ".join(phones)) for phones in variants}
         for word, variants in cmudict.dict().items()
@@ -100,8 +100,8 @@ def test_order_and_split_do_not_matter(order: list[int], num_jobs: int, seed: in
     expected = {nbest.utt: nbest for nbest in perturb(whole, lexicon, one)[0]}
     shuffled = [whole.lists[index] for index in order]
     parts = [perturb(NbestSet(tuple(shuffled[job::num_jobs])), lexicon, one) for job in range(num_jobs)]
-    assert {nbest.utt: nbest for part, _ in parts for nbest in part} == expected
-    assert sum((counts for _, counts in parts), PerturbationCounts()) == perturb(whole, lexicon, one)[1]
+    assert {nbest.utt: nbest for part in parts for nbest in part.nbest} == expected
+    assert sum((part.counts for part in parts), PerturbationCounts()) == perturb(whole, lexicon, one)[1]
 
 
 @settings(deadline=None, max_examples=40)
@@ -131,7 +131,7 @@ def test_seeds_and_ranks_draw_differently(lexicon: HomophoneLexicon) -> None:
 def test_rate_and_choice_are_uniform() -> None:
     lexicon = HomophoneLexicon.from_entries([(word, ["S"]) for word in ("a", "b", "c", "d")])
     clean = NbestSet(tuple(NbestList(f"utt{utt:03d}", (Hypothesis(" ".join(["a"] * 100), 0.0),)) for utt in range(300)))
-    perturbed, counts = perturb(clean, lexicon, Perturbation("1best", 0.3, 1))
+    perturbed, counts, _ = perturb(clean, lexicon, Perturbation("1best", 0.3, 1))
     # 30,000 draws: five standard deviations are 5 x sqrt(0.3 x 0.7 / 30000) = 0.013 of the rate, and of each third of
     # the 9,000 replacements 5 x sqrt(2/9 / 9000) = 0.025.
     assert counts.replaced / counts.replaceable == pytest.approx(0.3, abs=0.013)
@@ -153,12 +153,12 @@ def test_rate_and_choice_are_uniform() -> None:
 )
 def test_case_follows_the_source(lexicon: HomophoneLexicon, text: str, expected: str) -> None:
     clean = NbestSet((NbestList("utt", (Hypothesis(text, 0.0),)),))
-    perturbed, _ = perturb(clean, lexicon, Perturbation("1best", 1, 1))
+    perturbed = perturb(clean, lexicon, Perturbation("1best", 1, 1)).nbest
     assert re.fullmatch(expected, perturbed.lists[0].texts[0])
 
 
 def test_an_empty_lexicon_replaces_nothing(nbest: NbestSet) -> None:
-    perturbed, counts = perturb(nbest, HomophoneLexicon.from_entries([]), Perturbation("nbest", 1, 1))
+    perturbed, counts, _ = perturb(nbest, HomophoneLexicon.from_entries([]), Perturbation("nbest", 1, 1))
     assert perturbed.lists == nbest.lists
     assert counts == PerturbationCounts(hypotheses=6, words=21)
 
@@ -187,7 +187,7 @@ def test_costs_in_parts_stay(lexicon: HomophoneLexicon, tmp_path: Path) -> None:
         Hypothesis.from_parts("the", CostParts(12.0, 0.0, 3.0), 0.5),
     )
     clean = NbestSet((NbestList("utt", hypotheses),), {}, {"acoustic_scale": 0.5})
-    perturbed, counts = perturb(clean, lexicon, Perturbation("nbest", 1, 1))
+    perturbed, counts, _ = perturb(clean, lexicon, Perturbation("nbest", 1, 1))
     assert counts.replaced > 0
     assert [one.parts for one in perturbed.lists[0].hypotheses] == [one.parts for one in hypotheses]
     write_nbest_dir(tmp_path, perturbed)

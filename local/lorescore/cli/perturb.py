@@ -1,29 +1,42 @@
-"""`perturb`: stage 8, homophone perturbations of N-best directories.
+"""`perturb`: stage 8, perturbations of N-best directories.
 
-For each clean directory `<set>`, kind, rate and seed it writes `<out_dir>/<set>_<kind>_p<rate>_s<seed>`; the lexicon
-goes to `<lexicon_dir>/{lexicon,homophones}.txt`.
+For each clean directory `<set>`, perturbation, kind, rate and seed it writes
+`<out_dir>/<set>_<perturbation>_<kind>_p<rate>_s<seed>`, homophones without their name:
+`<set>_<kind>_p<rate>_s<seed>`; `worst` has the rescorer's tag after its name. The words' pronunciations, homophones
+and, where asked for, near-homophones go to `<lexicon_dir>/{lexicon,homophones,near}.txt`.
 """
 
 import argparse
 import itertools
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from lorescore.choices import parse_numbers
+from lorescore.choices import parse_numbers, require_choice
+from lorescore.cli.cache_options import add_cache_argument, cache_path
 from lorescore.errors import InputError
 from lorescore.files import read_yaml
 from lorescore.nbest import NbestSet, read_nbest_dir, write_nbest_dir
 from lorescore.nbest.directory import content_checksum
 from lorescore.perturb import (
+    G2PS,
+    KINDS,
+    NUM_CANDIDATES,
+    PERTURBATIONS,
+    WORST,
     HomophoneLexicon,
     Perturbation,
+    Perturbed,
     is_up_to_date,
     nbest_vocabulary,
     perturb,
+    perturb_worst,
     read_vocabulary,
 )
+from lorescore.perturb.sets import COUNTS_FILE, INFO_KEY
+from lorescore.perturb.settings import HOMOPHONE, NEAR, SPLIT
+from lorescore.perturb.worst import require_candidates, worst_versions
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +44,11 @@ logger = logging.getLogger(__name__)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument("--nbest_dir", type=Path, nargs="+", required=True, help="clean N-best directories to perturb")
+    parser.add_argument(
+        "--perturbations",
+        default=HOMOPHONE,
+        help=f"{'; '.join(f'{name}: {what}' for name, what in PERTURBATIONS.items())} (default: %(default)s)",
+    )
     parser.add_argument(
         "--kinds",
         default="1best nbest",
@@ -51,6 +69,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="N-best directories whose words, in hypotheses and references, are the vocabulary (default: --nbest_dir)",
     )
+    parser.add_argument(
+        "--lexicon", type=Path, help="pronunciations: a Kaldi lexicon.txt in CMUdict's phones (default: CMUdict)"
+    )
+    parser.add_argument(
+        "--g2p",
+        default="none",
+        help=f"what pronounces words that the dictionary lacks, {' or '.join(G2PS)} (default: %(default)s)",
+    )
+    parser.add_argument("--tags", default="", help="worst: the rescorers of --plm_dir to deceive, separated by spaces")
+    parser.add_argument("--plm_dir", type=Path, default=Path("exp/plm"), help="worst (default: %(default)s)")
+    parser.add_argument(
+        "--num_candidates",
+        type=int,
+        default=NUM_CANDIDATES,
+        help="worst: versions of a hypothesis that the rescorer chooses from (default: %(default)s)",
+    )
+    add_cache_argument(parser, "worst, <plm_dir>/..")
     parser.add_argument("--out_dir", type=Path, default=Path("exp/nbest"), help="(default: %(default)s)")
     parser.add_argument("--lexicon_dir", type=Path, default=Path("exp/lexicon"), help="(default: %(default)s)")
 
@@ -59,28 +94,45 @@ def run(args: argparse.Namespace) -> None:
     """Write every perturbed directory that is not there yet, and print one line for each.
 
     Raises:
-        InputError: A kind, rate or seed that does not exist, or a directory that is unfinished or perturbed already.
+        InputError: A perturbation, kind, rate, seed or rescorer that does not exist, a directory that is unfinished or
+            perturbed already, or a lexicon or vocabulary that cannot be used.
     """
-    settings = _settings(args.kinds, args.rates, args.seeds)
+    settings = _settings(args)
     clean = _read_clean(args.nbest_dir)
     lexicon = _lexicon(args, clean)
     lexicon.write(args.lexicon_dir)
+    if any(one.perturbation == NEAR for one in settings):
+        lexicon.near.write(args.lexicon_dir)
     for set_name, nbest in clean.items():
-        for one in settings:
-            out_dir = args.out_dir / f"{set_name}_{one.name}"
-            made = _finished(out_dir, nbest, lexicon, one)
-            info = made or _write(out_dir, nbest, lexicon, one)
-            print(f"{out_dir}: {_summary(info['perturbation'])}{' (was there)' if made else ''}", flush=True)
+        out_dirs = {one: args.out_dir / f"{set_name}_{one.name}" for one in settings}
+        for one in (one for one in settings if one.perturbation != WORST):
+            made = _finished(out_dirs[one], nbest, lexicon, one)
+            _report(out_dirs[one], made or _write(out_dirs[one], perturb(nbest, lexicon, one)), bool(made))
+        for tag in dict.fromkeys(one.tag for one in settings if one.perturbation == WORST):
+            group = {one: out_dirs[one] for one in settings if one.tag == tag}
+            for out_dir, info, was_there in _make_worst(group, nbest, lexicon, args.plm_dir / tag, args):
+                _report(out_dir, info, was_there)
 
 
-def _settings(kinds: str, rates: str, seeds: str) -> list[Perturbation]:
-    """Every combination, once."""
-    numbers = parse_numbers("--rates", rates, float), parse_numbers("--seeds", seeds, int)
-    combinations = itertools.product(kinds.split(), *numbers)
-    settings = list(dict.fromkeys(Perturbation(kind, rate, seed) for kind, rate, seed in combinations))
-    if not settings:
-        raise InputError("nothing to perturb", mend="give at least one word each to --kinds, --rates and --seeds")
-    return settings
+def _settings(args: argparse.Namespace) -> list[Perturbation]:
+    """Every combination, once; `worst` for each rescorer."""
+    perturbations, kinds, tags = args.perturbations.split(), args.kinds.split(), args.tags.split()
+    for name in perturbations:
+        require_choice("--perturbations", name, PERTURBATIONS)
+    if not perturbations or not kinds:
+        what = f"--kinds {' or '.join(KINDS)}" if perturbations else f"--perturbations {' or '.join(PERTURBATIONS)}"
+        raise InputError("nothing to perturb", mend=f"give {what}")
+    if WORST in perturbations and not tags:
+        raise InputError(f"--perturbations {WORST} without a rescorer", mend="give its tag: --tags")
+    require_candidates(args.num_candidates)
+    if WORST in perturbations:
+        from lorescore.cli.rescore import require_rescorers  # imports torch, which no other perturbation needs
+
+        require_rescorers(tags, args.plm_dir)
+    hows = [(name, tag) for name in perturbations for tag in (tags if name == WORST else [""])]
+    numbers = parse_numbers("--rates", args.rates, float), parse_numbers("--seeds", args.seeds, int)
+    combinations = itertools.product(hows, kinds, *numbers)
+    return list(dict.fromkeys(Perturbation(kind, rate, seed, *how) for how, kind, rate, seed in combinations))
 
 
 def _read_clean(nbest_dirs: Iterable[Path]) -> dict[str, NbestSet]:
@@ -105,36 +157,76 @@ def _lexicon(args: argparse.Namespace, clean: Mapping[str, NbestSet]) -> Homopho
         vocab = nbest_vocabulary(read_nbest_dir(nbest_dir) for nbest_dir in args.vocab_from)
     else:
         vocab = nbest_vocabulary(clean.values())
-    lexicon = HomophoneLexicon.from_cmudict(vocab)
-    if not lexicon.homophones:
+    lexicon = HomophoneLexicon.for_vocabulary(vocab, args.lexicon, args.g2p)
+    if not lexicon.homophones and not {NEAR, SPLIT}.issuperset(args.perturbations.split()):
         logger.warning(
-            "no homophones among the %d words of the vocabulary, %d of which CMUdict pronounces: "
+            "no homophones among the %d words of the vocabulary, %d of which %s pronounces: "
             "the perturbed lists are the clean ones",
             len(vocab),
             len(lexicon.pronunciations),
+            args.lexicon or "CMUdict",
         )
     return lexicon
 
 
+def _make_worst(
+    out_dirs: Mapping[Perturbation, Path],
+    nbest: NbestSet,
+    lexicon: HomophoneLexicon,
+    rescorer_dir: Path,
+    args: argparse.Namespace,
+) -> Iterator[tuple[Path, Mapping[str, Any], bool]]:
+    """The worst versions of a set for one rescorer: directory, what its `nbest.yaml` says, whether it was there.
+
+    The rescorer scores the distinct candidates of all that are missing together.
+    """
+    from lorescore.cli.worst import rescorer_score
+    from lorescore.scoring.sets import rescorer_checksum
+
+    versions = {"rescorer_checksum": rescorer_checksum(rescorer_dir)}
+    wanted = worst_versions(args.num_candidates, versions)
+    found = {one: _finished(path, nbest, lexicon, one, wanted) for one, path in out_dirs.items()}
+    yield from ((out_dirs[one], info, True) for one, info in found.items() if info)
+    missing = [one for one, info in found.items() if not info]
+    if missing:
+        score = rescorer_score(rescorer_dir, cache_path(args.score_cache, args.plm_dir.parent))
+        worst = perturb_worst(nbest, lexicon, missing, score, args.num_candidates, versions)
+        for one, made in zip(missing, worst, strict=True):
+            yield out_dirs[one], _write(out_dirs[one], made), False
+
+
 def _finished(
-    out_dir: Path, nbest: NbestSet, lexicon: HomophoneLexicon, settings: Perturbation
+    out_dir: Path,
+    nbest: NbestSet,
+    lexicon: HomophoneLexicon,
+    settings: Perturbation,
+    versions: Mapping[str, Any] | None = None,
 ) -> dict[str, Any] | None:
     """What `nbest.yaml` says where the directory is complete and is what would be written, else None."""
-    if not (out_dir / "nbest.yaml").is_file():
+    if not (out_dir / "nbest.yaml").is_file() or not (out_dir / COUNTS_FILE).is_file():
         return None
     info = read_yaml(out_dir / "nbest.yaml")
     complete = info.get("checksum") == content_checksum(out_dir)
-    return info if complete and is_up_to_date(info, nbest, lexicon, settings) else None
+    return info if complete and is_up_to_date(info, nbest, lexicon, settings, versions) else None
 
 
-def _write(out_dir: Path, nbest: NbestSet, lexicon: HomophoneLexicon, settings: Perturbation) -> Mapping[str, Any]:
-    """Perturb, write, and give back what `nbest.yaml` says."""
-    perturbed, _ = perturb(nbest, lexicon, settings)
+def _write(out_dir: Path, made: Perturbed) -> Mapping[str, Any]:
+    """Write the directory, and give back what `nbest.yaml` says."""
     # Scores of the lists that stood there before; write_nbest_dir removes the rest.
     for stale in out_dir.glob("lmwt.*"):
         stale.unlink(missing_ok=True)
-    write_nbest_dir(out_dir, perturbed)
-    return perturbed.info
+    (out_dir / "nbest.yaml").unlink(missing_ok=True)
+    made.write_counts(out_dir)
+    write_nbest_dir(out_dir, made.nbest)
+    return made.nbest.info
+
+
+def _report(out_dir: Path, info: Mapping[str, Any], was_there: bool) -> None:
+    """One line for a directory, and a warning where nothing could be replaced there."""
+    counts = info[INFO_KEY]
+    print(f"{out_dir}: {_summary(counts)}{' (was there)' if was_there else ''}", flush=True)
+    if counts["words"] and not counts["replaceable"] and counts["perturbation"] in (NEAR, SPLIT):
+        logger.warning("%s: none of the %d words can be replaced: these are the clean lists", out_dir, counts["words"])
 
 
 def _summary(counts: Mapping[str, Any]) -> str:

@@ -1,30 +1,35 @@
-"""Replace words of N-best lists by homophones (DESIGN section 3; this project's definition).
+"""Replace words of N-best lists by words that sound alike (DESIGN section 3; this project's definitions).
 
-Each replaceable word (one that has a homophone) of the perturbed hypotheses is replaced with probability `rate` by one
-of its homophones, each as likely as the others. First-pass scores stay, since a homophone sounds the same; references
-are never touched.
+Each replaceable word of the perturbed hypotheses is replaced with probability `rate`. First-pass scores stay, since the
+replacement sounds the same or nearly so; references are never touched.
 
-A word's draw depends on nothing but (seed, utt, rank, position): two numbers from a keyed hash, `u` in [0, 1), compared
-with the rate, and the choice among the homophones. Therefore
+- `homophone`: by one of its homophones, each as likely as the others.
+- `near`: by a word one phone apart, similar phones likelier (`lorescore.perturb.near`).
+- `split`: one or two words by one or two with the same phones and another boundary (`lorescore.perturb.boundaries`).
+- `tied`: as homophone, but a word has the same replacement wherever it stands in the hypotheses of its list.
+- `insert`: as homophone, but the list keeps its hypotheses, and each changed one follows its source, with the source's
+  first-pass score. One whose text is in the list already is not added, as a decoder gives each text once. Ranks are
+  counted anew, the first pass's best stays at rank 1, and the oracle cannot get worse.
+- `worst`: see `lorescore.perturb.worst`; it needs a rescorer's scores.
+
+A word's draw depends on nothing but (seed, utt, rank, position), of `tied` (seed, utt, word). Therefore
 
 - the result is independent of the order of the lists and of how a set is split into jobs;
 - perturbations are nested: what is replaced at rate 0.1 is replaced, by the same word, at rate 0.3 with the same seed.
   These common random numbers take noise out of a curve over rates, and texts that two rates share need one scoring;
-- `1best` perturbs rank 1 exactly as `nbest` does with the same seed, so that their difference is the other ranks.
+- `1best` perturbs rank 1 exactly as `nbest` does with the same seed, so that their difference is the other ranks;
+- `insert` adds exactly the hypotheses that `homophone` puts in their source's place.
 """
 
-import hashlib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-from lorescore.nbest import Hypothesis, NbestList, NbestSet
+from lorescore.errors import InputError
+from lorescore.nbest import Hypothesis, NbestList
+from lorescore.perturb.draws import Draw, Draws
 from lorescore.perturb.lexicon import HomophoneLexicon
-from lorescore.perturb.settings import SEED_BYTES, Perturbation
-
-INFO_KEY = "perturbation"
-DRAW_BYTES = 8  # of each of a word's two draws
-FLOAT_BITS = 53  # a float's precision: more bits could round up to 1
+from lorescore.perturb.settings import INSERT, NEAR, SPLIT, TIED, WORST, Perturbation
+from lorescore.perturb.sites import Alternatives, Site, boundary_sites, change, word_sites
 
 
 @dataclass(frozen=True)
@@ -34,8 +39,8 @@ class PerturbationCounts:
     Attributes:
         hypotheses: These hypotheses.
         hypotheses_changed: Those with at least one replaced word.
-        words: Their words.
-        replaceable: Words that have a homophone.
+        words: Their words, before.
+        replaceable: Words that have a replacement; of two overlapping ways to move a boundary, the left one counts.
         replaced: Words that were replaced.
     """
 
@@ -55,102 +60,98 @@ class PerturbationCounts:
             self.replaced + other.replaced,
         )
 
+    @classmethod
+    def of(cls, words: Sequence[str], sites: Sequence[Site], changed: Sequence[Site]) -> "PerturbationCounts":
+        """The counts of one hypothesis with its sites and those that are changed."""
+        replaceable, replaced = (sum(site.length for site in some) for some in (sites, changed))
+        return cls(1, int(bool(changed)), len(words), replaceable, replaced)
 
-def perturb(nbest: NbestSet, lexicon: HomophoneLexicon, settings: Perturbation) -> tuple[NbestSet, PerturbationCounts]:
-    """Replace words of N-best lists by homophones.
 
-    The case follows the word replaced: `SUN` SON, `Sun` Son, `sun` son. A word of one letter (`I`) counts as upper case
-    where its whole hypothesis is in upper case, and as capitalised elsewhere.
+def perturb_list(
+    one: NbestList, settings: Perturbation, lexicon: HomophoneLexicon, seed: int | None = None
+) -> NbestList:
+    """The perturbed list of an utterance.
 
     Args:
-        nbest: The clean lists.
-        lexicon: The homophones; where it is empty nothing is replaced.
-        settings: Kind, rate and seed. Rate 0 gives back equal lists, rate 1 replaces every replaceable word.
+        one: The clean list.
+        settings: All but `worst`.
+        lexicon: It keeps what it has found, so that further lists, epochs and settings are faster.
+        seed: Instead of that of the settings; for a training that perturbs afresh, `epoch_seed(seed, epoch)`.
 
-    Returns:
-        The perturbed set, whose `info["perturbation"]` says from what and how it was made and holds the counts; and the
-        counts.
+    Raises:
+        InputError: `worst`, which needs scores.
     """
-    counts = PerturbationCounts()
-    lists = []
-    for one in nbest:
-        perturbed, of_list = _perturb_list(one, lexicon, settings)
-        lists.append(perturbed)
-        counts += of_list
-    info = {**nbest.info, INFO_KEY: {**provenance(nbest, lexicon, settings), **asdict(counts)}}
-    return replace(nbest, lists=tuple(lists), info=info), counts
+    if seed is not None:
+        settings = replace(settings, seed=seed)
+    return perturb_and_count(one, settings, lexicon)[0]
 
 
-def provenance(nbest: NbestSet, lexicon: HomophoneLexicon, settings: Perturbation) -> dict[str, Any]:
-    """What determines a perturbed set: kind, rate, seed, and the checksums of the clean lists and of the lexicon."""
-    return {**asdict(settings), "source_checksum": nbest.info.get("checksum"), "lexicon_checksum": lexicon.checksum}
+def perturb_and_count(
+    one: NbestList, settings: Perturbation, lexicon: HomophoneLexicon
+) -> tuple[NbestList, list[PerturbationCounts]]:
+    """The perturbed list of an utterance, and the counts of each perturbed hypothesis by its rank in the clean list.
+
+    Raises:
+        InputError: `worst`, which needs scores.
+    """
+    if settings.perturbation == WORST:
+        raise InputError("the perturbation worst needs a rescorer's scores", mend="choose another one")
+    perturbed: list[Hypothesis] = []
+    counts: list[PerturbationCounts] = []
+    for rank in range(1, num_perturbed(one, settings.kind) + 1):
+        hypothesis = one.hypotheses[rank - 1]
+        words = hypothesis.words
+        sites = find_sites(words, one.utt, rank, settings, lexicon)
+        changed = [site for site in sites if site.uniform < settings.rate]
+        perturbed.append(change(hypothesis, changed))
+        counts.append(PerturbationCounts.of(words, sites, changed))
+    if settings.perturbation == INSERT:
+        return NbestList(one.utt, _with_competitors(one, perturbed)), counts
+    return NbestList(one.utt, (*perturbed, *one.hypotheses[len(perturbed) :])), counts
 
 
-def is_up_to_date(info: Mapping[str, Any], nbest: NbestSet, lexicon: HomophoneLexicon, settings: Perturbation) -> bool:
-    """Whether a perturbed set with this `info` is what `perturb` would make now; never where a checksum is missing."""
-    recorded = info.get(INFO_KEY)
-    wanted = provenance(nbest, lexicon, settings)
-    if not isinstance(recorded, Mapping) or wanted["source_checksum"] is None:
-        return False
-    return all(recorded.get(key) == value for key, value in wanted.items())
+def num_perturbed(one: NbestList, kind: str) -> int:
+    """How many hypotheses of a list a kind perturbs, from rank 1."""
+    return 1 if kind == "1best" else len(one.hypotheses)
 
 
-def _perturb_list(
-    one: NbestList, lexicon: HomophoneLexicon, settings: Perturbation
-) -> tuple[NbestList, PerturbationCounts]:
-    """The perturbed list of an utterance, and its counts."""
-    num_perturbed = 1 if settings.kind == "1best" else len(one.hypotheses)
-    counts = PerturbationCounts()
-    hypotheses = list(one.hypotheses)
-    for rank in range(1, num_perturbed + 1):
-        draws = _Draws(settings.seed, one.utt, rank)
-        hypotheses[rank - 1], of_hypothesis = _perturb_hypothesis(
-            one.hypotheses[rank - 1], lexicon, settings.rate, draws
-        )
-        counts += of_hypothesis
-    return NbestList(one.utt, tuple(hypotheses)), counts
+def find_sites(
+    words: Sequence[str], utt: str, rank: int, settings: Perturbation, lexicon: HomophoneLexicon, candidate: int = 0
+) -> list[Site]:
+    """Where a hypothesis can be changed, with what is drawn for each place.
+
+    Args:
+        words: Of the hypothesis.
+        utt: Its utterance.
+        rank: Its rank.
+        settings: Perturbation and seed; kind and rate play no part.
+        lexicon: What sounds alike.
+        candidate: Another number is another draw from the same seed.
+    """
+    draw = _drawing(utt, rank, settings, candidate)
+    if settings.perturbation == SPLIT:
+        return boundary_sites(words, lexicon.boundaries.of, draw)
+    if settings.perturbation == NEAR:
+        return word_sites(words, lexicon.near.of, draw)
+    return word_sites(words, lambda word: Alternatives(tuple((one,) for one in lexicon.homophones_of(word))), draw)
 
 
-def _perturb_hypothesis(
-    hypothesis: Hypothesis, lexicon: HomophoneLexicon, rate: float, draws: "_Draws"
-) -> tuple[Hypothesis, PerturbationCounts]:
-    """The perturbed hypothesis, the very same object where nothing was replaced, and its counts."""
-    words = hypothesis.words
-    replaceable = replaced = 0
-    for position, word in enumerate(words):
-        homophones = lexicon.homophones_of(word)
-        if homophones:
-            replaceable += 1
-            uniform, choice = draws.draw(position, len(homophones))
-            if uniform < rate:
-                words[position] = _in_case_of(word, homophones[choice], hypothesis.text.isupper())
-                replaced += 1
-    counts = PerturbationCounts(1, int(replaced > 0), len(words), replaceable, replaced)
-    return (replace(hypothesis, text=" ".join(words)) if replaced else hypothesis), counts
+def _drawing(utt: str, rank: int, settings: Perturbation, candidate: int) -> Callable[[int, str], Draw]:
+    """What draws for a position and the word there."""
+    if settings.perturbation == TIED:
+        of_list = Draws(settings.seed, utt, "tied")
+        return lambda position, word: of_list.draw(word.lower())
+    of_hypothesis = Draws(settings.seed, f"{utt} {rank}", f"candidate {candidate}" if candidate else "")
+    return lambda position, word: of_hypothesis.draw(position)
 
 
-class _Draws:
-    """The random numbers of one hypothesis, a function of (seed, utt, rank, position) alone."""
-
-    def __init__(self, seed: int, utt: str, rank: int) -> None:
-        # Keyed BLAKE2b (RFC 7693). An utterance id has no space, so that no two hypotheses share the text hashed.
-        self._hash = hashlib.blake2b(
-            f"{utt} {rank} ".encode(), key=seed.to_bytes(SEED_BYTES, "big"), digest_size=2 * DRAW_BYTES
-        )
-
-    def draw(self, position: int, num_choices: int) -> tuple[float, int]:
-        """A number in [0, 1), uniform, and independently of it one of 0..num_choices-1, for the word at a position."""
-        at_position = self._hash.copy()
-        at_position.update(str(position).encode())
-        digest = at_position.digest()
-        first = int.from_bytes(digest[:DRAW_BYTES], "big")
-        second = int.from_bytes(digest[DRAW_BYTES:], "big")
-        uniform = (first >> (8 * DRAW_BYTES - FLOAT_BITS)) / 2**FLOAT_BITS
-        return uniform, (second * num_choices) >> (8 * DRAW_BYTES)
-
-
-def _in_case_of(word: str, homophone: str, text_is_upper: bool) -> str:
-    """The homophone (lower case) in the case of the word that it replaces."""
-    if word.isupper() and (len(word) > 1 or text_is_upper):
-        return homophone.upper()
-    return homophone.capitalize() if word[0].isupper() else homophone
+def _with_competitors(one: NbestList, perturbed: Sequence[Hypothesis]) -> tuple[Hypothesis, ...]:
+    """The list with each perturbed hypothesis after its source, if its text is new."""
+    texts = set(one.texts)
+    together: list[Hypothesis] = []
+    for index, hypothesis in enumerate(one.hypotheses):
+        together.append(hypothesis)
+        if index < len(perturbed) and perturbed[index].text not in texts:
+            together.append(perturbed[index])
+            texts.add(perturbed[index].text)
+    return tuple(together)

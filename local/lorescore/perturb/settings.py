@@ -1,18 +1,33 @@
-"""What a perturbation is: which hypotheses, at what rate, from which seed (DESIGN section 3, this project's own).
+"""What a perturbation is: which hypotheses, how, at what rate, from which seed (DESIGN section 3, this project's own).
 
 arXiv 2401.10447 perturbs N-best lists, and its abstract names 1-best and N-best perturbation; how words are drawn is
 this project's own choice.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
+from lorescore.choices import require_choice
 from lorescore.errors import InputError
 
 KINDS = ("1best", "nbest")
-SEED_BYTES = 8  # the seed is the key of the hash that draws (replacement.py)
+HOMOPHONE, NEAR, SPLIT, TIED, INSERT, WORST = "homophone", "near", "split", "tied", "insert", "worst"
+PERTURBATIONS: Mapping[str, str] = MappingProxyType(
+    {
+        HOMOPHONE: "words with the same pronunciation",
+        NEAR: "words one phone apart, similar phones likelier",
+        SPLIT: "other word boundaries, the same phones",
+        TIED: "homophone, but a word has the same replacement in the whole list",
+        INSERT: "homophone, but the changed hypotheses are added to the list",
+        WORST: "of several homophone versions the one that the rescorer likes best",
+    }
+)
+SEED_BYTES = 8  # the seed is the key of the hash that draws (draws.py)
 
 
 @dataclass(frozen=True)
@@ -23,14 +38,18 @@ class Perturbation:
         kind: `1best` perturbs the rank-1 hypothesis alone, `nbest` every hypothesis.
         rate: The chance, 0 to 1, that a replaceable word is replaced.
         seed: Which draw of the words; not negative.
+        perturbation: What replaces a word; one of `PERTURBATIONS`.
+        tag: `worst`: the rescorer whose liking counts; else empty.
 
     Raises:
-        InputError: A kind, rate or seed that does not exist.
+        InputError: A kind, rate, seed or perturbation that does not exist, or a tag for another than `worst`.
     """
 
     kind: str
     rate: float
     seed: int = 1
+    perturbation: str = HOMOPHONE
+    tag: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -47,12 +66,27 @@ class Perturbation:
             )
         if not 0 <= self.seed < 2 ** (8 * SEED_BYTES):
             raise InputError(f"seed {self.seed}, expected 0 or more, below 2^{8 * SEED_BYTES}")
+        require_choice("perturbation", self.perturbation, PERTURBATIONS)
+        if (self.perturbation == WORST) != bool(self.tag):
+            what = "needs a rescorer's tag" if self.perturbation == WORST else f"has no use for the tag {self.tag}"
+            raise InputError(f"the perturbation {self.perturbation} {what}")
         object.__setattr__(self, "rate", abs(float(self.rate)))  # so that 0, 0.0 and -0.0 have one name
 
     @property
     def name(self) -> str:
-        """The settings as a part of a directory's name: `1best_p0.1_s1`. Different settings have different names."""
-        return f"{self.kind}_p{_shortest(self.rate)}_s{self.seed}"
+        """The settings as a part of a directory's name; different settings have different names.
+
+        `1best_p0.1_s1` for homophones, with the perturbation and the tag before it for others: `near_1best_p0.1_s1`,
+        `worst_<tag>_1best_p0.1_s1`.
+        """
+        how = [] if self.perturbation == HOMOPHONE else [self.perturbation]
+        return "_".join(
+            [*how, *([self.tag] if self.tag else []), self.kind, f"p{_shortest(self.rate)}", f"s{self.seed}"]
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain YAML types; no tag where there is none."""
+        return {key: value for key, value in asdict(self).items() if key != "tag" or value}
 
 
 def _shortest(number: float) -> str:

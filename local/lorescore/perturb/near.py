@@ -1,0 +1,86 @@
+"""Near-homophones: words of a vocabulary with a pronunciation one phone apart, similar phones likelier.
+
+One phone apart: a phone is substituted, put in or left out. A candidate's weight is exp(-distance / SCALE), the
+distance that of the two phones (`lorescore.perturb.phones`), or SKIP for a phone put in or left out; of several ways
+from a word to another the nearest counts. So `cat` becomes `cap` (T to P, 6) rather than `can` (T to N, 20). A word
+that shares a pronunciation with the source is a homophone and no candidate. The weighting is this project's own.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from itertools import accumulate
+from pathlib import Path
+
+from lorescore.files import write_table
+from lorescore.perturb.phones import PHONES, SKIP, Pronunciation, distance
+from lorescore.perturb.sites import Alternatives
+
+SCALE = 15.0  # distance at which a candidate's weight has fallen to 1/e; own choice: a phone left out weighs 1/20
+
+
+class NearHomophones:
+    """The near-homophones of a lexicon's words, found when they are asked for, once each.
+
+    Args:
+        pronunciations: Word -> its pronunciations.
+        words_of: Pronunciation -> its words.
+    """
+
+    def __init__(
+        self,
+        pronunciations: Mapping[str, tuple[Pronunciation, ...]],
+        words_of: Mapping[Pronunciation, tuple[str, ...]],
+    ) -> None:
+        self._pronunciations, self._words_of = pronunciations, words_of
+        self._phones = tuple(sorted({phone for sound in words_of for phone in sound} & set(PHONES)))
+        self._known: dict[str, Alternatives] = {}
+
+    def of(self, word: str) -> Alternatives:
+        """The near-homophones of a word in any case, sorted, with their probabilities; empty where it has none."""
+        word = word.lower()
+        if word not in self._known:
+            weights = self.weights(word)
+            total = sum(weights.values())
+            cumulative = tuple(accumulate(weight / total for weight in weights.values()))
+            self._known[word] = Alternatives(tuple((other,) for other in weights), cumulative)
+        return self._known[word]
+
+    def weights(self, word: str) -> dict[str, float]:
+        """The weight of each near-homophone of a word in lower case, sorted by word."""
+        sounds = self._pronunciations.get(word, ())
+        alike = {word}.union(*(self._words_of[sound] for sound in sounds))
+        weights: dict[str, float] = {}
+        for sound in sounds:
+            for neighbour, apart in _neighbours(sound, self._phones):
+                for other in self._words_of.get(neighbour, ()):
+                    if other not in alike:
+                        weights[other] = max(weights.get(other, 0.0), math.exp(-apart / SCALE))
+        return dict(sorted(weights.items()))
+
+    def write(self, out_dir: Path) -> None:
+        """Write `near.txt`, `word near:probability...`, the likeliest first.
+
+        Raises:
+            InputError: The folder cannot be written.
+        """
+        table = {}
+        for word in self._pronunciations:
+            weights = self.weights(word)
+            total = sum(weights.values())
+            ordered = sorted(weights.items(), key=lambda item: (-item[1], item[0]))
+            if ordered:
+                table[word] = " ".join(f"{other}:{weight / total:.3f}" for other, weight in ordered)
+        write_table(out_dir / "near.txt", table)
+
+
+def _neighbours(sound: Pronunciation, phones: tuple[str, ...]) -> Iterator[tuple[Pronunciation, float]]:
+    """Every pronunciation one phone apart, with the distance: some 80 a phone, far fewer than a vocabulary's words."""
+    for index, phone in enumerate(sound):
+        before, after = sound[:index], sound[index + 1 :]
+        for other in phones:
+            if other != phone:
+                yield (*before, other, *after), distance(phone, other)
+            yield (*before, other, phone, *after), SKIP
+        yield before + after, SKIP
+    for other in phones:
+        yield (*sound, other), SKIP

@@ -1,0 +1,124 @@
+"""Where a hypothesis can be changed and to what, and the change itself.
+
+A site is one replaceable word, or for other word boundaries one or two; its draw says whether it is changed at a rate
+and its replacement is drawn already, so that a higher rate changes the same sites in the same way and more of them.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from lorescore.nbest import Hypothesis
+from lorescore.perturb.draws import Draw
+
+
+@dataclass(frozen=True, slots=True)
+class Alternatives:
+    """What a site can be replaced by.
+
+    Attributes:
+        replacements: Words in lower case.
+        cumulative: Their probabilities, summed up; empty where all are as likely.
+    """
+
+    replacements: tuple[tuple[str, ...], ...]
+    cumulative: tuple[float, ...] = ()
+
+    def pick(self, draw: Draw) -> tuple[str, ...]:
+        """One of them; there must be some."""
+        if not self.cumulative:
+            return self.replacements[draw.index(len(self.replacements))]
+        index = bisect_right(self.cumulative, draw.fraction())
+        return self.replacements[min(index, len(self.replacements) - 1)]  # the sum may round to below 1
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place in a hypothesis that can be changed.
+
+    Attributes:
+        start: Position of its first word, from 0.
+        length: Its words.
+        uniform: It is changed where this is below the rate.
+        replacement: The words to put there, in lower case.
+    """
+
+    start: int
+    length: int
+    uniform: float
+    replacement: tuple[str, ...]
+
+
+def word_sites(
+    words: Sequence[str], alternatives: Callable[[str], Alternatives], draw: Callable[[int, str], Draw]
+) -> list[Site]:
+    """A site for every word that has alternatives.
+
+    Args:
+        words: Of a hypothesis.
+        alternatives: Of a word; empty where it has none.
+        draw: For a position and the word there.
+    """
+    sites = []
+    for position, word in enumerate(words):
+        choices = alternatives(word)
+        if choices.replacements:
+            drawn = draw(position, word)
+            sites.append(Site(position, 1, drawn.uniform, choices.pick(drawn)))
+    return sites
+
+
+def boundary_sites(
+    words: Sequence[str],
+    replacements: Callable[[tuple[str, ...]], tuple[tuple[str, ...], ...]],
+    draw: Callable[[int, str], Draw],
+) -> list[Site]:
+    """Sites of one or two words, none of which overlap: of two that would, the left one stays.
+
+    Args:
+        words: Of a hypothesis.
+        replacements: Of one word or of two adjacent ones.
+        draw: For a position and the word there.
+    """
+    sites: list[Site] = []
+    free = 0  # the first position after the sites so far
+    for position, word in enumerate(words):
+        if position < free:
+            continue
+        spans = [tuple(words[position : position + length]) for length in (1, 2) if position + length <= len(words)]
+        choices = [(len(span), replacement) for span in spans for replacement in replacements(span)]
+        if choices:
+            drawn = draw(position, word)
+            length, replacement = choices[drawn.index(len(choices))]
+            sites.append(Site(position, length, drawn.uniform, replacement))
+            free = position + length
+    return sites
+
+
+def change(hypothesis: Hypothesis, sites: Iterable[Site]) -> Hypothesis:
+    """The hypothesis with some of its sites changed, in the case of the words replaced; its score stays.
+
+    `SUN` becomes SON, `Sun` Son, `sun` son. A word of one letter (`I`) counts as upper case where its whole hypothesis
+    is in upper case, and as capitalised elsewhere. Without sites it is the very same object.
+    """
+    words, is_upper = hypothesis.words, hypothesis.text.isupper()
+    ordered = sorted(sites, key=lambda site: site.start, reverse=True)  # from the end, so that positions stay valid
+    for site in ordered:
+        words[site.start : site.start + site.length] = _in_case_of(
+            words[site.start : site.start + site.length], site.replacement, is_upper
+        )
+    return replace(hypothesis, text=" ".join(words)) if ordered else hypothesis
+
+
+def _in_case_of(words: Sequence[str], replacement: Sequence[str], text_is_upper: bool) -> list[str]:
+    """A replacement in the case of the words that it replaces; what is more than these is cased like the last."""
+    cased = []
+    for index, new in enumerate(replacement):
+        word = words[min(index, len(words) - 1)]
+        if word.isupper() and (len(word) > 1 or text_is_upper):
+            cased.append(new.upper())
+        elif word[0].isupper() and index < len(words):
+            cased.append(new.capitalize())
+        else:
+            cased.append(new)
+    return cased

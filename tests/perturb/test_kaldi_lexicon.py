@@ -1,0 +1,103 @@
+"""A user's own lexicon.txt, and pronunciations by eSpeak NG of words that the dictionary lacks."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lorescore.errors import InputError
+from lorescore.perturb import HomophoneLexicon, read_lexicon
+from lorescore.perturb.g2p import PHONES_OF_IPA, espeak_entries
+from lorescore.perturb.phones import PHONES
+
+needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is missing")
+
+
+@pytest.fixture
+def lexicon_txt(tmp_path: Path) -> Path:
+    return tmp_path / "lexicon.txt"
+
+
+def test_reads_a_kaldi_lexicon(lexicon_txt: Path) -> None:
+    lexicon_txt.write_text("!SIL SIL\n<UNK>\tSPN\nREAD R EH1 D\nRead r iy d\nÉTÉ  EY T EY\nact'ed AE K T\n")
+    assert read_lexicon(lexicon_txt) == [
+        ("read", ("R", "EH", "D")),
+        ("read", ("R", "IY", "D")),
+        ("été", ("EY", "T", "EY")),
+        ("act'ed", ("AE", "K", "T")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("cat", "lexicon.txt:2: no phones for 'cat', expected `word PH PH`"),
+        ("", "lexicon.txt:2: empty line"),
+        ("cat K EA T", "lexicon.txt:2: unknown phone 'EA' of 'cat' .valid: AA AE "),
+        ("cat 0.99 K AE T", "lexicon.txt:2: unknown phone '0.99' of 'cat' .*not lexiconp.txt"),
+        ("cat K_B AE_I T_E", "unknown phone 'K_B'"),
+    ],
+)
+def test_a_bad_line_is_named(lexicon_txt: Path, line: str, message: str) -> None:
+    lexicon_txt.write_text(f"sun S AH N\n{line}\nson S AH N\n")
+    with pytest.raises(InputError, match=message):
+        read_lexicon(lexicon_txt)
+
+
+def test_a_lexicon_of_noises_alone(lexicon_txt: Path) -> None:
+    lexicon_txt.write_text("!SIL SIL\n<UNK> SPN\n")
+    with pytest.raises(InputError, match="no words with phones"):
+        read_lexicon(lexicon_txt)
+
+
+def test_a_users_lexicon_replaces_cmudict(lexicon_txt: Path) -> None:
+    lexicon_txt.write_text("sun S AH N\nmoon S AH N\n")
+    lexicon = HomophoneLexicon.for_vocabulary(["SUN", "MOON", "SON"], lexicon_txt)
+    assert dict(lexicon.homophones) == {"moon": ("sun",), "sun": ("moon",)}
+    assert "son" not in lexicon.pronunciations
+
+
+def test_what_is_written_can_be_read(lexicon: HomophoneLexicon, tmp_path: Path) -> None:
+    lexicon.write(tmp_path)
+    assert HomophoneLexicon.from_entries(read_lexicon(tmp_path / "lexicon.txt")) == lexicon
+
+
+@needs_espeak
+def test_espeak_pronounces_what_cmudict_lacks() -> None:
+    vocab = ["there", "theyre", "catte", "cat", "<unk>", "42", "naïve"]
+    without = HomophoneLexicon.for_vocabulary(vocab)
+    assert set(without.pronunciations) == {"there", "cat"}
+    lexicon = HomophoneLexicon.for_vocabulary(vocab, g2p="espeak-ng")
+    assert set(lexicon.pronunciations) == {"there", "theyre", "catte", "cat"}
+    assert lexicon.homophones_of("catte") == ("cat",)
+    assert lexicon.pronunciations["cat"] == without.pronunciations["cat"]
+
+
+@needs_espeak
+def test_espeak_in_cmudicts_phones() -> None:
+    words = ["cat", "bird", "furry", "cheese", "joy", "measure", "singing"]
+    assert dict(espeak_entries(words)) == {
+        "bird": ("B", "ER", "D"),
+        "cat": ("K", "AE", "T"),
+        "cheese": ("CH", "IY", "Z"),
+        "furry": ("F", "ER", "IY"),
+        "joy": ("JH", "OY"),
+        "measure": ("M", "EH", "ZH", "ER"),
+        "singing": ("S", "IH", "NG", "IH", "NG"),
+    }
+
+
+def test_ipa_maps_to_phones() -> None:
+    assert {phone for phones in PHONES_OF_IPA.values() for phone in phones.split()} == set(PHONES)
+
+
+def test_espeak_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(InputError, match="apt-get install espeak-ng"):
+        espeak_entries(["catte"])
+    assert espeak_entries([]) == []
+
+
+def test_unknown_g2p() -> None:
+    with pytest.raises(InputError, match="did you mean espeak-ng"):
+        HomophoneLexicon.for_vocabulary(["cat"], g2p="espeak")
