@@ -99,6 +99,11 @@ def test_flat_arrays() -> None:
     assert lists.ref_words.tolist() == [2, 1]
 
 
+def test_word_errors_are_counted_once_for_all_rescorers_of_a_set() -> None:
+    first, second = ScoredLists.build(NBEST, None), ScoredLists.build(NBEST, PLM_COSTS)
+    assert second.errors is first.errors
+
+
 def test_without_costs_and_references() -> None:
     lists = ScoredLists.build(NbestSet(NBEST.lists), None)
     assert not lists.plm.any() and not lists.errors.any() and not lists.ref_words.any()

@@ -17,6 +17,7 @@ from lorescore.files import (
     read_lines,
     read_table,
     read_yaml,
+    single_spaced,
     split_words,
     write_table,
     write_yaml,
@@ -40,6 +41,12 @@ def test_words_are_separated_by_ascii_white_space_alone() -> None:
 @given(st.text(st.characters(codec="utf-8")))
 def test_words_are_those_of_awk_and_bytes_split(text: str) -> None:
     assert [word.encode() for word in split_words(text)] == text.encode().split()
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(codec="utf-8") | st.sampled_from(" \t\u00a0"), max_size=8))
+def test_single_spaced(text: str) -> None:
+    assert single_spaced(text) == " ".join(split_words(text))
 
 
 def test_a_table_in_the_order_of_the_file(path: Path) -> None:

@@ -12,15 +12,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lorescore.errors import InputError
-from lorescore.files import read_yaml, split_words
+from lorescore.files import read_yaml
 from lorescore.nbest.lists import NbestSet
-from lorescore.wer.alignment import edit_counts, word_error_rate
+from lorescore.wer.alignment import word_error_rate
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -92,18 +93,15 @@ class ScoredLists:
                     f"{len(list_costs)} PLM costs for the {len(one.hypotheses)} hypotheses of utterance {one.utt}"
                 )
             costs.extend(list_costs)
-        errors: list[int] = []
-        for one in nbest if nbest.refs else ():
-            by_text = {text: edit_counts(nbest.refs[one.utt], text).errors for text in set(one.texts)}
-            errors.extend(by_text[text] for text in one.texts)
+        counts = nbest.word_counts
         lists = cls(
             utts=tuple(one.utt for one in nbest),
             offsets=np.concatenate(([0], np.cumsum(sizes, dtype=np.int64))),
             first_pass=np.array([score for one in nbest for score in one.scores], dtype=np.float64),
             plm=0.0 - np.array(costs, dtype=np.float64),
-            num_words=np.array([len(hyp.words) for one in nbest for hyp in one.hypotheses], dtype=np.float64),
-            errors=np.array(errors or [0] * sum(sizes), dtype=np.int64),
-            ref_words=np.array([len(split_words(nbest.refs.get(one.utt, ""))) for one in nbest], dtype=np.int64),
+            num_words=counts.hyp_words.astype(np.float64),
+            errors=counts.errors,
+            ref_words=counts.ref_words,
         )
         for name, scores in (("first-pass score", lists.first_pass), ("PLM cost", lists.plm)):
             if not np.isfinite(scores).all():
@@ -116,6 +114,11 @@ class ScoredLists:
     def sizes(self) -> Ints:
         """Hypotheses of each list, (U,)."""
         return np.diff(self.offsets)
+
+    @cached_property
+    def owners(self) -> Ints:
+        """Which list each hypothesis is of, (H,)."""
+        return np.repeat(np.arange(len(self.utts)), self.sizes)
 
 
 def combined_scores(lists: ScoredLists, weights: Weights) -> Floats:
@@ -255,17 +258,17 @@ def line_search(lists: ScoredLists, origin: Weights, direction: tuple[float, flo
 
 
 def _descend(lists: ScoredLists, start: Weights, directions: Sequence[tuple[float, float]]) -> tuple[Weights, int]:
-    """Line searches along each direction in turn until a round brings no gain."""
+    """Line searches along each direction in turn until none of them brings a gain."""
     weights, errors = start, _errors_at(lists, start)
-    for _ in range(MAX_ROUNDS):
-        before = errors
-        for direction in directions:
-            candidate = line_search(lists, weights, direction)
-            # Counted again, as the scores at the candidate are rounded differently from those on the line.
-            candidate_errors = _errors_at(lists, candidate)
-            if candidate_errors < errors:
-                weights, errors = candidate, candidate_errors
-        if errors == before:
+    without_gain = 0
+    for direction in islice(cycle(directions), MAX_ROUNDS * len(directions)):
+        candidate = line_search(lists, weights, direction)
+        # Counted again, as the scores at the candidate are rounded differently from those on the line.
+        candidate_errors = _errors_at(lists, candidate)
+        without_gain += 1
+        if candidate_errors < errors:
+            weights, errors, without_gain = candidate, candidate_errors, 0
+        if without_gain == len(directions):
             break
     return weights, errors
 
@@ -295,13 +298,10 @@ def _error_curve(lists: ScoredLists, intercepts: Floats, slopes: Floats, low: fl
     first_errors = int(lists.errors[current].sum())
     position = np.full(len(current), low)
     # Only steeper lines can take over; `lines` are these, list by list, and `owner` says whose they are.
-    lines, owner = np.arange(len(slopes)), np.repeat(np.arange(len(current)), lists.sizes)
+    lines = np.flatnonzero(slopes > np.repeat(slopes[current], lists.sizes))
+    owner = lists.owners[lines]
     all_corners, all_gains = [], []
-    while True:
-        steeper = slopes[lines] > slopes[current[owner]]
-        lines, owner = lines[steeper], owner[steeper]
-        if not lines.size:
-            break
+    while lines.size:
         begins = np.flatnonzero(np.concatenate(([True], owner[1:] != owner[:-1])))
         mine = current[owner]
         crossings = (intercepts[mine] - intercepts[lines]) / (slopes[lines] - slopes[mine])
@@ -312,6 +312,8 @@ def _error_curve(lists: ScoredLists, intercepts: Floats, slopes: Floats, low: fl
         all_corners.append(position[utts])
         all_gains.append(lists.errors[lines[taker]] - lists.errors[current[utts]])
         current[utts] = lines[taker]
+        steeper = slopes[lines] > slopes[current[owner]]
+        lines, owner = lines[steeper], owner[steeper]
     if not all_corners:
         return np.empty(0), np.array([first_errors])
     corners, where = np.unique(np.concatenate(all_corners), return_inverse=True)
@@ -321,11 +323,12 @@ def _error_curve(lists: ScoredLists, intercepts: Floats, slopes: Floats, low: fl
 
 
 def _first_best(offsets: Ints, *keys: Floats) -> Ints:
-    """In each segment the first index whose keys are highest, an earlier key before a later one, (U,)."""
+    """In each segment the first index whose keys (finite) are highest, an earlier key before a later one, (U,)."""
     begins, sizes = offsets[:-1], np.diff(offsets)
-    best = np.ones(int(offsets[-1]), dtype=bool)
-    for key in keys:
+    first, *others = keys
+    best = first == np.repeat(np.maximum.reduceat(first, begins), sizes)
+    for key in others:
         masked = np.where(best, key, -np.inf)
-        best &= masked == np.repeat(np.maximum.reduceat(masked, begins), sizes)
+        best = masked == np.repeat(np.maximum.reduceat(masked, begins), sizes)
     indices = np.flatnonzero(best)
     return indices[np.searchsorted(indices, begins)]

@@ -21,7 +21,17 @@ WORD = re.compile(r"[^ \t\n\r\f\v]+")
 
 def split_words(text: str) -> list[str]:
     """The words of a text as Kaldi and sclite see them: what ASCII white space separates."""
-    return WORD.findall(text)
+    # The space is the only white space that is printable: in nearly all texts str.split() does the same, in a third of
+    # the time.
+    return text.split() if text.isprintable() else WORD.findall(text)
+
+
+def single_spaced(text: str) -> str:
+    """The words of a text joined by single spaces."""
+    # Nearly all texts are so already, which is seen sooner than it is done.
+    if text.isprintable() and "  " not in text and text == text.strip(" "):
+        return text
+    return " ".join(split_words(text))
 
 
 @contextmanager
@@ -92,12 +102,12 @@ def read_table(path: Path, *, mend: str = CHECK_PATH) -> dict[str, str]:
     """
     table: dict[str, str] = {}
     for number, line in read_lines(path, mend=mend):
-        key, *words = split_words(line) or [""]
+        key, _, value = single_spaced(line).partition(" ")
         if not key:
             raise InputError("empty line, expected `key value`", path=path, line=number, mend="delete the line")
         if key in table:
             raise InputError(f"key {key} for the second time", path=path, line=number, mend="keep one line a key")
-        table[key] = " ".join(words)
+        table[key] = value
     return table
 
 

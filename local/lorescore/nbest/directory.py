@@ -13,7 +13,6 @@ acoustic_scale x acwt + nolm + lmonly. `nbest.yaml` is written last: a directory
 """
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -24,7 +23,7 @@ from lorescore.files import checksum, read_lines, read_table, read_yaml, split_w
 from lorescore.nbest.lists import CostParts, Hypothesis, NbestList, NbestSet
 
 MISSING_DIR = "stage 4 makes N-best directories: ./run.sh --stage 4 --stop_stage 4"
-KEY = re.compile(r"(.+)-([1-9][0-9]*)")  # <utt>-<rank>; the utterance id may have hyphens and digits itself
+CORRECT_KEYS = "correct the keys, or make the directory again: stage 4"
 PART_FILES = ("lmwt.nolm", "lmwt.lmonly")
 # The files that nbest.yaml has the checksum of, in this order; those after the first two need not be there.
 CONTENT = ("words_text", "acwt", "text", *PART_FILES)
@@ -40,29 +39,26 @@ def read_nbest_dir(nbest_dir: Path) -> NbestSet:
             score is not a finite number, an utterance has a list but no reference (or the other way round), or the
             cost is in parts of which one or the acoustic scale is missing.
     """
-    words_path, cost_path, ref_path = nbest_dir / "words_text", nbest_dir / "acwt", nbest_dir / "text"
-    info_path = nbest_dir / "nbest.yaml"
+    words_path, ref_path, info_path = nbest_dir / "words_text", nbest_dir / "text", nbest_dir / "nbest.yaml"
     if not info_path.is_file():
         raise InputError("no finished N-best directory: nbest.yaml is missing", path=nbest_dir, mend=MISSING_DIR)
-    texts, costs = read_table(words_path, mend=MISSING_DIR), read_costs(cost_path, mend=MISSING_DIR)
+    texts = read_table(words_path, mend=MISSING_DIR)
     if not texts:
         raise InputError("empty, expected `<utt>-<rank> words`", path=words_path, mend=MISSING_DIR)
-    require_same_keys(texts, costs, words_path, cost_path)
-    keys = [_parsed_key(key, words_path, number) for number, key in enumerate(texts, start=1)]
+    info = read_yaml(info_path) | {"checksum": content_checksum(nbest_dir)}
+    by_utt: dict[str, dict[int, Hypothesis]] = {}
+    lines: dict[str, tuple[Path, int]] = {}
+    hypotheses = _hypotheses(nbest_dir, texts, info)
+    for number, (key, hypothesis) in enumerate(zip(texts, hypotheses, strict=True), start=1):
+        utt, rank = _parsed_key(key, words_path, number)
+        if utt not in by_utt:
+            by_utt[utt], lines[utt] = {}, (words_path, number)
+        by_utt[utt][rank] = hypothesis
     refs = read_table(ref_path) if ref_path.is_file() else {}
     if refs:
-        lines: dict[str, tuple[Path, int]] = {}
-        for number, (utt, _) in enumerate(keys, start=1):
-            lines.setdefault(utt, (words_path, number))
         require_references(lines, refs, words_path, ref_path)
-    info = read_yaml(info_path) | {"checksum": content_checksum(nbest_dir)}
-    hypotheses: Iterable[Hypothesis]
-    if any((nbest_dir / name).is_file() for name in PART_FILES):
-        acoustic_scale, parts = _acoustic_scale(info, info_path), _read_parts(nbest_dir, texts, costs)
-        hypotheses = (Hypothesis.from_parts(text, parts[key], acoustic_scale) for key, text in texts.items())
-    else:
-        hypotheses = (Hypothesis(text, -costs[key]) for key, text in texts.items())
-    return NbestSet(tuple(_lists(zip(keys, hypotheses, strict=True), words_path)), refs, info)
+    lists = tuple(ranked_list(utt, by_utt[utt], words_path, CORRECT_KEYS) for utt in sorted(by_utt))
+    return NbestSet(lists, refs, info)
 
 
 def write_nbest_dir(nbest_dir: Path, nbest: NbestSet) -> None:
@@ -180,22 +176,13 @@ def require_same_keys(texts: dict[str, str], scores: dict[str, float], text_path
     Raises:
         InputError: It names the first key that only one file has.
     """
-    for number, key in enumerate(texts, start=1):
-        if key not in scores:
-            raise InputError(
-                f"{key} has a text but no score in {score_path}",
-                path=text_path,
-                line=number,
-                mend="decode this utterance again or delete the line",
-            )
-    for number, key in enumerate(scores, start=1):
-        if key not in texts:
-            raise InputError(
-                f"{key} has a score but no text in {text_path}",
-                path=score_path,
-                line=number,
-                mend="decode this utterance again or delete the line",
-            )
+    mend = "decode this utterance again or delete the line"
+    if alone := _first_alone(texts, scores):
+        number, key = alone
+        raise InputError(f"{key} has a text but no score in {score_path}", path=text_path, line=number, mend=mend)
+    if alone := _first_alone(scores, texts):
+        number, key = alone
+        raise InputError(f"{key} has a score but no text in {text_path}", path=score_path, line=number, mend=mend)
 
 
 def require_references(
@@ -212,22 +199,22 @@ def require_references(
     Raises:
         InputError: It names the first utterance that is in only one of them.
     """
-    for utt, (path, number) in lines.items():
-        if utt not in refs:
-            raise InputError(
-                f"a hypothesis for utterance {utt}, which is not in {ref_path}",
-                path=path,
-                line=number,
-                mend="add its reference or decode the set that the references are of",
-            )
-    for number, utt in enumerate(refs, start=1):
-        if utt not in lines:
-            raise InputError(
-                f"utterance {utt} has a reference but no hypothesis in {hyp_path}",
-                path=ref_path,
-                line=number,
-                mend="decode it or delete its reference",
-            )
+    if alone := _first_alone(lines, refs):
+        path, number = lines[alone[1]]
+        raise InputError(
+            f"a hypothesis for utterance {alone[1]}, which is not in {ref_path}",
+            path=path,
+            line=number,
+            mend="add its reference or decode the set that the references are of",
+        )
+    if alone := _first_alone(refs, lines):
+        number, utt = alone
+        raise InputError(
+            f"utterance {utt} has a reference but no hypothesis in {hyp_path}",
+            path=ref_path,
+            line=number,
+            mend="decode it or delete its reference",
+        )
 
 
 def ranked_list(utt: str, ranked: Mapping[int, Hypothesis], path: Path, mend: str) -> NbestList:
@@ -242,11 +229,18 @@ def ranked_list(utt: str, ranked: Mapping[int, Hypothesis], path: Path, mend: st
     Raises:
         InputError: The ranks are not 1 to the number of hypotheses.
     """
-    for rank in range(1, len(ranked) + 1):
-        if rank not in ranked:
-            message = f"utterance {utt} has no hypothesis of rank {rank}, but one of rank {max(ranked)}"
-            raise InputError(message, path=path, mend=mend)
-    return NbestList(utt, tuple(ranked[rank] for rank in range(1, len(ranked) + 1)))
+    try:
+        return NbestList(utt, tuple([ranked[rank] for rank in range(1, len(ranked) + 1)]))
+    except KeyError as error:
+        message = f"utterance {utt} has no hypothesis of rank {error.args[0]}, but one of rank {max(ranked)}"
+        raise InputError(message, path=path, mend=mend) from error
+
+
+def _first_alone(keys: Mapping[str, object], others: Mapping[str, object]) -> tuple[int, str] | None:
+    """The first key that the others lack, and its place, counted from 1."""
+    if keys.keys() <= others.keys():
+        return None
+    return next((number, key) for number, key in enumerate(keys, start=1) if key not in others)
 
 
 def _acoustic_scale(info: Mapping[str, Any], path: Path) -> float:
@@ -262,31 +256,29 @@ def _acoustic_scale(info: Mapping[str, Any], path: Path) -> float:
     return float(scale)
 
 
-def _read_parts(nbest_dir: Path, texts: dict[str, str], acoustic: Mapping[str, float]) -> dict[str, CostParts]:
-    """The parts of each hypothesis's cost by `<utt>-<rank>`."""
-    graph = []
-    for name in PART_FILES:
-        costs = read_costs(nbest_dir / name, mend="make the lists again: stage 4")
-        require_same_keys(texts, costs, nbest_dir / "words_text", nbest_dir / name)
-        graph.append(costs)
-    nolm, lmonly = graph
-    return {key: CostParts(acoustic[key], nolm[key], lmonly[key]) for key in texts}
+def _hypotheses(nbest_dir: Path, texts: dict[str, str], info: Mapping[str, Any]) -> Iterator[Hypothesis]:
+    """The hypotheses of `texts`, read from `words_text`, with their costs."""
+    acoustic = _costs_in_order(nbest_dir, "acwt", texts)
+    if not any((nbest_dir / name).is_file() for name in PART_FILES):
+        return map(Hypothesis, texts.values(), (-cost for cost in acoustic))
+    acoustic_scale = _acoustic_scale(info, nbest_dir / "nbest.yaml")
+    graph = (_costs_in_order(nbest_dir, name, texts) for name in PART_FILES)
+    parts = map(CostParts, acoustic, *graph)
+    return (Hypothesis.from_parts(text, one, acoustic_scale) for text, one in zip(texts.values(), parts, strict=True))
+
+
+def _costs_in_order(nbest_dir: Path, name: str, texts: dict[str, str]) -> list[float]:
+    """The costs in one of the files, in the order of `texts`."""
+    costs = read_costs(nbest_dir / name, mend=MISSING_DIR)
+    require_same_keys(texts, costs, nbest_dir / "words_text", nbest_dir / name)
+    return [costs[key] for key in texts]
 
 
 def _parsed_key(key: str, path: Path, line: int) -> tuple[str, int]:
     """Utterance and rank of a key `<utt>-<rank>`."""
-    match = KEY.fullmatch(key)
-    if not match:
+    utt, _, rank = key.rpartition("-")  # the utterance's id may have hyphens and digits itself
+    if not (utt and rank.isascii() and rank.isdigit() and rank[0] != "0"):
         raise InputError(
             f"key {key}, expected <utt>-<rank> with ranks from 1", path=path, line=line, mend="correct the key"
         )
-    return match[1], int(match[2])
-
-
-def _lists(keyed: Iterable[tuple[tuple[str, int], Hypothesis]], path: Path) -> Iterator[NbestList]:
-    """Group hypotheses by utterance, sorted by utterance."""
-    by_utt: dict[str, dict[int, Hypothesis]] = {}
-    for (utt, rank), hypothesis in keyed:
-        by_utt.setdefault(utt, {})[rank] = hypothesis
-    for utt in sorted(by_utt):
-        yield ranked_list(utt, by_utt[utt], path, "correct the keys, or make the directory again: stage 4")
+    return utt, int(rank)

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from lorescore.files import split_words
+from lorescore.wer.distances import WordCounts, count_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,15 @@ class NbestSet:
     def num_hypotheses(self) -> int:
         """Hypotheses over all lists."""
         return sum(len(nbest.hypotheses) for nbest in self.lists)
+
+    @cached_property
+    def word_counts(self) -> WordCounts:
+        """Words and word errors of each hypothesis, counted once for all scorers of these lists.
+
+        Raises:
+            KeyError: There are references, but not of all utterances.
+        """
+        return count_words([one.texts for one in self], [self.refs[one.utt] for one in self] if self.refs else None)
 
     def require_refs(self) -> Mapping[str, str]:
         """The references.

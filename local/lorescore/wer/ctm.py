@@ -7,14 +7,14 @@ Each utterance is a recording of its own, as where Kaldi makes a ctm without seg
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lorescore.errors import InputError
 from lorescore.files import atomic_write, read_lines, split_words
 from lorescore.wer.alignment import EditCounts
-from lorescore.wer.sclite import TEXT_SPECIALS, parse_report, run_sclite, sclite_command, sclite_text
+from lorescore.wer.sclite import TEXT_SPECIALS, sclite_text, score_files
 
 CHANNEL = "1"
 COMMENT = ";;"
@@ -94,11 +94,7 @@ def write_ctm(path: Path, words: Iterable[CtmWord]) -> None:
         InputError: An utterance id begins like a comment, or the file cannot be written.
     """
     with atomic_write(path) as file:
-        for one in sorted(words, key=lambda one: (one.utt, one.channel, round(one.start, 3))):
-            if one.utt.startswith(COMMENT):
-                raise InputError(f"utterance {one.utt} would be a comment in a ctm", mend="rename it")
-            confidence = "" if one.confidence is None else f" {one.confidence:.4f}"
-            file.write(f"{one.utt} {one.channel} {one.start:.3f} {one.duration:.3f} {one.word}{confidence}\n")
+        file.writelines(f"{line}\n" for line in _ctm_lines(words))
 
 
 def read_ctm(path: Path) -> list[CtmWord]:
@@ -169,34 +165,31 @@ def write_score_ctm(
     for one in words:
         if one.utt not in refs:
             raise InputError(f"utterance {one.utt} has words but no reference", mend="add its reference or drop it")
-    command = sclite_command()
-    result_path = score_dir / "result.txt"
-    result_path.unlink(missing_ok=True)
     end = SEGMENT_MARGIN_S + max((one.start + one.duration for one in words), default=0.0)
     # sclite wants both files in the same order; the ids are those that it will see.
     ids = {utt: utt.translate(TEXT_SPECIALS) for utt in refs}
-    with atomic_write(score_dir / "ref.stm") as file:
-        for utt in sorted(refs, key=lambda utt: ids[utt]):
-            text = _literal(refs[utt])
-            file.write(f"{ids[utt]} {CHANNEL} {utt2spk[utt].translate(TEXT_SPECIALS)} 0.000 {end:.3f} {STM_LABELS}")
-            file.write(f" {text}\n" if text else "\n")
-    copies = [CtmWord(ids[one.utt], one.start, one.duration, _literal(one.word), one.confidence) for one in words]
-    write_ctm(score_dir / "hyp.ctm", copies)
-    arguments = ["-s", "-r", "ref.stm", "stm", "-h", "hyp.ctm", "ctm", "-o", "all", "stdout"]
-    report = run_sclite([*command, *arguments], score_dir)
-    utterances, counts = parse_report(report, result_path)
-    ref_words = sum(len(split_words(text)) for text in refs.values())
-    hyp_words = counts.correct + counts.sub + counts.ins
-    if (utterances, counts.ref_words, hyp_words) != (len(refs), ref_words, len(words)):
-        raise InputError(
-            f"sclite scored {utterances} utterances with {counts.ref_words} reference and {hyp_words} hypothesis words,"
-            f" expected {len(refs)} with {ref_words} and {len(words)}",
-            path=score_dir / "ref.stm",
-            mend="look for characters that mean something to sclite",
-        )
-    with atomic_write(result_path) as file:
-        file.write(report)
-    return counts
+    segments = (
+        f"{ids[utt]} {CHANNEL} {utt2spk[utt].translate(TEXT_SPECIALS)} 0.000 {end:.3f} {STM_LABELS} "
+        f"{_literal(refs[utt])}".rstrip(" ")
+        for utt in sorted(refs, key=lambda utt: ids[utt])
+    )
+    copies = (CtmWord(ids[one.utt], one.start, one.duration, _literal(one.word), one.confidence) for one in words)
+    return score_files(
+        score_dir,
+        {"ref.stm": segments, "hyp.ctm": _ctm_lines(copies)},
+        ["-r", "ref.stm", "stm", "-h", "hyp.ctm", "ctm"],
+        refs,
+        hyp_words=len(words),
+    )
+
+
+def _ctm_lines(words: Iterable[CtmWord]) -> Iterator[str]:
+    """The lines of a ctm, sorted."""
+    for one in sorted(words, key=lambda one: (one.utt, one.channel, round(one.start, 3))):
+        if one.utt.startswith(COMMENT):
+            raise InputError(f"utterance {one.utt} would be a comment in a ctm", mend="rename it")
+        confidence = "" if one.confidence is None else f" {one.confidence:.4f}"
+        yield f"{one.utt} {one.channel} {one.start:.3f} {one.duration:.3f} {one.word}{confidence}"
 
 
 def _literal(text: str) -> str:

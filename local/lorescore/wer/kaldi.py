@@ -18,7 +18,7 @@ from pathlib import Path
 
 from lorescore.errors import InputError
 from lorescore.files import atomic_write, read_lines
-from lorescore.wer.alignment import NO_WORD, Alignment, EditCounts, align
+from lorescore.wer.alignment import NO_WORD, EditCounts, align
 from lorescore.wer.bootstrap import Interval
 
 EMPTY = "***"  # what stands in for the missing word of an insertion or deletion (score_kaldi_wer.sh)
@@ -109,12 +109,16 @@ def write_details(
     """Write `wer_details`; returns the counts of each utterance, sorted by utterance."""
     counts: dict[str, EditCounts] = {}
     ops: Counter[tuple[str, str]] = Counter()
+    cells = _Cells()
     with atomic_write(details_dir / "per_utt") as file:
         for utt in sorted(refs):
             alignment = align(refs[utt], hyps[utt])
-            counts[utt] = _counts(alignment)
             ops.update(alignment)
-            file.writelines(f"{line}\n" for line in _utterance_lines(utt, alignment, counts[utt]))
+            columns = [cells[pair] for pair in alignment]
+            ref_row, hyp_row, op_row = ("  ".join([column[row] for column in columns]) for row in range(3))
+            one = counts[utt] = _counts(op_row)
+            file.write(f"{utt} ref  {ref_row}\n{utt} hyp  {hyp_row}\n{utt} op   {op_row}\n")
+            file.write(f"{utt} #csid {one.correct} {one.sub} {one.ins} {one.del_}\n")
     with atomic_write(details_dir / "per_spk") as file:
         file.writelines(f"{line}\n" for line in _speaker_lines(counts, utt2spk))
     with atomic_write(details_dir / "ops") as file:
@@ -133,23 +137,23 @@ def _op(ref: str, hyp: str) -> str:
     return "correct" if ref == hyp else "substitution"
 
 
-def _counts(alignment: Alignment) -> EditCounts:
-    ops = Counter(_op(ref, hyp) for ref, hyp in alignment)
-    ref_words = len(alignment) - ops["insertion"]
-    return EditCounts(ops["insertion"], ops["deletion"], ops["substitution"], ref_words)
+class _Cells(dict[tuple[str, str], tuple[str, str, str]]):
+    """The cells of aligned words in `per_utt` (reference, hypothesis, kind) in one width, made once for each pair."""
 
-
-def _utterance_lines(utt: str, alignment: Alignment, counts: EditCounts) -> Iterator[str]:
-    rows: tuple[list[str], list[str], list[str]] = [], [], []
-    for ref, hyp in alignment:
+    def __missing__(self, pair: tuple[str, str]) -> tuple[str, str, str]:
+        ref, hyp = pair
         cells = ref or EMPTY, hyp or EMPTY, _op(ref, hyp)[0].upper()
         width = max(map(len, cells))
-        for row, cell in zip(rows, cells, strict=True):
-            right = (width - len(cell)) // 2
-            row.append(cell.rjust(width - right) + " " * right)
-    for name, row in zip(("ref ", "hyp ", "op  "), rows, strict=True):
-        yield f"{utt} {name} {'  '.join(row)}"
-    yield f"{utt} #csid {counts.correct} {counts.sub} {counts.ins} {counts.del_}"
+        rights = [(width - len(cell)) // 2 for cell in cells]
+        padded = [cell.rjust(width - right) + " " * right for cell, right in zip(cells, rights, strict=True)]
+        self[pair] = padded[0], padded[1], padded[2]
+        return self[pair]
+
+
+def _counts(op_row: str) -> EditCounts:
+    """The errors of an utterance, from its row of letters."""
+    correct, sub, ins, del_ = map(op_row.count, "CSID")
+    return EditCounts(ins, del_, sub, correct + sub + del_)
 
 
 def _speaker_lines(counts: Mapping[str, EditCounts], utt2spk: Mapping[str, str]) -> Iterator[str]:

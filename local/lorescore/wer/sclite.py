@@ -19,7 +19,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from lorescore.errors import InputError
@@ -63,22 +63,59 @@ def write_score_wer(
     Raises:
         InputError: sclite is missing or fails, or did not count the words and utterances that it was given.
     """
+    utts = sorted(refs)
+    ids = {utt: _sclite_id(utt2spk[utt], utt) for utt in utts}
+    return score_files(
+        score_dir,
+        {
+            "ref.trn": (f"{sclite_text(refs[utt])}\t({ids[utt]})" for utt in utts),
+            "hyp.trn": (f"{sclite_text(hyps[utt])}\t({ids[utt]})" for utt in utts),
+        },
+        ["-r", "ref.trn", "trn", "-h", "hyp.trn", "trn", "-i", "rm"],
+        refs,
+    )
+
+
+def score_files(
+    score_dir: Path,
+    files: Mapping[str, Iterable[str]],
+    arguments: Sequence[str],
+    refs: Mapping[str, str],
+    *,
+    hyp_words: int | None = None,
+) -> EditCounts:
+    """Write files, let sclite score them, and write its report to result.txt once it has been checked.
+
+    Args:
+        score_dir: The directory; it is made.
+        files: The lines of each file, by its name; the references' file first.
+        arguments: What sclite is told of these files.
+        refs: Reference text by utterance, as they were before they were made fit for sclite.
+        hyp_words: How many words the hypotheses have; None where sclite need not have counted as many.
+
+    Returns:
+        sclite's counts.
+
+    Raises:
+        InputError: As `write_score_wer`.
+    """
     command = sclite_command()
     result_path = score_dir / "result.txt"
     result_path.unlink(missing_ok=True)
-    for name, texts in (("ref.trn", refs), ("hyp.trn", hyps)):
+    for name, lines in files.items():
         with atomic_write(score_dir / name) as file:
-            for utt in sorted(refs):
-                file.write(f"{sclite_text(texts[utt])}\t({_sclite_id(utt2spk[utt], utt)})\n")
-    arguments = ["-s", "-r", "ref.trn", "trn", "-h", "hyp.trn", "trn", "-i", "rm", "-o", "all", "stdout"]
-    report = run_sclite([*command, *arguments], score_dir)
+            file.writelines(f"{line}\n" for line in lines)
+    report = run_sclite([*command, "-s", *arguments, "-o", "all", "stdout"], score_dir)
     utterances, counts = parse_report(report, result_path)
     ref_words = sum(len(split_words(text)) for text in refs.values())
-    if (utterances, counts.ref_words) != (len(refs), ref_words):
+    scored_hyp_words = counts.correct + counts.sub + counts.ins
+    if (utterances, counts.ref_words) != (len(refs), ref_words) or hyp_words not in (None, scored_hyp_words):
+        found, expected = f"{counts.ref_words} reference words", f"{ref_words}"
+        if hyp_words is not None:
+            found, expected = f"{found} and {scored_hyp_words} hypothesis words", f"{expected} and {hyp_words}"
         raise InputError(
-            f"sclite scored {utterances} utterances with {counts.ref_words} reference words, expected {len(refs)} with "
-            f"{ref_words}",
-            path=score_dir / "ref.trn",
+            f"sclite scored {utterances} utterances with {found}, expected {len(refs)} with {expected}",
+            path=score_dir / next(iter(files)),
             mend="look for characters that mean something to sclite",
         )
     with atomic_write(result_path) as file:

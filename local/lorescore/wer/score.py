@@ -16,10 +16,10 @@ from pathlib import Path
 
 from lorescore.errors import InputError
 from lorescore.files import split_words, write_yaml
-from lorescore.wer.alignment import EditCounts, edit_counts
+from lorescore.wer.alignment import EditCounts, word_error_rate
 from lorescore.wer.bootstrap import Interval, compare, wer_interval
 from lorescore.wer.ctm import CtmWord, ctm_texts, write_score_ctm
-from lorescore.wer.kaldi import write_scoring_kaldi
+from lorescore.wer.kaldi import read_wer_line, write_scoring_kaldi
 from lorescore.wer.sclite import sclite_command, write_score_wer
 
 logger = logging.getLogger(__name__)
@@ -94,8 +94,7 @@ def score_hypotheses(
     for utt in sorted(refs):
         if utt not in utt2spk:
             raise InputError(f"utterance {utt} has no speaker in utt2spk", mend="add it to utt2spk")
-    counts = sum((edit_counts(ref, hyps[utt]) for utt, ref in refs.items()), EditCounts())
-    wer = counts.wer  # raises where there are no reference words, before anything is written
+    word_error_rate(0, sum(map(len, map(split_words, refs.values()))))  # fails before anything is written
     sclite_command()
 
     result_path = out_dir / "result.yaml"
@@ -104,6 +103,7 @@ def score_hypotheses(
     wer_path = write_scoring_kaldi(
         out_dir / "scoring_kaldi", refs, hyps, utt2spk, interval, lm_weight=lm_weight, word_bonus=word_bonus
     )
+    counts = read_wer_line(wer_path)
     sclite_counts = write_score_wer(out_dir / "score_wer", refs, hyps, utt2spk)
     if ctm is not None:
         write_score_ctm(out_dir / "score_ctm", refs, ctm, utt2spk)
@@ -114,7 +114,7 @@ def score_hypotheses(
             sclite_counts.errors,
             sclite_counts.wer,
             counts.errors,
-            wer,
+            counts.wer,
         )
     p_value = None if baseline_hyps is None else compare(refs, baseline_hyps, hyps).p_value
     result = ScoreResult(counts, len(refs), interval, sclite_counts, p_value, lm_weight, word_bonus, wer_path)
