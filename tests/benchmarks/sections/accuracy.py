@@ -1,0 +1,64 @@
+"""What an approximation costs in accuracy and saves in time, against the exact scores of the same lists."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from measure import median, side_by_side
+from samples import NamedLists, cased_texts, largest_difference, sample, tuned
+
+from lorescore.scoring.options import ScoringOptions
+from lorescore.scoring.rescorer import EXACT
+from sections import Context, Numbers, Row
+
+WER_UTTERANCES = 400  # of which the WER is measured: the whole of the demo's dev set
+SAMPLE_WORDS = 1000  # distinct word prefixes that are timed
+EXACT_NAME = "exact"
+
+
+def measure_options(context: Context, lists: NamedLists, options: Mapping[str, ScoringOptions]) -> Numbers:
+    """WER, states and seconds of the exact scores and at each of some options.
+
+    The weights are tuned at each option anew, on the lists that the WER is of.
+    """
+    nbest = sample(lists.nbest, context.utterances or WER_UTTERANCES)
+    texts = cased_texts(nbest, context.plm)
+    few = cased_texts(context.sample(lists.nbest, SAMPLE_WORDS), context.plm)
+    rescorers = {name: context.rescorer(one) for name, one in ({EXACT_NAME: EXACT} | dict(options)).items()}
+    rows: dict[str, Numbers] = {}
+    exact = rescorers[EXACT_NAME].score(texts)
+    for name, rescorer in rescorers.items():
+        context.log(f"{lists.name}: WER of {len(nbest)} utterances at {name}")
+        scores = exact if name == EXACT_NAME else rescorer.score(texts)
+        weights, wer = tuned(nbest, scores)
+        rows[name] = {
+            "wer": wer,
+            "lm_weight": weights.lm_weight,
+            "word_bonus": weights.word_bonus,
+            "states": sum(len(rescorer.encode(one)) for one in texts),
+            "difference": largest_difference(scores, exact),
+        }
+    runs = side_by_side({name: partial(rescorer.score, few) for name, rescorer in rescorers.items()}, context.repeats)
+    for name, taken in runs.items():
+        rows[name]["seconds"] = taken
+    return {"utterances": len(nbest), "words": sum(len(ref.split()) for ref in nbest.refs.values()), "rows": rows}
+
+
+HEADER = (
+    *("WER", "WER - exact", "tokens scored", "of the exact ones", "seconds of the sample", "faster than exact by"),
+    "largest difference, nats",
+)
+
+
+def cells(part: Numbers, name: str) -> Row:
+    """The cells under HEADER of one option."""
+    one, exact = part["rows"][name], part["rows"][EXACT_NAME]
+    taken = median(one["seconds"])
+    return (
+        *(f"{one['wer']:.2f}", f"{one['wer'] - exact['wer']:+.2f}", one["states"], one["states"] / exact["states"]),
+        *(taken, median(exact["seconds"]) / taken, f"{one['difference']:.1e}"),
+    )
+
+
+def with_references(lists: Sequence[NamedLists]) -> list[NamedLists]:
+    """The lists that a WER can be measured on."""
+    return [one for one in lists if one.nbest.refs]

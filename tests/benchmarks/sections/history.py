@@ -1,0 +1,36 @@
+"""History merging: WER and states against the number K of last tokens that have to agree."""
+
+from collections.abc import Mapping
+
+from samples import NamedLists
+
+from lorescore.scoring.options import ScoringOptions
+from sections import Context, Numbers, Section, Table
+from sections.accuracy import EXACT_NAME, HEADER, cells, measure_options, with_references
+
+HISTORIES = (1, 2, 3, 4, 6, 8, 12)
+
+
+def measure(context: Context, lists: NamedLists) -> Numbers:
+    """Every K, beside the exact scores."""
+    return measure_options(context, lists, {str(history): ScoringOptions(history=history) for history in HISTORIES})
+
+
+def table(parts: Mapping[str, Numbers]) -> Table:
+    """One row a K, the exact scores (K without end) last."""
+    table = Table(("lists", "utterances", "K", *HEADER))
+    for lists, part in parts.items():
+        for name in [*map(str, HISTORIES), EXACT_NAME]:
+            table.rows.append((lists, part["utterances"], name, *cells(part, name)))
+    return table
+
+
+SECTION = Section(
+    name="history",
+    title="History merging",
+    about="Two states of a list are one where their last K tokens agree. The weights are tuned on the same lists for "
+    "each K, so that the WERs compare what the scores hold; seconds are of a smaller sample.",
+    measure=measure,
+    table=table,
+    choose=with_references,
+)
