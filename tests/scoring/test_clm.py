@@ -13,7 +13,8 @@ from transformers import AutoModelForCausalLM
 
 from lorescore.errors import InputError
 from lorescore.plm.settings import PlmSettings
-from lorescore.scoring.clm import PROJECTION_STATES, CausalScorer
+from lorescore.scoring.clm import CausalScorer
+from lorescore.scoring.projection import CHUNK_STATES
 from lorescore.scoring.rescorer import Rescorer
 
 RescorerOf = Callable[..., Rescorer]
@@ -90,7 +91,7 @@ def test_more_prefixes_than_one_chunk_of_the_projection_holds(rescorer_of: Resco
     words = ["the", "cat", "sat", "see", "mat", "rain", "door", "sea"]
     texts = [" ".join([first, second, *words]) for first in words for second in words]
     tree = rescorer.encode(texts)
-    assert len(tree) > 2 * PROJECTION_STATES
+    assert len(tree) > CHUNK_STATES
     with torch.inference_mode():
         expected = [alone(rescorer, text).item() for text in texts]
     assert rescorer.score([texts])[0] == pytest.approx(expected, abs=1e-4)

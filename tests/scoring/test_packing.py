@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lorescore.scoring.packing import ForwardPass, row_passes, tree_passes
+from lorescore.scoring.packing import ForwardPass, block_passes, row_passes, tree_passes
 from lorescore.scoring.prefix_tree import PrefixTree
 
 SEQUENCES = st.lists(st.lists(st.integers(2, 5), max_size=6).map(lambda tail: [1, *tail]), min_size=1, max_size=7)
@@ -26,6 +26,11 @@ def contexts(trees: list[PrefixTree]) -> list[list[int]]:
 def seen(one: ForwardPass, place: int) -> list[int]:
     """The tokens that a place looks at, in order of position."""
     row, column = divmod(place, one.tokens.shape[1])
+    for span, mask in one.blocks:
+        if span.start <= column < span.stop:
+            columns = span.start + np.flatnonzero(mask[column - span.start])
+            assert one.positions[0, columns].tolist() == list(range(len(columns)))
+            return one.tokens[0, columns].tolist()
     if one.mask is None:
         return one.tokens[row, : column + 1].tolist()
     columns = np.flatnonzero(one.mask[row, 0, column])
@@ -42,6 +47,17 @@ def test_small_trees_share_a_row() -> None:
     assert one.mask[1, 0].astype(int).tolist() == [[1, 0, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 1, 1]]
     assert one.states.tolist() == list(range(8))
     assert one.places.tolist() == [4, 5, 0, 1, 2, 3, 6, 7]
+
+
+def test_trees_one_after_the_other_as_blocks_of_a_row() -> None:
+    trees = [PrefixTree.build(one) for one in ([[1, 2, 9]], [[1, 2, 3, 9], [1, 4, 9]])]
+    (one,) = block_passes(trees, token_budget=100)
+    assert one.tokens.tolist() == [[1, 2, 1, 2, 3, 4]]
+    assert one.positions.tolist() == [[0, 1, 0, 1, 2, 1]]
+    assert one.mask is None
+    assert [span for span, _ in one.blocks] == [slice(0, 2), slice(2, 6)]
+    assert one.blocks[1][1].astype(int).tolist() == [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0], [1, 0, 0, 1]]
+    assert one.places.tolist() == one.states.tolist() == list(range(6))
 
 
 def test_a_tree_in_plain_rows() -> None:
@@ -63,7 +79,7 @@ def test_a_tree_larger_than_the_budget_is_cut_between_branches() -> None:
 def test_each_state_is_read_once_and_sees_its_context(lists: list[list[list[int]]], token_budget: int) -> None:
     trees = [PrefixTree.build(sequences) for sequences in lists]
     expected = contexts(trees)
-    for layout in (tree_passes, row_passes):
+    for layout in (tree_passes, block_passes, row_passes):
         found: dict[int, list[int]] = {}
         for one in layout(trees, token_budget):
             assert one.states.tolist() == sorted(one.states.tolist())

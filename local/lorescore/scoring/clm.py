@@ -11,26 +11,28 @@ recurrent states, logits that are scaled) are scored in the plain way, as padded
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from lorescore.errors import InputError
 from lorescore.plm.load import is_encoder, max_tokens
 from lorescore.plm.settings import PlmSettings
+from lorescore.scoring.attention import over_blocks, use_block_attention
 from lorescore.scoring.batches import default_token_budget
-from lorescore.scoring.packing import ForwardPass, row_passes, tree_passes
+from lorescore.scoring.packing import ForwardPass, block_passes, row_passes, tree_passes
 from lorescore.scoring.prefix_tree import PrefixTree
+from lorescore.scoring.projection import log_probs
 
 logger = logging.getLogger(__name__)
 
-# States whose vocabulary projection is held at once: 128 x 49,152 float32 logits are 25 MB.
-PROJECTION_STATES = 128
+Layout = Callable[[Sequence[PrefixTree], int], Iterator[ForwardPass]]
+
 # Shapes of the trees on which the tree is tried out: forks at several depths, two small trees for one row.
 PROBE_TREES = (((0, 1, 2, 3), (0, 1, 4), (5, 2, 6), (5,)), ((3, 4), (2,)), ((1, 6), (1, 0)))
 PROBE_TOLERANCE = 1e-3  # nats; rounding errors stay below it, a wrong mask or position does not
@@ -52,6 +54,7 @@ class CausalScorer(nn.Module):
         token_budget: Tokens in one forward pass; None: what suits the device.
         passes_of_a_batch: Forward passes' worth of lists that it wants at once.
         tree_limit: Depth up to which trees are scored as trees; 0 where this PLM cannot follow a tree.
+        blocks: Whether its attention can take the trees of a row one by one.
 
     Raises:
         InputError: The tokenizer lacks the `bos` or `eos` token that the settings name, or has no bos of its own; or
@@ -76,7 +79,7 @@ class CausalScorer(nn.Module):
                 f"{settings.name} sees the words ahead (an encoder), so it cannot be a clm",
                 mend="use --scorer pll or --scorer cls",
             )
-        self.plain_head = False
+        self.plain_head = self.blocks = False
         self.tree_limit = 0
         self._try_out()
 
@@ -96,19 +99,22 @@ class CausalScorer(nn.Module):
             For each list the log-likelihoods of its texts, (num_texts,), float32.
         """
         limit = min(self.tree_limit, self._budget)
-        by_tree = iter(self._score([tree for tree in trees if tree.depth < limit], as_trees=True))
-        by_row = iter(self._score([tree for tree in trees if tree.depth >= limit], as_trees=False))
+        # A row of blocks has no padding; on a GPU one call of the attention for all rows is worth more.
+        blocks = self.blocks and self.device.type == "cpu" and use_block_attention(self.causal_lm)
+        layout = block_passes if blocks else tree_passes
+        by_tree = iter(self._score([tree for tree in trees if tree.depth < limit], layout))
+        by_row = iter(self._score([tree for tree in trees if tree.depth >= limit], row_passes))
         return [next(by_tree if tree.depth < limit else by_row) for tree in trees]
 
-    def _score(self, trees: Sequence[PrefixTree], as_trees: bool) -> list[torch.Tensor]:
-        """Scores of some lists, in either layout."""
+    def _score(self, trees: Sequence[PrefixTree], layout: Layout) -> list[torch.Tensor]:
+        """Scores of some lists, in one of the layouts."""
         if not trees:
             return []
         firsts = np.cumsum([0, *(len(tree) for tree in trees[:-1])])  # states are counted over all trees
         edge_states = np.concatenate([tree.edge_states + first for first, tree in zip(firsts, trees, strict=True)])
         edge_tokens = np.concatenate([tree.edge_tokens for tree in trees])
         found, scores = [], []
-        for one in (tree_passes if as_trees else row_passes)(trees, self._budget):
+        for one in layout(trees, self._budget):
             row = np.searchsorted(one.states, edge_states)
             edges = np.flatnonzero(one.states[np.minimum(row, len(one.states) - 1)] == edge_states)
             if len(edges):
@@ -140,29 +146,23 @@ class CausalScorer(nn.Module):
         layout = {"attention_mask": torch.ones_like(tokens)}
         if not self.plain_head:
             logits = self.causal_lm(input_ids=tokens, use_cache=False, **layout).logits.flatten(0, 1)
-            return _edge_log_probs(nn.Identity(), None, logits[self._tensor(one.places)], rows, targets)
+            return log_probs(nn.Identity(), None, logits[self._tensor(one.places)], rows, targets)
+        if one.mask is not None or one.blocks:
+            layout["position_ids"] = self._tensor(one.positions)
         if one.mask is not None:
-            # As numbers to add, which every attention takes; some would add a boolean mask's 1 and 0.
-            dtype = self.causal_lm.dtype
-            mask = torch.zeros(one.mask.shape, dtype=dtype, device=self.device)
-            mask.masked_fill_(self._tensor(~one.mask), torch.finfo(dtype).min)
-            layout = {"attention_mask": mask, "position_ids": self._tensor(one.positions)}
-        states = self.decoder(input_ids=tokens, use_cache=False, **layout).last_hidden_state
+            layout["attention_mask"] = self._to_add(one.mask)
+        blocks = [(span, self._to_add(mask)) for span, mask in one.blocks]
+        with over_blocks(blocks) if blocks else nullcontext():
+            states = self.decoder(input_ids=tokens, use_cache=False, **layout).last_hidden_state
         states = states.flatten(0, 1)[self._tensor(one.places)]
-        projection = self.causal_lm.get_output_embeddings()
         cap = getattr(self.causal_lm.config.get_text_config(), "final_logit_softcapping", None)
-        chunks = []
-        for first in range(0, len(states), PROJECTION_STATES):
-            begin, end = np.searchsorted(rows, [first, first + PROJECTION_STATES]).tolist()
-            if begin == end:
-                continue
-            chunk = states[first : first + PROJECTION_STATES]
-            arguments = (projection, cap, chunk, rows[begin:end] - first, targets[begin:end])
-            if torch.is_grad_enabled():  # recompute the logits in the backward pass rather than keep them all
-                chunks.append(checkpoint(_edge_log_probs, *arguments, use_reentrant=False))
-            else:
-                chunks.append(_edge_log_probs(*arguments))
-        return torch.cat(chunks)
+        return log_probs(self.causal_lm.get_output_embeddings(), cap, states, rows, targets)
+
+    def _to_add(self, mask: np.ndarray) -> torch.Tensor:
+        """A mask as numbers to add, which every attention takes; some would add a boolean mask's 1 and 0."""
+        dtype = self.causal_lm.dtype
+        numbers = torch.zeros(mask.shape, dtype=dtype, device=self.device)
+        return numbers.masked_fill_(self._tensor(~mask), torch.finfo(dtype).min)
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(array).to(self.device)
@@ -188,22 +188,23 @@ class CausalScorer(nn.Module):
 
     @torch.no_grad()
     def _try_out(self) -> None:
-        """Find out whether the PLM's logits are its last states projected, and how deep a tree it can follow."""
+        """Find out whether the PLM's logits are its last states projected, and whether and how it can follow a tree."""
         ids = torch.linspace(0, self.causal_lm.get_input_embeddings().num_embeddings - 1, 7).long().tolist()
         trees = [PrefixTree.build([[self.bos, *(ids[i] for i in path)] for path in paths]) for paths in PROBE_TREES]
         config = self.causal_lm.config.get_text_config()
-        plain = torch.cat(self._score(trees, as_trees=False))
+        plain = torch.cat(self._score(trees, row_passes))
         self.plain_head = True
-        self.plain_head = self._gives(plain, trees, as_trees=False)
-        if not (self.plain_head and self._gives(plain, trees, as_trees=True)) or getattr(config, ROW_WINDOW, None):
+        self.plain_head = self._gives(plain, trees, row_passes)
+        if not (self.plain_head and self._gives(plain, trees, tree_passes)) or getattr(config, ROW_WINDOW, None):
             logger.warning("%s cannot follow a prefix tree: each text is scored in full, slower", config.model_type)
             return
         self.tree_limit = min((size for name in WINDOWS if (size := getattr(config, name, None))), default=sys.maxsize)
+        self.blocks = use_block_attention(self.causal_lm) and self._gives(plain, trees, block_passes)
 
-    def _gives(self, expected: torch.Tensor, trees: Sequence[PrefixTree], as_trees: bool) -> bool:
+    def _gives(self, expected: torch.Tensor, trees: Sequence[PrefixTree], layout: Layout) -> bool:
         """Whether a layout gives the scores that are expected."""
         try:
-            return torch.allclose(torch.cat(self._score(trees, as_trees)), expected, rtol=0.0, atol=PROBE_TOLERANCE)
+            return torch.allclose(torch.cat(self._score(trees, layout)), expected, rtol=0.0, atol=PROBE_TOLERANCE)
         except (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError) as error:
             # There are as many ways to refuse a tree's mask or positions as there are architectures.
             logger.debug("a tree through %s: %r", self.causal_lm.config.model_type, error)
@@ -216,20 +217,6 @@ def _padded(paths: Sequence[np.ndarray], padding: int) -> np.ndarray:
     for row, path in zip(rows, paths, strict=True):
         row[: len(path)] = path
     return rows
-
-
-def _edge_log_probs(
-    projection: nn.Module, cap: float | None, states: torch.Tensor, rows: np.ndarray, targets: np.ndarray
-) -> torch.Tensor:
-    """log softmax(projection(states))[rows, targets] without gathering a row for each edge, (num_edges,).
-
-    `cap` is the bound that Gemma 2 puts on its logits.
-    """
-    logits = projection(states).float()
-    if cap is not None:
-        logits = cap * torch.tanh(logits / cap)
-    row, target = (torch.from_numpy(indices).to(states.device) for indices in (rows, targets))
-    return logits[row, target] - torch.logsumexp(logits, dim=-1)[row]
 
 
 def _bos_id(tokenizer: Tokenizer, bos: str) -> int:

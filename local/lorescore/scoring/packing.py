@@ -1,9 +1,10 @@
 """Forward passes over prefix trees: which tokens stand where, what they see, and where each state comes out.
 
-There are two layouts. As a tree, a row holds the states of one or more trees side by side; a token sees its ancestors
-and itself, and its position is its depth. In the plain layout a row is a branch of the tree, from the root to a state
-without children, for PLMs that cannot follow a tree. Either keeps to a token budget: a tree that is larger is cut
-between its branches, whose common states are then computed once a part.
+There are three layouts. In that of trees, a row holds the states of one or more trees side by side; a token sees its
+ancestors and itself, and its position is its depth. That of blocks is a single row of trees, each with a mask of its
+own, for an attention that takes them one by one (`lorescore.scoring.attention`). In the plain layout a row is a branch
+of the tree, from the root to a state without children, for PLMs that cannot follow a tree. All keep to a token budget:
+a tree that is larger is cut between its branches, whose common states are then computed once a part.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +23,8 @@ class ForwardPass:
         tokens: (rows, length) token ids, 0 where there is padding.
         positions: (rows, length) depths.
         mask: (rows, 1, length, length) bool, true where a token may look; padding looks at itself alone. None: each
-            token sees those before it in its row.
+            token sees those before it in its row, or in its block where there are blocks.
+        blocks: The parts of a single row that are trees, and each one's own mask, (n, n) bool.
         places: (num_read,) indices into the flattened rows of the states that are read from this pass.
         states: (num_read,) which states they are, in ascending order, counted over all trees one after the other.
     """
@@ -30,6 +32,7 @@ class ForwardPass:
     tokens: Ints
     positions: Ints
     mask: np.ndarray | None
+    blocks: Sequence[tuple[slice, np.ndarray]]
     places: Ints
     states: Ints
 
@@ -66,6 +69,18 @@ def tree_passes(trees: Sequence[PrefixTree], token_budget: int) -> Iterator[Forw
     """Trees in the tree layout; the rows of a pass are as long as its largest tree, filled first fit."""
     for rows in _passes(_parts(trees, token_budget, as_rows=False), token_budget, shared=True):
         yield _filled(rows, _tree_mask(rows))
+
+
+def block_passes(trees: Sequence[PrefixTree], token_budget: int) -> Iterator[ForwardPass]:
+    """Trees in the layout of blocks: a single row without padding."""
+    group: list[_Part] = []
+    for part in _parts(trees, token_budget, as_rows=False):
+        if group and sum(map(len, group)) + len(part) > token_budget:
+            yield _block_pass(group)
+            group = []
+        group.append(part)
+    if group:
+        yield _block_pass(group)
 
 
 def row_passes(trees: Sequence[PrefixTree], token_budget: int) -> Iterator[ForwardPass]:
@@ -142,6 +157,15 @@ def _passes(parts: Iterable[_Part], token_budget: int, shared: bool) -> Iterator
         yield rows
 
 
+def _block_pass(parts: Sequence[_Part]) -> ForwardPass:
+    """Parts one after the other in a row."""
+    rows = _Rows(sum(map(len, parts)), shared=True)
+    for part in parts:
+        rows.add(part, rows.length)
+    blocks = [(slice(start, start + len(part)), part.ancestors()) for start, part in rows.parts]
+    return _filled(rows, None, blocks)
+
+
 def _tree_mask(rows: _Rows) -> np.ndarray:
     """What each token sees, (rows, 1, length, length)."""
     mask = np.zeros((len(rows.free), 1, rows.length, rows.length), dtype=bool)
@@ -153,7 +177,7 @@ def _tree_mask(rows: _Rows) -> np.ndarray:
     return mask
 
 
-def _filled(rows: _Rows, mask: np.ndarray | None) -> ForwardPass:
+def _filled(rows: _Rows, mask: np.ndarray | None, blocks: Sequence[tuple[slice, np.ndarray]] = ()) -> ForwardPass:
     """The forward pass of some rows."""
     shape = (len(rows.free), rows.length)
     tokens, positions = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
@@ -165,4 +189,4 @@ def _filled(rows: _Rows, mask: np.ndarray | None) -> ForwardPass:
         places.append(start + np.flatnonzero(part.read))
         states.append(part.first_state + part.states[part.read])
     order = np.argsort(np.concatenate(states))
-    return ForwardPass(tokens, positions, mask, np.concatenate(places)[order], np.concatenate(states)[order])
+    return ForwardPass(tokens, positions, mask, blocks, np.concatenate(places)[order], np.concatenate(states)[order])

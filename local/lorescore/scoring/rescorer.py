@@ -20,16 +20,20 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from lorescore.combine import Weights
 from lorescore.errors import InputError
 from lorescore.files import read_yaml, write_yaml
 from lorescore.plm.load import cannot_be_written, is_encoder, load_model, load_plm
 from lorescore.plm.settings import PlmSettings
 from lorescore.progress import Progress, silent
+from lorescore.rerank import ListLike, RescoredList, as_nbest_list, rerank
 from lorescore.scoring.clm import CausalScorer
 from lorescore.scoring.cls import ClsScorer, new_head
+from lorescore.scoring.int8 import CALIBRATION, quantize
 from lorescore.scoring.memory import in_batches, token_budget_for
-from lorescore.scoring.options import ScoringOptions, quantized
+from lorescore.scoring.options import ScoringOptions
 from lorescore.scoring.pll import PseudoLogLikelihoodScorer
+from lorescore.scoring.stored import require_weights, stored_plm, stored_weights
 from lorescore.scoring.text import plm_text
 
 EXACT = ScoringOptions()
@@ -43,11 +47,13 @@ class Rescorer:
         scorer: The PLM with its adapter, as a `clm`, `cls` or `pll` scorer.
         plm: Which PLM, and how text is put to it.
         config: What `config.yaml` says.
+        weights: Of the combined score, where they were tuned (`load` finds them).
     """
 
     scorer: CausalScorer | ClsScorer | PseudoLogLikelihoodScorer
     plm: PlmSettings
     config: dict[str, Any]
+    weights: Weights | None = None
 
     @classmethod
     def new(cls, plm_dir: Path, plm: PlmSettings, seed: int) -> "Rescorer":
@@ -66,7 +72,9 @@ class Rescorer:
         return cls(ClsScorer(model, tokenizer, head, is_encoder(model)), plm, config)
 
     @classmethod
-    def load(cls, directory: Path, device: torch.device | None = None, options: ScoringOptions = EXACT) -> "Rescorer":
+    def load(
+        cls, directory: Path | str, device: torch.device | None = None, options: ScoringOptions = EXACT
+    ) -> "Rescorer":
         """Load a rescorer; its adapter is merged into the PLM's weights, so that scoring costs what the PLM costs.
 
         Args:
@@ -78,14 +86,15 @@ class Rescorer:
             InputError: The directory is unfinished, the PLM is not the one that was adapted, or the options are not for
                 this scorer or device.
         """
+        directory = Path(directory)
         if not (directory / "config.yaml").is_file():
             raise InputError("no finished rescorer: config.yaml is missing", path=directory, mend="stage 5 trains it")
         config = read_yaml(directory / "config.yaml")
-        plm_dir = Path(config["plm_dir"])
+        plm_dir = stored_plm(directory, config["plm_dir"])
         rescorer = cls.new(plm_dir, PlmSettings.from_dict(config["plm"], directory / "config.yaml"), seed=0)
         if rescorer.config["plm_checksum"] != config["plm_checksum"]:
             raise InputError(f"was trained on another version of {plm_dir}", path=directory, mend="train it again")
-        rescorer.config = config
+        rescorer.config, rescorer.weights = config, stored_weights(directory)
         scorer = rescorer.scorer
         if (directory / "model").is_dir():
             scorer.model = load_model(directory / "model", rescorer.plm.scorer)
@@ -109,9 +118,10 @@ class Rescorer:
             if not isinstance(self.scorer, CausalScorer):
                 raise InputError(f"--history is for clm, this is a {self.plm.scorer}", mend="leave it out")
             self.scorer.history = options.history
+        options.require_device(device)
         self.scorer.to(device, options.torch_dtype(device))
         if options.quantize:
-            self.scorer.model = quantized(self.scorer.model, device)
+            quantize(self.scorer.model, lambda: self.score([[sentence] for sentence in CALIBRATION]))
 
     def save(self, directory: Path, records: Mapping[str, Mapping[str, Any]] | None = None) -> None:
         """Write the rescorer under its name when it is complete.
@@ -193,6 +203,34 @@ class Rescorer:
         for _ in progress(range(len(encoded)), "scoring"):
             next(done)
         return scores
+
+    def rescore(self, lists: Sequence[ListLike], weights: Weights | None = None) -> list[RescoredList]:
+        """Lists with the best combined score first.
+
+        >>> rescorer = Rescorer.load(directory)
+        >>> first, second = rescorer.rescore([[("the cat sat", -1.0), ("the cat sad", -0.5)], [("home", -3.25)]])
+        >>> sorted((hypothesis.text, hypothesis.rank) for hypothesis in first.hypotheses)
+        [('the cat sad', 2), ('the cat sat', 1)]
+        >>> first.best.combined >= first.hypotheses[1].combined
+        True
+        >>> second.best.text, second.best.score
+        ('home', -3.25)
+
+        Args:
+            lists: N-best lists, or plain lists of (text, first-pass log score), the first pass's best first; a list
+                may be empty.
+            weights: Of the combined score; None: those that were tuned for this rescorer.
+
+        Returns:
+            The lists in their order, each with all its hypotheses.
+
+        Raises:
+            InputError: There are no weights, a list is malformed, or a score is not a finite number.
+        """
+        chosen = require_weights(weights or self.weights)
+        given = [as_nbest_list(one) for one in lists]
+        plm_scores = self.score([one.texts for one in given])
+        return [rerank(one, scores, chosen) for one, scores in zip(given, plm_scores, strict=True)]
 
 
 def default_device() -> torch.device:

@@ -1,0 +1,77 @@
+"""Attention over trees that stand one after the other in a single row: each tree on its own, without padding.
+
+A mask over the whole row would cost its length squared, rows of equal length cost padding. So a PLM on a CPU gets an
+attention of this project's through transformers' `AttentionInterface`: it cuts the row into its trees and calls
+PyTorch's scaled dot product on each. Outside of `over_blocks` it is transformers' own `sdpa`.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+NAME = "lorescore_blocks"
+
+Blocks = Sequence[tuple[slice, torch.Tensor]]
+_blocks: ContextVar[Blocks | None] = ContextVar("blocks", default=None)
+
+
+@contextmanager
+def over_blocks(blocks: Blocks) -> Iterator[None]:
+    """Attention over the blocks of a row.
+
+    Args:
+        blocks: The part of the row that each takes, together the whole row in order; and what its tokens see,
+            (length, length), as numbers to add to the attention's scores.
+    """
+    token = _blocks.set(blocks)
+    try:
+        yield
+    finally:
+        _blocks.reset(token)
+
+
+def use_block_attention(model: PreTrainedModel) -> bool:
+    """Give a model the attention of this module, where it has `sdpa`; whether it has it now."""
+    config = model.config.get_text_config()
+    if config._attn_implementation == "sdpa":
+        AttentionInterface.register(NAME, _attention)
+        AttentionMaskInterface.register(NAME, sdpa_mask)
+        model.set_attn_implementation(NAME)
+    return config._attn_implementation == NAME
+
+
+def _attention(
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    **kwargs: Any,
+) -> tuple[torch.Tensor, None]:
+    """What transformers calls: (1, heads, length, size) each; gives (1, length, heads, size)."""
+    blocks = _blocks.get()
+    if blocks is None:
+        output, _ = sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **kwargs)
+        return output, None
+    if kwargs.get("softcap") is not None or kwargs.get("position_bias") is not None:
+        raise NotImplementedError("attention over blocks has neither a soft cap nor a position bias")
+    groups = query.shape[1] // key.shape[1]
+    if groups > 1:
+        key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
+    outputs = [
+        functional.scaled_dot_product_attention(
+            query[:, :, span], key[:, :, span], value[:, :, span], attn_mask=mask, dropout_p=dropout, scale=scaling
+        )
+        for span, mask in blocks
+    ]
+    return torch.cat(outputs, dim=2).transpose(1, 2), None

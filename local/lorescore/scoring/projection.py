@@ -1,0 +1,80 @@
+"""Log-probabilities of tokens from a PLM's states, without the logits of all states at once.
+
+States go through the vocabulary projection in chunks, and on a CPU each chunk in blocks of the vocabulary, whose logits
+stay in the cache between the product and the sum of their exponentials.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+
+from lorescore.scoring.int8 import Int8Linear
+
+CHUNK_STATES = 512
+BLOCK_TOKENS = 4096
+
+
+def log_probs(
+    projection: nn.Module, cap: float | None, states: torch.Tensor, rows: np.ndarray, targets: np.ndarray
+) -> torch.Tensor:
+    """log softmax(projection(states))[rows, targets].
+
+    Args:
+        projection: (num_states, hidden) -> (num_states, vocabulary).
+        cap: The bound that Gemma 2 puts on its logits; None: none.
+        states: (num_states, hidden).
+        rows: (n,) indices of states, in ascending order.
+        targets: (n,) token ids.
+
+    Returns:
+        (n,), float32. With gradients the logits are computed anew in the backward pass rather than kept.
+    """
+    chunks = []
+    for first in range(0, len(states), CHUNK_STATES):
+        begin, end = np.searchsorted(rows, [first, first + CHUNK_STATES]).tolist()
+        if begin == end:
+            continue
+        row, target = (torch.from_numpy(one).to(states.device) for one in (rows[begin:end] - first, targets[begin:end]))
+        arguments = (projection, cap, states[first : first + CHUNK_STATES], row, target)
+        if torch.is_grad_enabled():
+            chunks.append(checkpoint(_chunk_log_probs, *arguments, use_reentrant=False))
+        else:
+            chunks.append(_chunk_log_probs(*arguments))
+    return torch.cat(chunks)
+
+
+def _chunk_log_probs(
+    projection: nn.Module, cap: float | None, states: torch.Tensor, row: torch.Tensor, target: torch.Tensor
+) -> torch.Tensor:
+    """The same for one chunk of states."""
+    sums, found, places = [], [], []
+    for first, logits in _logits(projection, states):
+        logits = logits.float()
+        if cap is not None:
+            logits = cap * torch.tanh(logits / cap)
+        sums.append(torch.logsumexp(logits, dim=-1))
+        inside = ((target >= first) & (target < first + logits.shape[1])).nonzero().squeeze(-1)
+        found.append(logits[row[inside], target[inside] - first])
+        places.append(inside)
+    total = torch.logsumexp(torch.stack(sums), dim=0)
+    return torch.cat(found)[torch.argsort(torch.cat(places))] - total[row]
+
+
+def _logits(projection: nn.Module, states: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
+    """Logits by blocks of the vocabulary, each with its first token; one block where blocks do not pay or fit."""
+    blocks = type(projection) is nn.Linear or isinstance(projection, Int8Linear)
+    if states.device.type != "cpu" or not blocks:
+        yield 0, projection(states)
+        return
+    assert isinstance(projection, nn.Linear | Int8Linear)
+    for first in range(0, projection.out_features, BLOCK_TOKENS):
+        last = min(first + BLOCK_TOKENS, projection.out_features)
+        if isinstance(projection, Int8Linear):
+            yield first, projection.part(states, first, last)
+        else:
+            bias = None if projection.bias is None else projection.bias[first:last]
+            yield first, functional.linear(states, projection.weight[first:last], bias)
