@@ -1,4 +1,4 @@
-"""`import-nbest`: an ESPnet decode, or the lattices of a set -> an N-best directory, with first-pass and oracle WER."""
+"""`import-nbest`: a decode, or the lattices of a set -> an N-best directory, with first-pass and oracle WER."""
 
 import argparse
 from collections.abc import Iterator, Mapping
@@ -16,6 +16,7 @@ from lorescore.lattice.sampling import NBEST_SCALE
 from lorescore.nbest import NbestSet, read_nbest_dir, write_nbest_dir
 from lorescore.nbest.directory import content_checksum
 from lorescore.nbest.espnet import read_espnet_decode
+from lorescore.nbest.formats import FORMATS, Format, FormatOptions, find_format, format_named, reading_lines
 from lorescore.wer import EditCounts, edit_counts, wer_line
 
 LATTICE_ORACLE = "lattice_oracle"  # where nbest.yaml has the lattices' %WER line, which needs the lattices
@@ -24,7 +25,11 @@ LATTICE_ORACLE = "lattice_oracle"  # where nbest.yaml has the lattices' %WER lin
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--decode_dir", type=Path, help="ESPnet decode of a set, with logdir/output.J")
+    source.add_argument(
+        "--decode_dir",
+        type=Path,
+        help="N-best lists of a set: an ESPnet decode with logdir/output.J, or a file or directory in another format",
+    )
     source.add_argument(
         "--lattice_dir",
         type=Path,
@@ -32,10 +37,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--ref", type=Path, help="Kaldi text of the references")
     parser.add_argument("--out", type=Path, required=True, help="N-best directory to write: exp/nbest/<set>")
+    decode = parser.add_argument_group("with --decode_dir")
+    decode.add_argument(
+        "--format", help=f"format of --decode_dir: {', '.join(FORMATS)}; else it is found by looking (see `convert`)"
+    )
+    decode.add_argument("--utts", type=Path, help="nemo: its manifest, or the utterance ids in the order of the beams")
     lattices = parser.add_argument_group("with --lattice_dir")
     lattices.add_argument("--words", type=Path, help="words.txt of the lattices; else the one that lies beside them")
     lattices.add_argument("--num_hyps", type=int, default=10, help="distinct hypotheses of a list at most")
-    lattices.add_argument("--acoustic_scale", type=float, default=1.0, help="weight of acoustic against graph cost")
+    lattices.add_argument(
+        "--acoustic_scale", type=float, default=1.0, help="weight of acoustic against graph cost (kaldi archives too)"
+    )
     lattices.add_argument(
         "--lm_arpa",
         type=Path,
@@ -57,11 +69,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Read everything, check it, write the directory, print its WERs."""
-    nbest, is_new = _from_lattices(args) if args.lattice_dir else _from_decode(args)
-    wers = _wers(nbest) if nbest.refs else {}
+    form, why = (None, "") if args.lattice_dir else _decode_format(args)
+    nbest, is_new = _from_decode(args, form) if form else _from_lattices(args)
+    wers = wer_lines(nbest) if nbest.refs else {}
     if is_new:
         write_nbest_dir(args.out, nbest)
-    else:
+    if form and form.name != "espnet":
+        for line in reading_lines(args.decode_dir, form, why, nbest):
+            print(line)
+    if not is_new:
         print(f"{args.out}: up to date")
     print(f"{args.out}: {len(nbest)} utterances, {nbest.num_hypotheses} hypotheses")
     if nbest.info.get("fallbacks"):
@@ -72,10 +88,21 @@ def run(args: argparse.Namespace) -> None:
         print(f"{args.out}: {name} {line}")
 
 
-def _from_decode(args: argparse.Namespace) -> tuple[NbestSet, bool]:
-    """The lists of an ESPnet decode, and whether the directory has yet to be written."""
-    nbest = read_espnet_decode(args.decode_dir, args.ref)
-    return nbest, not _is_up_to_date(args.out, {"input_checksum": nbest.info["input_checksum"]})
+def _decode_format(args: argparse.Namespace) -> tuple[Format, str]:
+    """The format of --decode_dir, and why; ESPnet's, whose reader says what it misses, where it looks like none."""
+    if args.format:
+        return format_named(args.format, "--format"), "as given"
+    path = args.decode_dir
+    if not path.exists() or path.is_dir() and all(form.looks_like(path) is None for form in FORMATS.values()):
+        return FORMATS["espnet"], ""
+    return find_format(path)
+
+
+def _from_decode(args: argparse.Namespace, form: Format) -> tuple[NbestSet, bool]:
+    """The lists of a decode, and whether the directory has yet to be written."""
+    nbest = form.read(args.decode_dir, FormatOptions(args.ref, args.utts, args.acoustic_scale))
+    wanted = {key: nbest.info[key] for key in ("source", "input_checksum", "acoustic_scale") if key in nbest.info}
+    return nbest, not _is_up_to_date(args.out, wanted)
 
 
 def _from_lattices(args: argparse.Namespace) -> tuple[NbestSet, bool]:
@@ -125,7 +152,7 @@ def _is_up_to_date(nbest_dir: Path, wanted: Mapping[str, Any]) -> bool:
     return as_wanted and info.get("checksum") == content_checksum(nbest_dir)
 
 
-def _wers(nbest: NbestSet) -> dict[str, str]:
+def wer_lines(nbest: NbestSet) -> dict[str, str]:
     """Kaldi's %WER lines of the first pass's best and of the best that the lists, and the lattices, hold."""
     lines = {
         name: _wer_of(nbest.refs, texts) for name, texts in (("1-best", first_pass(nbest)), ("oracle", oracle(nbest)))

@@ -1,0 +1,158 @@
+"""What a format of N-best lists is: how it is recognised, read and written, and what it cannot hold."""
+
+import math
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lorescore.errors import InputError
+from lorescore.nbest.lists import NbestSet
+
+HEAD_BYTES = 1 << 16  # of a file, in which its format is looked for
+HEAD_LINES = 100
+LOG_SCORES = "log scores (higher is better)"
+COSTS = "costs (negative log scores, lower is better)"
+NO_SCORES = "no scores (every score is 0)"
+
+
+@dataclass(frozen=True, slots=True)
+class FormatOptions:
+    """What some formats need to be told.
+
+    Attributes:
+        ref: Kaldi `text` of the references; they take the place of the lists' own.
+        utts: Utterance ids in the order of the lists, for a format that does not hold ids (NeMo).
+        acoustic_scale: Weight of the acoustic cost, where a format has the cost in parts without it (Kaldi).
+    """
+
+    ref: Path | None = None
+    utts: Path | None = None
+    acoustic_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the scale."""
+        if not math.isfinite(self.acoustic_scale):
+            raise InputError(f"--acoustic_scale {self.acoustic_scale}, expected a finite number", mend="correct it")
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format.
+
+    Attributes:
+        name: The user's word for it.
+        layout: What it looks like, in a few words.
+        scores: What its scores mean; fixed, never guessed.
+        looks_like: What in the content of a file or directory speaks for this format; None: it is another one.
+        read: Its lists. Raises InputError.
+        write: Write lists; what stood under that name is replaced where it is a file. Raises InputError.
+        drops: What of these lists the format cannot hold, in a few words each.
+        suffixes: Ends of a name by which it is chosen for writing; "" is a name without any.
+        unread: What the reader leaves aside.
+    """
+
+    name: str
+    layout: str
+    scores: str
+    looks_like: Callable[[Path], str | None]
+    read: Callable[[Path, FormatOptions], NbestSet]
+    write: Callable[[Path, NbestSet, FormatOptions], None]
+    drops: Callable[[NbestSet], list[str]]
+    suffixes: tuple[str, ...] = ()
+    unread: str = ""
+
+
+def head_lines(path: Path) -> list[str]:
+    """The first lines of a file as far as they are whole; empty for what is no file or cannot be read.
+
+    Bytes that are not UTF-8 are replaced here: the reader names their line.
+    """
+    lines = head_text(path).split("\n")
+    return [line.rstrip("\r") for line in lines[:HEAD_LINES] if line.rstrip("\r")]
+
+
+def head_text(path: Path) -> str:
+    """The beginning of a file, up to a line end where there is one; empty for what is no file or cannot be read."""
+    if not path.is_file():
+        return ""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(HEAD_BYTES)
+    except OSError:
+        return ""  # the reader says why
+    if len(raw) == HEAD_BYTES and b"\n" in raw:
+        raw = raw[: raw.rindex(b"\n")]
+    return raw.decode("utf-8", errors="replace").removeprefix("\ufeff")
+
+
+def mostly(lines: list[str], fits: Callable[[str], object]) -> bool:
+    """Whether more than half of the lines fit: one bad line does not hide the format, the reader names it."""
+    return 2 * sum(bool(fits(line)) for line in lines) > len(lines)
+
+
+def decimal(score: float) -> str:
+    """A score as text from which exactly the same number is read."""
+    return repr(float(score))
+
+
+def lost_parts(nbest: NbestSet) -> list[str]:
+    """For `drops`: the parts of costs, where a format has room for their sum alone."""
+    has_parts = any(hypothesis.parts is not None for one in nbest for hypothesis in one.hypotheses)
+    return ["the parts of the costs (their weighted sum is kept)"] if has_parts else []
+
+
+def lost_references(nbest: NbestSet) -> list[str]:
+    """For `drops`: references."""
+    return ["the references (keep the file for --ref)"] if nbest.refs else []
+
+
+def lost_record(nbest: NbestSet) -> list[str]:
+    """For `drops`: what nbest.yaml records of a perturbation."""
+    return ["the record of the perturbation in nbest.yaml"] if "perturbation" in nbest.info else []
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A temporary name for a binary file, which takes its own name when it is complete.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_directory(path: Path) -> Iterator[Path]:
+    """A temporary directory, which takes its own name when it is complete.
+
+    Raises:
+        InputError: There is something under that name already, or it cannot be written.
+    """
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise InputError("is there already", path=path, mend="choose another name or delete it")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    """The error for a file or directory that cannot be written."""
+    mend = "free some space or choose another directory"
+    return InputError(f"cannot be written: {error.strerror or error}", path=path, mend=mend)
