@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Puts the recipe's environment and its Python package on the paths (sourced, not run).
-LORESCORE_ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+# A recipe has a link to this file.
+LORESCORE_ROOT="$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)"
 export LORESCORE_ROOT
 export PATH="${LORESCORE_ROOT}/.venv/bin:${PATH}:/usr/lib/sctk/bin"
 export PYTHONPATH="${LORESCORE_ROOT}/local${PYTHONPATH:+:${PYTHONPATH}}"

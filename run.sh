@@ -5,6 +5,7 @@
 #   ./run.sh --stage 5 --lora adalora               another strategy, beside what is there
 #   ./run.sh --stage 4 --stop_stage 7 --asr_decode DIR --ref FILE --train_set A --dev_set B --test_sets "C D"
 #                                                   your own ESPnet decode: DIR/<set>/logdir/output.J/Nbest_recog
+#   egs/TEMPLATE/rescore1/setup.sh DIR              a recipe beside an ESPnet recipe, egs2/<corpus>/asr1
 #
 # data/ and exp/ are made in the current directory. Stages: 0 set-up, 1 data, 2 first-pass model, 3 first-pass decoding,
 # 4 N-best lists and PLM, 5 train a rescorer, 6 rescore, 7 score, 8 perturb, 9 NPRR, 10 report.
@@ -31,8 +32,11 @@ graph_text=data/lm_train/text    # stage 3: Kaldi text for the n-gram model of t
 word_list=data/lm_train/words    # stage 3: words that the graph is to know besides, one a line
 lexicon=                         # stage 3: Kaldi lexicon.txt in the first pass's tokens (default: its units, or CMUdict)
 acwt=2.0                         # stages 3 and 4: weight of the acoustic cost in lattices
-num_hyps=10                      # stage 4: hypotheses of a list from a lattice
+num_hyps=10                      # stage 4: hypotheses of a list from a lattice; stage 3 with asr_exp: of a list
 
+asr_exp=                         # stages 3 to 7: model of an ESPnet recipe, exp/asr_train_...: results go beside its decodes
+inference_tag=                   # asr_exp: its decode, decode_...; stage 3 decodes it again, for a decode without N-best lists
+asr_dir=                         # asr_exp: the ESPnet recipe, egs2/<corpus>/asr1 (default: two folders above asr_exp)
 nbest_sh=                        # stage 4: script that makes exp/nbest/<set> in its own way (default: from asr_decode)
 asr_decode=exp/asr               # stage 4: first-pass decodes, <dir>/<set> or <dir>/decode_<set>
 ref="data/{set}/text"            # stage 4: references; {set} stands for the set; also sought beside each decode
@@ -78,6 +82,7 @@ demo="${root}/egs/demo/rescore1"
 data_sh="${data_sh:-${demo}/local/data.sh}"
 asr_config="${asr_config:-${demo}/conf/train_asr.yaml}"
 asr_model_dir="${asr_model_dir:-${demo}/asr}"
+espnet_config="${decode_config}"
 decode_config="${decode_config:-${demo}/conf/decode_asr.yaml}"
 
 log() { echo "$(date '+%H:%M:%S') $*"; }
@@ -85,9 +90,16 @@ begins() { [ "${stage}" -le "$1" ] && [ "${stop_stage}" -ge "$1" ] && log "Stage
 lorescore() { python3 -m lorescore "$@"; }
 die() { echo "$0: $*" >&2; exit 1; }
 
-# The decode of a set and its references, as they lie in asr_decode.
-decode_of() { if [ -d "${asr_decode}/$1" ]; then echo "${asr_decode}/$1"; else echo "${asr_decode}/decode_$1"; fi; }
+# The decode of a set and its references, as they lie in asr_decode, or in the ESPnet recipe of asr_exp.
+declare -A espnet_decode espnet_data espnet_place
+decode_of() {
+    if [ -n "${asr_exp}" ]; then echo "${espnet_decode[$1]}"
+    elif [ -d "${asr_decode}/$1" ]; then echo "${asr_decode}/$1"
+    else echo "${asr_decode}/decode_$1"; fi
+}
+data_of() { if [ -n "${asr_exp}" ]; then echo "${espnet_data[$1]}"; else echo "data/$1"; fi; }
 ref_of() {
+    if [ -n "${asr_exp}" ]; then echo "${espnet_data[$1]}/text"; return; fi
     local name="${ref//\{set\}/$1}"
     if [ -f "$(decode_of "$1")/${name}" ]; then echo "$(decode_of "$1")/${name}"; else echo "${name}"; fi
 }
@@ -112,11 +124,33 @@ plm_options=(--plm "${plm}")
 tags="$(lorescore tag "${plm_options[@]}" --lora "${lora}" --objective "${objective}" --seed "${seed}")"
 tags="${tags//$'\n'/ }"
 
-if begins 1 "data -> data/{${train_set},${dev_set},${test_sets// /,}}"; then
+[ -n "${asr_exp}${dev_set}" ] || [ "${stop_stage}" -lt 1 ] || die "--asr_exp exp/asr_train_...: which model of the ESPnet recipe?"
+if [ -n "${asr_exp}" ] && [ "${stop_stage}" -ge 3 ]; then
+    again="exp/decode_again/$(basename "${asr_exp}")/${inference_tag}"
+    espnet_options=(--asr_exp "${asr_exp}" --inference_tag "${inference_tag}" --again_dir "${again}")
+    espnet_options+=(--train_set "${train_set}" --dev_set "${dev_set}" --test_sets "${test_sets}" --num_hyps "${num_hyps}")
+    [ -z "${asr_dir}" ] || espnet_options+=(--asr_dir "${asr_dir}")
+    [ -z "${espnet_config}" ] || espnet_options+=(--decode_config "${espnet_config}")
+    if [ "${stage}" -le 3 ] && [ "${stop_stage}" -ge 3 ]; then espnet_options+=(--decode_again); fi
+    found="$(lorescore espnet-sets "${espnet_options[@]}")"
+    while IFS=$'\t' read -r what first second third fourth; do
+        case "${what}" in
+            exp) asr_exp="${first}" asr_model="${second:-${asr_model}}" ;;
+            roles) dev_set="${first}" test_sets="${second}" ;;
+            set) espnet_decode[${first}]="${second}" espnet_data[${first}]="${third}" espnet_place[${first}]="${fourth}" ;;
+        esac
+    done <<< "${found}"
+    asr_decode="${asr_exp}/${inference_tag}"
+fi
+for tag in ${tags}; do
+    [ -n "${train_set}" ] || [[ "${tag}" == *_none ]] || die "--train_set is empty, but ${tag} has to be trained on lists of a decoded set"
+done
+
+if [ -z "${asr_exp}" ] && begins 1 "data -> data/{${train_set},${dev_set},${test_sets// /,}}"; then
     "${data_sh}" --n_train "${n_train}" --n_dev "${n_dev}" --n_test "${n_test}" --train_asr "${train_asr}" --nj "${nj}"
 fi
 
-if begins 2 "first-pass model -> exp/asr"; then
+if [ -z "${asr_exp}" ] && begins 2 "first-pass model -> exp/asr"; then
     if [ "${train_asr}" = true ]; then
         "${root}/local/asr_train.sh" --asr_config "${asr_config}" --ngpu "${ngpu}"
     else
@@ -127,7 +161,15 @@ if begins 2 "first-pass model -> exp/asr"; then
     fi
 fi
 
-if begins 3 "first-pass decoding: exp/asr, data -> exp/asr/{decode,lat}_<set>"; then
+if [ -n "${asr_exp}" ] && begins 3 "decoding again: ${asr_exp} -> ${again}/<set>"; then
+    for set in ${train_set} ${dev_set} ${test_sets}; do
+        data_dir="$(realpath "$(data_of "${set}")")" exp_dir="$(realpath "${asr_exp}")" again_dir="$(realpath "${again}")"
+        # ESPnet's paths are seen from the recipe.
+        (cd "${asr_dir:-${asr_exp}/../..}" && python3 "${root}/local/asr_decode.py" --asr_exp "${exp_dir}" \
+            --asr_model "${asr_model}" --data_dir "${data_dir}" --decode_config "${again_dir}/decode.yaml" \
+            --decode_dir "${again_dir}/${set}" --nj "${nj}" --ngpu "${ngpu}")
+    done
+elif begins 3 "first-pass decoding: exp/asr, data -> exp/asr/{decode,lat}_<set>"; then
     for set in ${train_set} ${dev_set} ${test_sets}; do
         [ -s "data/${set}/wav.scp" ] || die "data/${set}/wav.scp is missing or empty: stage 1 makes it"
         python3 "${root}/local/asr_decode.py" --asr_exp exp/asr --asr_model "${asr_model}" --data_dir "data/${set}" \
@@ -154,7 +196,8 @@ if begins 4 "N-best lists: ${asr_decode} -> exp/nbest/<set>; PLM ${plm} -> exp/p
 fi
 
 if begins 5 "train rescorers: exp/nbest/{${train_set},${dev_set}} -> exp/plm/{${tags// /,}}"; then
-    train_options=(--train "exp/nbest/${train_set}" --dev "exp/nbest/${dev_set}" --objective "${objective}" --seed "${seed}")
+    # What is frozen is not trained on any set.
+    train_options=(--train "exp/nbest/${train_set:-${dev_set}}" --dev "exp/nbest/${dev_set}" --objective "${objective}" --seed "${seed}")
     train_options+=(--score_cache "${score_cache}")
     [ -z "${rank}" ] || train_options+=(--rank "${rank}")
     [ -z "${learning_rate}" ] || train_options+=(--learning_rate "${learning_rate}")
@@ -183,11 +226,19 @@ if begins 7 "score: exp/rescore/<tag>/<set>/{scoring_kaldi,score_wer,score_ctm}"
     for tag in ${systems}; do
         for set in ${dev_set} ${test_sets}; do
             score_options=(--ref "exp/nbest/${set}/text" --hyp "exp/rescore/${tag}/${set}/text" --out "exp/rescore/${tag}/${set}")
-            [ ! -f "data/${set}/utt2spk" ] || score_options+=(--utt2spk "data/${set}/utt2spk")
+            utt2spk="$(data_of "${set}")/utt2spk"
+            [ ! -f "${utt2spk}" ] || score_options+=(--utt2spk "${utt2spk}")
             [ "${tag}" = first_pass ] || score_options+=(--baseline "exp/rescore/first_pass/${set}/text")
             [ ! -f "exp/rescore/${tag}/${set}/ctm" ] || score_options+=(--ctm "exp/rescore/${tag}/${set}/ctm")
             [ ! -f "exp/rescore/${tag}/weights.yaml" ] || score_options+=(--weights "exp/rescore/${tag}/weights.yaml")
             lorescore score "${score_options[@]}"
+            if [ -n "${asr_exp}" ] && [[ ! "${tag}" =~ ^(first_pass|oracle)$ ]]; then  # where ESPnet looks for results
+                beside="${asr_decode}_${tag}/${espnet_place[${set}]}"
+                rm -rf "${beside}"/score_*
+                mkdir -p "${beside}"
+                cp -r "exp/rescore/${tag}/${set}"/{text,score_[wct]er} "${beside}/"
+                log "${beside}/score_wer/result.txt"
+            fi
         done
     done
 fi

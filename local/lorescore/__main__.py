@@ -12,7 +12,9 @@ from lorescore.errors import InputError
 # Verb: (module under lorescore.cli, what it does). A verb's module is imported only when it is called.
 VERBS = {
     "check": ("check", "stage 0: check every tool and package, with its version"),
-    "import-nbest": ("import_nbest", "stage 4: an ESPnet decode or lattices -> an N-best directory"),
+    "espnet-sets": ("espnet_sets", "stages 3 to 7: where the decodes and references of an ESPnet recipe are"),
+    "import-nbest": ("import_nbest", "stage 4: a decode (ESPnet's or another's) or lattices -> an N-best directory"),
+    "convert": ("convert", "any stage: N-best lists from one format to another"),
     "subset": ("subset", "stage 4: some utterances of N-best directories -> an N-best directory"),
     "fetch-plm": ("fetch_plm", "stage 4: fetch a PLM and check it"),
     "tag": ("tag", "stage 5: print the tag of a rescorer, the name of its directories"),

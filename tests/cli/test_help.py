@@ -33,8 +33,8 @@ def test_every_option_of_a_verb_is_explained(capsys: pytest.CaptureFixture[str],
     parser = argparse.ArgumentParser()
     importlib.import_module(f"lorescore.cli.{module_name}").add_arguments(parser)
     for action in parser._actions:
-        assert action.help, action.option_strings
-        assert action.option_strings[-1] in text
+        assert action.help, action.dest
+        assert (action.option_strings or [action.metavar or action.dest])[-1] in text
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

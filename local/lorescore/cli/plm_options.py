@@ -7,7 +7,8 @@ from pathlib import Path
 from lorescore.choices import SCORERS, STRATEGIES, TEXT_CASES, require_choice
 from lorescore.plm.settings import PlmSettings
 
-CONF_DIR = Path(__file__).resolve().parents[3] / "conf"
+# In the repository a link to the top level's conf, in the wheel the files themselves.
+CONF_DIR = Path(__file__).resolve().parents[1] / "conf"
 
 
 def add_plm_arguments(parser: argparse.ArgumentParser) -> None:

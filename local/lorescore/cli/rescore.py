@@ -3,6 +3,8 @@
 The weights are tuned for `map`. With `--decode mbr` the system `<tag>_mbr` stands beside `<tag>`: the same scores and
 weights, and the posterior scale that suits dev. Each system gets a ctm, and where the lists are of lattices, the
 lattices come back rescored, after a check that unchanged scores reproduce them.
+
+With `--nbest` it is another thing: one list, file or directory by one rescorer, see rescore_nbest.py.
 """
 
 import argparse
@@ -12,6 +14,7 @@ from pathlib import Path
 from lorescore.choices import DECODES, nearest_hint, require_choice
 from lorescore.cli.cache_options import add_cache_argument, cache_path
 from lorescore.cli.progress import progress
+from lorescore.cli.rescore_nbest import add_nbest_arguments, run_nbest
 from lorescore.cli.scoring_options import add_scoring_arguments, scoring_options
 from lorescore.combine import (
     FIRST_PASS,
@@ -43,7 +46,7 @@ SET = "{set}"  # stands for the set's name in --lattice_dir
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
     parser.add_argument("--tags", default="", help="rescorers of exp/plm, separated by spaces")
-    parser.add_argument("--dev", required=True, help="set of exp/nbest to tune the weights on")
+    parser.add_argument("--dev", help="set of exp/nbest to tune the weights on")
     parser.add_argument("--sets", default="", help="further sets of exp/nbest, separated by spaces")
     parser.add_argument(
         "--decode",
@@ -64,10 +67,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--exp_dir", type=Path, default=Path("exp"), help="what the stages wrote")
     add_cache_argument(parser)
     add_scoring_arguments(parser)
+    add_nbest_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """First pass and oracle, then one rescorer after the other."""
+    if args.nbest is not None:
+        run_nbest(args)
+        return
+    if not args.dev:
+        raise InputError("no --dev", mend="name the set to tune the weights on, or lists to rescore at once: --nbest")
     tags = args.tags.split()
     require_choice("--decode", args.decode, DECODES)
     options = scoring_options(args)

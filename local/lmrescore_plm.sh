@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# Rescore the lattices of a Kaldi decode with a pretrained language model; in the manner of Kaldi's steps/lmrescore.sh.
+#
+#   lmrescore_plm.sh [options] <data-dir> <input-decode-dir> <output-decode-dir>
+#
+#   lmrescore_plm.sh --plm-dir exp/plm/<tag> --tune true data/dev exp/tri3/decode_dev exp/tri3/decode_dev_plm
+#   lmrescore_plm.sh --plm-dir exp/plm/<tag> --weights exp/tri3/decode_dev_plm/weights.yaml \
+#       data/test exp/tri3/decode_test exp/tri3/decode_test_plm
+#
+# Reads lat.*.gz or, where there are none, the N-best archives of lmrescore_nbest.sh (archives.*). Writes
+#   nbest/                             the lists, with the PLM's costs in lmwt.<tag>
+#   lat.1.gz, num_jobs, words.txt      from lattices, rescored lattices of these lists: at the acoustic scale acwt a
+#                                      path's cost is minus its combined score
+#   text, ctm, weights.yaml            what was chosen, and how
+#   scoring_kaldi/{wer_*,best_wer}     at these weights, which are never chosen on the set that they score but by --tune
+#
+# Stages: 1 N-best lists, 2 rescoring, 3 scoring.
+set -euo pipefail
+
+plm_dir=               # a trained rescorer, exp/plm/<tag>
+lang=                  # directory with the words.txt of the lattices (default: the graph or lang that is found)
+num_hyps=10            # hypotheses of a list; also --N
+acwt=0.1               # weight of the acoustic cost, as the lists are made and as the lattices are to be read
+inv_acwt=              # 1 / acwt, instead of it
+weights=               # weights.yaml of a --tune call (default: the one beside the rescorer, or stage 6's)
+lm_weight=             # weight of the PLM score, instead of weights
+word_bonus=0.0         # bonus a word, with lm_weight
+tune=false             # tune the weights on this data, a development set
+fallback=              # ESPnet decode or N-best directory whose best stands in for missing lattices
+frame_shift=           # seconds a frame of the alignments (default: 0.01, times frame_subsampling_factor)
+score_cache=           # SQLite file of scores that were given before (default: none)
+cmd=                   # how to run a job, such as "run.pl --mem 8G" (default: here)
+stage=1                # first stage
+skip_scoring=false     # leave out stage 3
+
+root="$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)"
+usage() { echo "Usage: $0 [options] <data-dir> <input-decode-dir> <output-decode-dir> (--help lists the options)" >&2; exit 1; }
+die() { echo "$0: $*" >&2; exit 1; }
+
+# What is no option, in the places of Kaldi's scripts; the options go on to parse_options.sh.
+options=() places=()
+while [ $# -gt 0 ]; do
+    case "$1" in
+        --help|-h) options+=("$1"); shift ;;
+        --N) options+=(--num_hyps "${@:2:1}"); shift "$(($# > 1 ? 2 : 1))" ;;
+        --*) options+=("${@:1:2}"); shift "$(($# > 1 ? 2 : 1))" ;;
+        *) places+=("$1"); shift ;;
+    esac
+done
+command_line="$0 ${options[*]} ${places[*]}"
+set -- "${options[@]}"
+# shellcheck source=local/parse_options.sh
+. "${root}/local/parse_options.sh"
+[ "${#places[@]}" -eq 3 ] || usage
+data="${places[0]}" in_dir="${places[1]}" out_dir="${places[2]}"
+# shellcheck source=path.sh
+. "${root}/path.sh"
+echo "${command_line}"
+
+[ -n "${plm_dir}" ] || die "--plm-dir exp/plm/<tag>: which rescorer?"
+[ -f "${plm_dir}/config.yaml" ] || die "${plm_dir}: no finished rescorer (config.yaml is missing)"
+[ -d "${in_dir}" ] || die "${in_dir}: no such directory"
+if [ -n "${inv_acwt}" ]; then
+    acwt="$(awk -v inv="${inv_acwt}" 'BEGIN { if (inv + 0 <= 0) exit 1; printf "%.10g", 1 / inv }')" ||
+        die "--inv-acwt is '${inv_acwt}', expected a number above 0"
+fi
+
+# Run a command as a job with a log; its output is shown where it runs here.
+run() {
+    local log_file="$1"; shift
+    mkdir -p "$(dirname "${log_file}")"
+    if [ -n "${cmd}" ]; then
+        read -ra job <<< "${cmd}"
+        "${job[@]}" "${log_file}" "$@" || die "failed; log: ${log_file}"
+    else
+        "$@" 2>&1 | tee "${log_file}"
+    fi
+}
+lorescore=(python3 -m lorescore)
+ref_options=()
+[ ! -f "${data}/text" ] || ref_options=(--ref "${data}/text")
+source_dir="${out_dir}/source"
+has_lattices=false
+! compgen -G "${in_dir}/lat.*.gz" > /dev/null || has_lattices=true
+
+if [ "${stage}" -le 1 ]; then
+    if [ "${has_lattices}" = true ]; then
+        # The lattices and what their words mean, side by side.
+        rm -rf "${source_dir}"
+        mkdir -p "${source_dir}"
+        for file in "${in_dir}"/lat.*.gz "${in_dir}/num_jobs"; do
+            [ ! -f "${file}" ] || ln -s "$(realpath "${file}")" "${source_dir}/"
+        done
+        words=
+        for directory in ${lang:+"${lang}"} "${in_dir}" "${in_dir}/graph" "${in_dir}"/../graph* "${data}/../lang"*; do
+            [ -f "${words}" ] || [ ! -f "${directory}/words.txt" ] || words="${directory}/words.txt"
+        done
+        [ -z "${lang}" ] || [ "${words}" = "${lang}/words.txt" ] || die "${lang}/words.txt is missing: correct --lang"
+        [ -f "${words}" ] || die "no words.txt beside ${in_dir}: --lang names the directory that has it"
+        ln -s "$(realpath "${words}")" "${source_dir}/words.txt"
+        echo "$0: words of the lattices: ${words}"
+        [ -z "${fallback}" ] || ref_options+=(--fallback "${fallback}")
+        run "${out_dir}/log/import_nbest.log" "${lorescore[@]}" import-nbest --lattice_dir "${source_dir}" \
+            --num_hyps "${num_hyps}" --acoustic_scale "${acwt}" "${ref_options[@]}" --out "${out_dir}/nbest"
+    elif compgen -G "${in_dir}/archives.*" > /dev/null; then
+        run "${out_dir}/log/import_nbest.log" "${lorescore[@]}" import-nbest --decode_dir "${in_dir}" --format kaldi \
+            --acoustic_scale "${acwt}" "${ref_options[@]}" --out "${out_dir}/nbest"
+    else
+        die "${in_dir}: neither lattices (lat.*.gz) nor N-best archives (archives.*) here"
+    fi
+fi
+
+if [ "${stage}" -le 2 ]; then
+    rescore_options=(--nbest "${out_dir}/nbest" --model "${plm_dir}" --out "${out_dir}" --score_cache "${score_cache}")
+    [ -z "${weights}" ] || rescore_options+=(--weights "${weights}")
+    [ -z "${lm_weight}" ] || rescore_options+=(--lm_weight "${lm_weight}" --word_bonus "${word_bonus}")
+    [ "${tune}" = false ] || rescore_options+=(--tune)
+    if [ "${has_lattices}" = true ]; then
+        factor=1
+        [ ! -f "${in_dir}/../frame_subsampling_factor" ] || read -r factor < "${in_dir}/../frame_subsampling_factor"
+        frame_shift="${frame_shift:-$(awk -v factor="${factor}" 'BEGIN { print 0.01 * factor }')}"
+        rescore_options+=(--lattice_dir "${source_dir}" --frame_shift "${frame_shift}")
+    fi
+    run "${out_dir}/log/rescore.log" "${lorescore[@]}" rescore "${rescore_options[@]}"
+    [ "${has_lattices}" = false ] || echo 1 > "${out_dir}/num_jobs"
+fi
+
+if [ "${stage}" -le 3 ] && [ "${skip_scoring}" = false ]; then
+    if [ -f "${data}/text" ]; then
+        score_options=(--ref "${data}/text" --hyp "${out_dir}/text" --out "${out_dir}" --weights "${out_dir}/weights.yaml")
+        [ ! -f "${data}/utt2spk" ] || score_options+=(--utt2spk "${data}/utt2spk")
+        run "${out_dir}/log/score.log" "${lorescore[@]}" score "${score_options[@]}"
+        [ -z "${cmd}" ] || cat "${out_dir}/scoring_kaldi/best_wer"
+    else
+        echo "$0: not scored, as there is no ${data}/text"
+    fi
+fi

@@ -1,0 +1,151 @@
+"""`rescore --nbest`: lists from anywhere by one rescorer at given weights, without the recipe's directories.
+
+--nbest -          JSON Lines on standard input -> JSON Lines on standard output, list by list (`lorescore.stream`)
+--nbest FILE       the same from a file
+--nbest DIR        an N-best directory -> --out: text, ctm, weights.yaml; with --lattice_dir the rescored lattices
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from lorescore.cli.cache_options import cache_path
+from lorescore.cli.progress import progress
+from lorescore.cli.scoring_options import scoring_options
+from lorescore.combine import ScoredLists, Weights, best_ranks, error_count, read_weights, select, tune
+from lorescore.decode import tune_confidence_scale
+from lorescore.errors import InputError
+from lorescore.files import read_lines, read_yaml, write_table, write_yaml
+from lorescore.lattice.source import LatticeSource
+from lorescore.lattice.write_back import RECORD, Chosen, write_back
+from lorescore.nbest import read_nbest_dir
+from lorescore.scoring.rescorer import Rescorer
+from lorescore.scoring.sets import list_costs, score_nbest_dirs
+from lorescore.scoring.stored import WEIGHTS_FILE, require_weights, stored_weights
+from lorescore.stream import STANDARD_INPUT, rescored_lines
+from lorescore.wer import word_error_rate
+
+STDIN = "-"
+CONFIDENCE_SCALE = 1.0  # posteriors of the combined scores as they are, where no development set has told better
+
+
+def add_nbest_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options beside those of stage 6."""
+    one = parser.add_argument_group("with --nbest", "--lattice_dir is the directory of the lists' lattices then")
+    one.add_argument(
+        "--nbest", help="lists to rescore at once: - for JSON Lines on standard input, a file of them, or a directory"
+    )
+    one.add_argument("--model", type=Path, help="the rescorer, exp/plm/<tag>")
+    one.add_argument("--weights", type=Path, help="weights.yaml; else the one beside the rescorer, or stage 6's")
+    one.add_argument("--lm_weight", type=float, help="weight of the PLM score, instead of --weights")
+    one.add_argument("--word_bonus", type=float, default=0.0, help="bonus a word, with --lm_weight")
+    one.add_argument("--tune", action="store_true", help="tune the weights on these lists, a development set's")
+    one.add_argument("--lists_at_a_time", type=int, default=1, help="lists of JSON Lines that are scored together")
+    one.add_argument("--out", type=Path, help="where the results of a directory go")
+
+
+def run_nbest(args: argparse.Namespace) -> None:
+    """Rescore what --nbest names."""
+    if args.model is None:
+        raise InputError("--nbest without --model", mend="--model exp/plm/<tag> is the rescorer")
+    if not (args.model / "config.yaml").is_file():
+        raise InputError("no finished rescorer: config.yaml is missing", path=args.model, mend="stage 5 trains it")
+    if args.lists_at_a_time < 1:
+        raise InputError(f"--lists_at_a_time is {args.lists_at_a_time}, expected 1 or more")
+    if args.nbest != STDIN and Path(args.nbest).is_dir():
+        _rescore_directory(args)
+        return
+    if args.tune:
+        raise InputError("--tune is for an N-best directory with references", mend="leave it out")
+    weights = _given_weights(args) or require_weights(stored_weights(args.model))
+    rescorer = Rescorer.load(args.model, options=scoring_options(args))
+    source = STANDARD_INPUT if args.nbest == STDIN else args.nbest
+    lines = _standard_input() if args.nbest == STDIN else (line for _, line in read_lines(Path(args.nbest)))
+    try:
+        for line in rescored_lines(lines, rescorer, weights, source=source, lists_at_a_time=args.lists_at_a_time):
+            print(line, flush=True)
+    except BrokenPipeError:  # who reads has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _standard_input() -> Iterator[str]:
+    """The lines of standard input as they come, UTF-8 whatever the locale is."""
+    for number, line in enumerate(sys.stdin.buffer, start=1):
+        try:
+            yield line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(f"byte {error.start + 1} is not UTF-8", path=STANDARD_INPUT, line=number) from error
+
+
+def _given_weights(args: argparse.Namespace) -> Weights | None:
+    """The weights that the options name."""
+    if args.lm_weight is not None:
+        if args.weights:
+            raise InputError("--weights and --lm_weight", mend="give one of them")
+        if not (np.isfinite([args.lm_weight, args.word_bonus]).all() and args.lm_weight >= 0):
+            raise InputError(f"--lm_weight is {args.lm_weight}, expected a finite number, 0 or more")
+        return Weights(args.lm_weight, args.word_bonus)
+    return read_weights(args.weights) if args.weights else None
+
+
+def _rescore_directory(args: argparse.Namespace) -> None:
+    """Score an N-best directory and write what the weights choose."""
+    nbest_dir, out = Path(args.nbest), args.out
+    if out is None:
+        raise InputError("--nbest with a directory, but no --out", mend="--out DIR is where the results go")
+    given = _given_weights(args)
+    if args.tune and given:
+        raise InputError("--tune and given weights", mend="give one of them")
+    nbest = read_nbest_dir(nbest_dir)
+    if args.tune and not nbest.refs:
+        raise InputError("no references to tune on", path=nbest_dir / "text", mend="make the lists with --ref")
+    if not args.tune:
+        given = given or require_weights(stored_weights(args.model))
+    source = LatticeSource.read(Path(args.lattice_dir), args.frame_shift) if args.lattice_dir else None
+
+    model = args.model.resolve()  # its last part is the tag
+    options = scoring_options(args)
+    score_nbest_dirs(
+        lambda: Rescorer.load(model, options=options),
+        model,
+        [nbest_dir],
+        progress(model.name),
+        cache_path=cache_path(args.score_cache, out),
+        options=options,
+    )
+    lists = ScoredLists.build(nbest, list_costs(nbest_dir, nbest, model.name))
+    weights = given or tune(lists)
+    scale = tune_confidence_scale(lists, weights) if args.tune else _confidence_scale(args.weights)
+    ranks = best_ranks(lists, weights)
+    record: dict[str, float | str] = {
+        "lm_weight": weights.lm_weight,
+        "word_bonus": weights.word_bonus,
+        "confidence_scale": scale,
+    }
+    wer = ""
+    if nbest.refs:
+        percent = word_error_rate(error_count(lists, ranks), int(lists.ref_words.sum()))
+        wer = f", WER {percent:.2f}"
+        if args.tune:
+            record |= {"tuned_on": str(nbest_dir), "dev_wer": round(percent, 4)}
+    hyps = select(nbest, ranks)
+    write_table(out / "text", hyps)
+    written = write_back(out, Chosen(nbest, lists, weights, scale, {out: hyps}), source)
+    write_yaml(out / WEIGHTS_FILE, record)
+    how = "tuned on these lists" if args.tune else "given"
+    print(f"{out}: lm_weight {weights.lm_weight:g}, word_bonus {weights.word_bonus:g} ({how}){wer}")
+    if source:
+        print(
+            f"{out}: {written['utterances']} rescored lattices at acoustic scale {written['acoustic_scale']:g}; with "
+            f"unchanged scores {len(written['differing'])} best paths differ ({RECORD})"
+        )
+
+
+def _confidence_scale(weights_path: Path | None) -> float:
+    """The scale of the posteriors that is recorded with the weights."""
+    value = read_yaml(weights_path).get("confidence_scale") if weights_path else None
+    return float(value) if isinstance(value, int | float) and 0 < value < float("inf") else CONFIDENCE_SCALE

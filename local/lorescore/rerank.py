@@ -1,0 +1,106 @@
+"""A re-ranked N-best list: every hypothesis with its scores, the highest combined score first (`lorescore.combine`).
+
+    combined score = first-pass score + lm_weight x PLM score + word_bonus x number of words
+
+>>> from lorescore.combine import Weights
+>>> best = rerank(as_nbest_list([("eye see", -0.5), ("i see", -0.75)]), [-9.0, -5.0], Weights(lm_weight=0.5)).best
+>>> best.text, best.rank, best.combined
+('i see', 2, -3.25)
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from lorescore.combine import SCORE_DECIMALS, Weights
+from lorescore.errors import InputError
+from lorescore.files import single_spaced
+from lorescore.nbest.lists import Hypothesis, NbestList
+
+# A list as a caller has it: ours, or (text, first-pass log score) with the first pass's best first.
+ListLike: TypeAlias = NbestList | Sequence[tuple[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class RescoredHypothesis:
+    """A hypothesis with all its scores; of each, higher is better.
+
+    Attributes:
+        text: Its words, joined by single spaces.
+        score: First-pass log score.
+        plm_score: PLM score.
+        combined: Combined score, rounded to nine decimals.
+        rank: Its rank in the first pass, from 1.
+    """
+
+    text: str
+    score: float
+    plm_score: float
+    combined: float
+    rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class RescoredList:
+    """The hypotheses of an utterance, the highest combined score first.
+
+    Attributes:
+        utt: The utterance's id; empty where the caller gave none.
+        hypotheses: As many as the list had; none only where the list was empty.
+    """
+
+    utt: str
+    hypotheses: tuple[RescoredHypothesis, ...]
+
+    @property
+    def best(self) -> RescoredHypothesis:
+        """The hypothesis with the highest combined score; of equal ones the better first-pass rank.
+
+        Raises:
+            LookupError: The list is empty.
+        """
+        if not self.hypotheses:
+            raise LookupError(f"the list of utterance {self.utt!r} is empty")
+        return self.hypotheses[0]
+
+
+def as_nbest_list(one: ListLike, utt: str = "") -> NbestList:
+    """A list in the project's own type.
+
+    Args:
+        one: The list; it may be empty.
+        utt: The utterance's id, where the list has none.
+
+    Raises:
+        InputError: An item is no pair of text and score, or a score is not a finite number.
+    """
+    if isinstance(one, NbestList):
+        return one
+    hypotheses = []
+    for rank, item in enumerate(one, start=1):
+        try:
+            text, score = item
+        except (TypeError, ValueError) as error:
+            raise InputError(f"hypothesis {rank} is {item!r:.60}, expected (text, score)") from error
+        if not isinstance(text, str):
+            raise InputError(f"the text of hypothesis {rank} is {text!r:.60}, expected a string")
+        if isinstance(score, bool | str) or not math.isfinite(score):
+            raise InputError(f"the score of hypothesis {rank} is {score!r:.60}, expected a finite number")
+        hypotheses.append(Hypothesis(single_spaced(text), float(score)))
+    return NbestList(utt, tuple(hypotheses))
+
+
+def rerank(one: NbestList, plm_scores: Sequence[float], weights: Weights) -> RescoredList:
+    """The hypotheses of a list by combined score; equal ones stay in the order of the first pass.
+
+    Args:
+        one: The list, in the order of the first pass.
+        plm_scores: PLM score of each hypothesis, higher is better.
+        weights: Of the combined score.
+    """
+    scored = []
+    for rank, (hypothesis, plm) in enumerate(zip(one.hypotheses, plm_scores, strict=True), start=1):
+        combined = hypothesis.score + weights.lm_weight * plm + weights.word_bonus * len(hypothesis.words)
+        scored.append(RescoredHypothesis(hypothesis.text, hypothesis.score, plm, round(combined, SCORE_DECIMALS), rank))
+    return RescoredList(one.utt, tuple(sorted(scored, key=lambda hypothesis: (-hypothesis.combined, hypothesis.rank))))

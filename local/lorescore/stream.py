@@ -1,0 +1,112 @@
+"""N-best lists as JSON Lines, rescored as they come: one object a line in, one object a line out, in the same order.
+
+    {"utt": "u1", "hyps": [{"text": "eye see", "score": -0.5}, {"text": "i see", "score": -0.75}]}
+    {"utt": "u1", "hyps": [{"text": "i see", "score": -0.75, "plm_score": -5.0, "combined": -3.25, "rank": 2}, ...]}
+
+What comes in is an utterance's record of the format `jsonl` (`lorescore.nbest.formats.records`), in the order of the
+first pass; its list may be empty. What goes out has the best combined score first. Further keys of a record or of a
+hypothesis stay as they are, and the parts of the costs follow their hypotheses.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from lorescore.combine import Weights
+from lorescore.errors import InputError
+from lorescore.nbest.formats.collect import Collector
+from lorescore.nbest.formats.format import FormatOptions
+from lorescore.nbest.formats.json_values import parse_json, require_kind
+from lorescore.nbest.formats.records import PARTS, add_record
+from lorescore.nbest.lists import NbestList
+from lorescore.rerank import RescoredList
+from lorescore.scoring.rescorer import Rescorer
+
+STANDARD_INPUT = "standard input"
+EXPECTED = 'write {"utt": ..., "hyps": [{"text": ..., "score": ...}, ...]}'
+DECIMALS = 6  # of the scores that are written; a float32 has no more
+
+
+@dataclass(frozen=True)
+class JsonList:
+    """A line that came in.
+
+    Attributes:
+        record: The object.
+        nbest: Its list; it may be empty.
+    """
+
+    record: dict[str, Any]
+    nbest: NbestList
+
+    @classmethod
+    def parse(cls, line: str, source: Path, number: int) -> "JsonList":
+        """Read a line.
+
+        Args:
+            line: The line.
+            source: What an error calls the file.
+            number: The number of the line, from 1.
+
+        Raises:
+            InputError: It is not JSON or not of this form.
+        """
+        record = require_kind(parse_json(line, source, number), dict, "the line", source, number)
+        if not isinstance(record.get("hyps"), list):
+            raise InputError("no list of hyps", path=source, line=number, mend=EXPECTED)
+        if not record["hyps"]:
+            return cls(record, NbestList(str(record.get("utt", "")), ()))
+        lists = Collector(source)
+        add_record(lists, record, number)
+        return cls(record, lists.nbest_set("jsonl", FormatOptions(), ()).lists[0])
+
+    def rescored(self, done: RescoredList) -> str:
+        """The line that goes out, without its end."""
+        given = [one if isinstance(one, dict) else {"text": one} for one in self.record["hyps"]]
+        hypotheses = [
+            given[one.rank - 1]
+            | {
+                "text": one.text,
+                "score": one.score,
+                "plm_score": round(one.plm_score, DECIMALS),
+                "combined": round(one.combined, DECIMALS),
+                "rank": one.rank,
+            }
+            for one in done.hypotheses
+        ]
+        record = {key: value for key, value in self.record.items() if key != "scores"} | {"hyps": hypotheses}
+        for name in PARTS:
+            if record.get(name) is not None:
+                record[name] = [record[name][one.rank - 1] for one in done.hypotheses]
+        return json.dumps(record, ensure_ascii=False, allow_nan=False)
+
+
+def rescored_lines(
+    lines: Iterable[str],
+    rescorer: Rescorer,
+    weights: Weights | None = None,
+    *,
+    source: str = STANDARD_INPUT,
+    lists_at_a_time: int = 1,
+) -> Iterator[str]:
+    """The rescored lists, one line each.
+
+    Args:
+        lines: Lines of JSON; blank ones are passed over.
+        rescorer: Scores them.
+        weights: Of the combined score; None: those that were tuned for the rescorer.
+        source: What an error calls the lines.
+        lists_at_a_time: Lists that are read before they are scored together: more are faster, one answers at once.
+
+    Raises:
+        InputError: A line is not of the form, there are no weights, or a score is not a finite number.
+    """
+    path = Path(source)
+    parsed = (JsonList.parse(line, path, number) for number, line in enumerate(lines, start=1) if line.strip())
+    while batch := list(islice(parsed, lists_at_a_time)):
+        done = rescorer.rescore([one.nbest for one in batch], weights)
+        for one, rescored in zip(batch, done, strict=True):
+            yield one.rescored(rescored)

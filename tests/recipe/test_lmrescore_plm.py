@@ -1,0 +1,229 @@
+"""local/lmrescore_plm.sh: from a Kaldi decode to rescored lattices and Kaldi's score files, with Kaldi's habits."""
+
+import gzip
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from plm_models import new_rescorer
+
+from lorescore.combine import read_weights
+from lorescore.files import read_table, read_yaml
+from lorescore.lattice.archives import read_lattices
+from lorescore.lattice.paths import best_path
+from lorescore.nbest import read_nbest_dir
+from lorescore.scoring.sets import list_costs
+from lorescore.wer.ctm import read_ctm
+from lorescore.wer.kaldi import read_wer_line
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "local" / "lmrescore_plm.sh"
+TAG = "tiny_clm_none"
+ACWT = 0.5
+WORDS = "<eps> 0\nthe 1\ncat 2\nsat 3\nsea 4\nrain 5\n"
+# `the {cat | sea | rain} sat`, and `rain {cat | sea}`: an utterance a job, as after a decode with two jobs.
+LATTICES = (
+    "u1\n0 1 1 0.5,5,1_1\n1 2 2 1,10,2\n1 2 4 1,12,3\n1 2 5 2,11,3\n2 3 3 0.25,5,4\n3 0,0,\n\n",
+    "u2\n0 1 5 1,1,1\n1 2 2 1,2,2_2\n1 2 4 1,1,2_2\n2 0,0,\n\n",
+)
+REFS = {"u1": "the cat sat", "u2": "rain sea"}
+
+needs_environment = pytest.mark.skipif(
+    not (ROOT / ".venv/bin/python").exists(), reason="no .venv: ./run.sh --stage 0 --stop_stage 0 makes it"
+)
+needs_sclite = pytest.mark.skipif(
+    not (shutil.which("sclite") or shutil.which("sctk")), reason="sclite is missing: apt-get install sctk"
+)
+
+
+@pytest.fixture
+def kaldi(tmp_path: Path) -> Path:
+    """data/{dev,test} and exp/tri3/{graph,decode_dev,decode_test} as a Kaldi recipe has them, and exp/plm/<tag>."""
+    for name in ("dev", "test"):
+        data, decode = tmp_path / "data" / name, tmp_path / "exp/tri3" / f"decode_{name}"
+        data.mkdir(parents=True)
+        decode.mkdir(parents=True)
+        (data / "text").write_text("".join(f"{utt} {ref}\n" for utt, ref in REFS.items()))
+        (data / "utt2spk").write_text("u1 ann\nu2 bob\n")
+        for job, text in enumerate(LATTICES, start=1):
+            (decode / f"lat.{job}.gz").write_bytes(gzip.compress(text.encode()))
+        (decode / "num_jobs").write_text("2\n")
+    (tmp_path / "exp/tri3/graph").mkdir()
+    (tmp_path / "exp/tri3/graph/words.txt").write_text(WORDS)
+    (tmp_path / "exp/tri3/frame_subsampling_factor").write_text("3\n")
+    return tmp_path
+
+
+def call(directory: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [SCRIPT, *arguments],
+        cwd=directory,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def best_wer(scoring_dir: Path) -> str:
+    """The line of the lowest WER, found as Kaldi does it: `grep WER wer_* | utils/best_wer.sh`."""
+    lines = [
+        f"{path}:{line}"
+        for path in scoring_dir.glob("wer_*_*")
+        for line in path.read_text().splitlines()
+        if "WER" in line
+    ]
+    assert all(re.search(r"[WS]ER (\S+)", line) for line in lines)
+    return min(lines, key=lambda line: float(re.search(r"[WS]ER (\S+)", line)[1]))  # type: ignore[index]
+
+
+@pytest.mark.slow
+@needs_environment
+@needs_sclite
+def test_dev_is_tuned_and_test_takes_its_weights(kaldi: Path) -> None:
+    new_rescorer(kaldi / "plm", "llama", plm_text="lower").save(kaldi / "exp/plm" / TAG)
+    places = {
+        name: ("data/" + name, f"exp/tri3/decode_{name}", f"exp/tri3/decode_{name}_plm") for name in ("dev", "test")
+    }
+    options = ("--plm-dir", f"exp/plm/{TAG}", "--inv-acwt", "2", "--N", "5")
+    done = call(kaldi, *options, "--tune", "true", *places["dev"])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{SCRIPT} --plm-dir exp/plm/{TAG} ")
+
+    dev = kaldi / places["dev"][2]
+    nbest, texts, weights = read_nbest_dir(dev / "nbest"), read_table(dev / "text"), read_weights(dev / "weights.yaml")
+    assert [len(one.hypotheses) for one in nbest] == [3, 2]
+    assert nbest.info["acoustic_scale"] == ACWT
+    assert nbest.info["paths"]["num_hyps"] == 5
+    assert read_yaml(dev / "weights.yaml")["tuned_on"] == f"{places['dev'][2]}/nbest"
+    # What a Kaldi program reads from the lattices at the acoustic scale is what was chosen, at its combined cost.
+    combined = {
+        (one.utt, hypothesis.text): -hypothesis.score
+        + weights.lm_weight * plm
+        - weights.word_bonus * len(hypothesis.words)
+        for one, costs in zip(nbest, list_costs(dev / "nbest", nbest, TAG), strict=True)
+        for hypothesis, plm in zip(one.hypotheses, costs, strict=True)
+    }
+    for lattice in read_lattices(dev):  # by way of num_jobs and words.txt there
+        best = best_path(lattice, acoustic_scale=ACWT)
+        assert " ".join(best.words) == texts[lattice.utt]
+        cost = best.cost.graph + ACWT * best.cost.acoustic
+        assert cost == pytest.approx(combined[lattice.utt, texts[lattice.utt]], abs=1e-3)
+    assert (dev / "num_jobs").read_text() == "1\n"
+    first = read_ctm(dev / "ctm")[0]
+    assert (first.start, first.duration) == (0.0, pytest.approx(0.06))  # two frames of three times 10 ms
+
+    # A job runner with Kaldi's manners: options, log, command.
+    runner = kaldi / "run.pl"
+    runner.write_text(
+        '#!/usr/bin/env bash\necho "$1 $2 $3" >> jobs\nshift 2; log="$1"; shift; exec "$@" > "${log}" 2>&1\n'
+    )
+    runner.chmod(0o755)
+    weights_of = (
+        "--weights",
+        f"{places['dev'][2]}/weights.yaml",
+        "--cmd",
+        f"{runner} --mem 8G",
+        "--lang",
+        "exp/tri3/graph",
+    )
+    done = call(kaldi, *options, *weights_of, *places["test"])
+    assert done.returncode == 0, done.stderr
+    test = kaldi / places["test"][2]
+    logs = [f"--mem 8G {places['test'][2]}/log/{name}.log" for name in ("import_nbest", "rescore", "score")]
+    assert (kaldi / "jobs").read_text().splitlines() == logs
+    assert read_weights(test / "weights.yaml") == weights
+    assert "tuned_on" not in read_yaml(test / "weights.yaml")
+    assert read_table(test / "text") == texts
+
+    (wer_path,) = (test / "scoring_kaldi").glob("wer_*_*")
+    assert wer_path.name == f"wer_{weights.lm_weight:g}_{weights.word_bonus:g}"
+    counts = read_wer_line(test / "scoring_kaldi/best_wer")
+    assert best_wer(test / "scoring_kaldi") == f"{wer_path}:{wer_path.read_text().splitlines()[0]}"
+    assert counts == read_wer_line(wer_path)
+    assert counts.ref_words == 5
+    assert "ann " in (test / "scoring_kaldi/wer_details/per_spk").read_text()
+
+    # Scoring alone.
+    (test / "text").write_text("u1 the cat sat\nu2 rain sea\n")
+    assert call(kaldi, *options, "--stage", "3", *places["test"]).returncode == 0
+    assert read_wer_line(test / "scoring_kaldi/best_wer").errors == 0
+
+
+@pytest.mark.slow
+@needs_environment
+def test_nbest_archives_without_references(kaldi: Path) -> None:
+    """archives.JOB of lmrescore_nbest.sh, a weight by hand, no text to score with."""
+    new_rescorer(kaldi / "plm", "llama", plm_text="lower").save(kaldi / "exp/plm" / TAG)
+    in_dir = kaldi / "exp/tri3/decode_dev"
+    shutil.rmtree(in_dir)
+    (kaldi / "data/dev/text").unlink()
+    for name, lines in {
+        "words_text": ("u1-1 the sea sat", "u1-2 the cat sat"),
+        "acwt": ("u1-1 20", "u1-2 22"),
+        "lmwt.nolm": ("u1-1 1", "u1-2 1"),
+        "lmwt.lmonly": ("u1-1 2", "u1-2 3"),
+    }.items():
+        (in_dir / "archives.1").mkdir(parents=True, exist_ok=True)
+        (in_dir / "archives.1" / name).write_text("".join(f"{line}\n" for line in lines))
+    options = ("--plm-dir", f"exp/plm/{TAG}", "--acwt", "0.5", "--lm-weight", "0")
+    done = call(kaldi, *options, "data/dev", in_dir, "exp/out")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"{SCRIPT}: not scored, as there is no data/dev/text"
+    (one,) = read_nbest_dir(kaldi / "exp/out/nbest")
+    assert one.scores == [-13.0, -15.0]
+    assert read_table(kaldi / "exp/out/text") == {"u1": "the sea sat"}
+    assert not list((kaldi / "exp/out").glob("lat.*"))
+
+
+@needs_environment
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["data/dev", "exp/tri3/decode_dev"],
+            "Usage: {script} [options] <data-dir> <input-decode-dir> <output-decode-dir>",
+        ),
+        (["a", "b", "c", "d"], "Usage: {script} [options] <data-dir> "),
+        (["data/dev", "exp/tri3/decode_dev", "out"], "{script}: --plm-dir exp/plm/<tag>: which rescorer?"),
+        (["--plm_dir", "x", "a", "b", "c"], "{script}: x: no finished rescorer (config.yaml is missing)"),
+        (["--plm-dir", "PLM", "data/dev", "nowhere", "out"], "{script}: nowhere: no such directory"),
+        (
+            ["--plm-dir", "PLM", "data/dev", "exp", "out"],
+            "{script}: exp: neither lattices (lat.*.gz) nor N-best archives",
+        ),
+        (
+            ["--plm-dir", "PLM", "--inv-acwt", "0", "data/dev", "exp/tri3/decode_dev", "out"],
+            "{script}: --inv-acwt is '0', expected a number above 0",
+        ),
+        (
+            ["--plm-dir", "PLM", "--lang", "data", "data/dev", "exp/tri3/decode_dev", "out"],
+            "{script}: data/words.txt is missing: correct --lang",
+        ),
+        (["--plm-dri", "x", "a", "b", "c"], "{script}: --plm-dri: no such option (did you mean --plm_dir? options: "),
+        (["a", "b", "c", "--N"], "{script}: --num_hyps needs a value"),
+    ],
+)
+def test_what_cannot_be(kaldi: Path, arguments: list[str], message: str) -> None:
+    plm = kaldi / "exp/plm" / TAG
+    plm.mkdir(parents=True)
+    (plm / "config.yaml").write_text("plm: {}\n")
+    done = call(kaldi, *(str(plm) if word == "PLM" else word for word in arguments))
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(message.format(script=SCRIPT))
+    assert not (kaldi / "out/nbest").exists()
+
+
+@needs_environment
+def test_words_are_to_be_found(kaldi: Path) -> None:
+    (kaldi / "exp/tri3/graph/words.txt").rename(kaldi / "words.txt")
+    plm = kaldi / "exp/plm" / TAG
+    plm.mkdir(parents=True)
+    (plm / "config.yaml").write_text("plm: {}\n")
+    done = call(kaldi, "--plm-dir", plm, "data/dev", "exp/tri3/decode_dev", "out")
+    assert done.stderr.splitlines() == [
+        f"{SCRIPT}: no words.txt beside exp/tri3/decode_dev: --lang names the directory that has it"
+    ]

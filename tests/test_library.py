@@ -1,0 +1,296 @@
+"""The library as others call it: load, rescore, JSON Lines on standard input, doctests, and what an import costs."""
+
+import doctest
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from plm_models import new_rescorer
+
+import lorescore
+from lorescore import Hypothesis, InputError, NbestList, Rescorer, Weights
+from lorescore.__main__ import main
+from lorescore.combine import ScoredLists, combined_scores
+from lorescore.espnet_adapter import RescoredSpeech2Text, rerank_results
+from lorescore.files import write_yaml
+from lorescore.nbest import CostParts, NbestSet
+from lorescore.nbest.formats import FORMATS, FormatOptions
+from lorescore.rerank import as_nbest_list, rerank
+from lorescore.stream import rescored_lines
+
+ROOT = Path(__file__).resolve().parents[1]
+TAG = "llama_clm_none"
+PAIRS = [("the cat sat", -1.5), ("the cat sad", -1.0), ("a cat", -2.25), ("", -4.0)]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """exp/plm/<tag> with a PLM at a relative path, as the recipe writes it, and stage 6's weights."""
+    root = tmp_path_factory.mktemp("recipe")
+    rescorer = new_rescorer(root / "exp" / "plm_base", "llama", plm_text="lower")
+    rescorer.config["plm_dir"] = "exp/plm_base/llama_clm"
+    rescorer.save(root / "exp" / "plm" / TAG)
+    write_yaml(root / "exp" / "rescore" / TAG / "weights.yaml", {"lm_weight": 0.25, "word_bonus": 0.5})
+    return root / "exp" / "plm" / TAG
+
+
+@pytest.fixture(scope="module")
+def rescorer(model: Path) -> Rescorer:
+    return Rescorer.load(str(model))
+
+
+def test_an_import_loads_nothing_heavy() -> None:
+    program = (
+        "import sys, lorescore; print(*sorted({'torch', 'transformers', 'numpy', 'yaml'} & set(sys.modules)));"
+        "print(lorescore.Weights(0.5), 'torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "local")},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.stdout, done.stderr) == ("\nWeights(lm_weight=0.5, word_bonus=0.0) False\n", "")
+
+
+def test_all_names_are_there() -> None:
+    assert set(lorescore.__all__) <= set(dir(lorescore))
+    assert all(getattr(lorescore, name) is not None for name in lorescore.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'Rescorr'"):
+        lorescore.Rescorr  # noqa: B018
+
+
+def test_scores_and_order(rescorer: Rescorer) -> None:
+    """The weights are stage 6's, and the combined scores those of its tuning."""
+    (done,) = rescorer.rescore([PAIRS])
+    (plm_scores,) = rescorer.score([[text for text, _ in PAIRS]])
+    assert rescorer.weights == Weights(0.25, 0.5)
+    lists = ScoredLists.build(NbestSet((as_nbest_list(PAIRS, "u"),)), [[-score for score in plm_scores]])
+    combined = combined_scores(lists, Weights(0.25, 0.5)).tolist()
+    by_rank = sorted(done.hypotheses, key=lambda one: one.rank)
+    assert [(one.text, one.score) for one in by_rank] == PAIRS
+    assert [one.plm_score for one in by_rank] == plm_scores
+    assert [one.combined for one in by_rank] == pytest.approx(combined, abs=2e-9)
+    assert [one.combined for one in done.hypotheses] == pytest.approx(sorted(combined, reverse=True), abs=2e-9)
+    assert done.best is done.hypotheses[0]
+
+
+def test_lists_of_both_kinds_in_their_order(rescorer: Rescorer) -> None:
+    ours = NbestList("u1", (Hypothesis("the rain", -1.0), Hypothesis("rain", -3.0)))
+    done = rescorer.rescore([ours, [], [("home", -0.5)]], Weights(0.0))
+    assert [(one.utt, [hypothesis.text for hypothesis in one.hypotheses]) for one in done] == [
+        ("u1", ["the rain", "rain"]),
+        ("", []),
+        ("", ["home"]),
+    ]
+    with pytest.raises(LookupError):
+        _ = done[1].best
+
+
+def test_equal_scores_stay_in_the_order_of_the_first_pass() -> None:
+    one = as_nbest_list([("a", -1.0), ("b c", -1.5), ("d", -0.25)])
+    done = rerank(one, [-2.0, -2.0, -5.0], Weights(0.25, 0.5))
+    # -1 - 0.5 + 0.5; -1.5 - 0.5 + 1; -0.25 - 1.25 + 0.5
+    assert [(one.text, one.rank, one.combined) for one in done.hypotheses] == [
+        ("a", 1, -1.0),
+        ("b c", 2, -1.0),
+        ("d", 3, -1.0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("hypotheses", "message"),
+    [
+        (["the cat"], "hypothesis 1 is 'the cat', expected (text, score)"),
+        ([("a", -1.0), ("b",)], "hypothesis 2 is ('b',), expected (text, score)"),
+        ([(-1.0, "a")], "the text of hypothesis 1 is -1.0, expected a string"),
+        ([("a", "-1.0")], "the score of hypothesis 1 is '-1.0', expected a finite number"),
+        ([("a", float("nan"))], "the score of hypothesis 1 is nan, expected a finite number"),
+    ],
+)
+def test_malformed_lists(rescorer: Rescorer, hypotheses: list[object], message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        rescorer.rescore([hypotheses])
+    assert str(caught.value) == message
+
+
+def test_without_weights(model: Path, tmp_path: Path) -> None:
+    alone = tmp_path / TAG
+    alone.mkdir()
+    settings = (model / "config.yaml").read_text().replace("exp/plm_base", str(model.parents[1] / "plm_base"))
+    (alone / "config.yaml").write_text(settings)
+    rescorer = Rescorer.load(alone)
+    with pytest.raises(InputError, match="no weights.yaml beside this rescorer [(]give weights"):
+        rescorer.rescore([PAIRS])
+    write_yaml(alone / "weights.yaml", {"lm_weight": 2})  # a rescorer that was given away with its weights
+    assert Rescorer.load(alone).weights == Weights(2.0)
+
+
+def test_doctests(model: Path) -> None:
+    """The examples of the docstrings, the rescorer's with a tiny model."""
+    modules = [lorescore.rerank, sys.modules[Rescorer.__module__]]
+    results = [doctest.testmod(module, extraglobs={"directory": model}) for module in modules]
+    assert [one.failed for one in results] == [0, 0]
+    assert all(one.attempted >= 3 for one in results)
+
+
+def json_line(utt: str, pairs: list[tuple[str, float]], **further: object) -> str:
+    return json.dumps({"utt": utt, "hyps": [{"text": text, "score": score} for text, score in pairs]} | further)
+
+
+def test_lists_go_out_as_they_come_in(rescorer: Rescorer) -> None:
+    taken = []
+
+    def lines() -> Iterator[str]:
+        for number in range(3):
+            taken.append(number)
+            yield json_line(f"u{number}", PAIRS[number:])
+            yield "\n"
+
+    done = rescored_lines(lines(), rescorer)
+    assert json.loads(next(done))["utt"] == "u0"
+    assert taken == [0]
+    assert [json.loads(line)["utt"] for line in done] == ["u1", "u2"]
+
+
+@pytest.mark.parametrize("lists_at_a_time", [2, 100])
+def test_results_do_not_depend_on_what_is_scored_together(rescorer: Rescorer, lists_at_a_time: int) -> None:
+    lines = [json_line(f"u{number}", PAIRS[: number + 1]) for number in range(4)]
+    alone = [json.loads(line) for line in rescored_lines(lines, rescorer)]
+    together = [json.loads(line) for line in rescored_lines(lines, rescorer, lists_at_a_time=lists_at_a_time)]
+    for one, other in zip(alone, together, strict=True):
+        assert [hyp["rank"] for hyp in one["hyps"]] == [hyp["rank"] for hyp in other["hyps"]]
+        assert [hyp["combined"] for hyp in one["hyps"]] == pytest.approx(
+            [hyp["combined"] for hyp in other["hyps"]], abs=1e-4
+        )
+
+
+def test_what_else_a_line_says_stays_with_it(rescorer: Rescorer) -> None:
+    record = {
+        "utt": "ü1",
+        "hyps": [{"text": "door", "score": -1, "id": 7}, {"text": "the  cat", "score": -3.5, "id": 8}],
+        "lang": ["en"],
+    }
+    # So high a bonus that the second hypothesis, of two words, wins.
+    (line,) = rescored_lines([json.dumps(record)], rescorer, Weights(0.0, 10.0))
+    done = json.loads(line)
+    assert (done["utt"], done["lang"]) == ("ü1", ["en"])
+    assert [{key: hyp[key] for key in ("text", "score", "id", "rank", "combined")} for hyp in done["hyps"]] == [
+        {"text": "the cat", "score": -3.5, "id": 8, "rank": 2, "combined": 16.5},
+        {"text": "door", "score": -1.0, "id": 7, "rank": 1, "combined": 9.0},
+    ]
+
+
+def test_lists_as_convert_writes_them(rescorer: Rescorer, tmp_path: Path) -> None:
+    """Records of the format jsonl with costs in parts go in, and its reader takes what comes out."""
+    parts = [CostParts(10.0, 1.0, 2.0), CostParts(8.0, 1.5, 4.0)]
+    hypotheses = tuple(
+        Hypothesis.from_parts(text, part, 0.5) for text, part in zip(("door", "the cat"), parts, strict=True)
+    )
+    lists = NbestSet((NbestList("u1", hypotheses),), {"u1": "the cat"}, {"acoustic_scale": 0.5})
+    FORMATS["jsonl"].write(tmp_path / "in.jsonl", lists, FormatOptions())
+    lines = (tmp_path / "in.jsonl").read_text().splitlines()
+    (tmp_path / "out.jsonl").write_text("\n".join(rescored_lines(lines, rescorer, Weights(0.0, 10.0))))
+    back = FORMATS["jsonl"].read(tmp_path / "out.jsonl", FormatOptions())
+    assert back.lists == (NbestList("u1", hypotheses[::-1]),)
+    assert back.refs == lists.refs
+
+
+@pytest.fixture
+def on_standard_input(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
+    def put(content: bytes) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content), encoding="ascii"))
+
+    return put
+
+
+def test_the_command(
+    model: Path,
+    rescorer: Rescorer,
+    on_standard_input: Callable[[bytes], None],
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    lines = [json_line("ü", PAIRS), json_line("u2", [], ref="x"), json_line("u3", PAIRS[:1])]
+    on_standard_input("\n".join(lines).encode())
+    assert main(["rescore", "--nbest", "-", "--model", str(model)]) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines() == list(rescored_lines(lines, rescorer))
+    assert json.loads(out.splitlines()[1]) == {"utt": "u2", "hyps": [], "ref": "x"}
+
+    (tmp_path / "lists.jsonl").write_text("\n".join(lines))
+    assert main(["rescore", "--nbest", str(tmp_path / "lists.jsonl"), "--model", str(model)]) == 0
+    assert capsys.readouterr().out == out
+    on_standard_input(lines[0].encode())
+    assert main(["rescore", "--nbest", "-", "--model", str(model), "--lm_weight", "0", "--word_bonus", "-9"]) == 0
+    assert json.loads(capsys.readouterr().out)["hyps"][0]["text"] == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b"{", "not JSON: "),
+        (b"[]", "the line is [], expected an object"),
+        (b"{}", "no list of hyps (write "),
+        (b'{"utt": "u", "hyps": "a"}', "no list of hyps (write "),
+        (b'{"utt": "u", "hyps": [{"text": "a"}]}', "the score of rank 1 of utterance 'u' is None, expected a finite"),
+        (b'{"utt": "u", "hyps": [{"text": "a", "score": NaN}]}', "NaN is no JSON number"),
+        (b'{"hyps": [{"text": "a", "score": 1}]}', "the columns are hyps, expected utt hyps scores"),
+        (b'{"utt": "\xff"}', "byte 10 is not UTF-8"),
+    ],
+)
+def test_a_bad_line_is_named_and_the_ones_before_it_are_done(
+    model: Path,
+    on_standard_input: Callable[[bytes], None],
+    capsys: pytest.CaptureFixture[str],
+    line: bytes,
+    message: str,
+) -> None:
+    on_standard_input(json_line("u1", PAIRS).encode() + b"\n" + line + b"\n")
+    assert main(["rescore", "--nbest", "-", "--model", str(model)]) == 1
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["utt"] == "u1"
+    assert captured.err.startswith(f"lorescore rescore: standard input:2: {message}")
+    assert captured.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--nbest", "-"], "--nbest without --model (--model exp/plm/<tag> is the rescorer)"),
+        (["--nbest", "-", "--model", "nowhere"], "nowhere: no finished rescorer: config.yaml is missing (stage 5"),
+        (["--nbest", "-", "--model", "MODEL", "--lists_at_a_time", "0"], "--lists_at_a_time is 0, expected 1 or more"),
+        (["--nbest", "-", "--model", "MODEL", "--lm_weight", "-1"], "--lm_weight is -1.0, expected a finite number"),
+        (["--nbest", "-", "--model", "MODEL", "--tune"], "--tune is for an N-best directory with references"),
+        (["--nbest", ".", "--model", "MODEL"], "--nbest with a directory, but no --out (--out DIR is where"),
+        (["--nbest", "nowhere", "--model", "MODEL"], "nowhere: cannot be read: No such file or directory"),
+        ([], "no --dev (name the set to tune the weights on, or lists to rescore at once: --nbest)"),
+    ],
+)
+def test_bad_options(model: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:
+    assert main(["rescore", *(str(model) if word == "MODEL" else word for word in arguments)]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(f"lorescore rescore: {message}")
+
+
+def test_results_of_espnet(rescorer: Rescorer) -> None:
+    """Tuples as Speech2Text returns them; a real one runs in tests/recipe/test_espnet_adapter.py."""
+    results = [(text, text.split(), [1], SimpleNamespace(score=torch.tensor(score))) for text, score in PAIRS]
+    expected = [one.rank - 1 for one in rescorer.rescore([PAIRS])[0].hypotheses]
+    reranked = [results[index] for index in expected]
+    assert rerank_results(rescorer, results) == reranked
+    assert RescoredSpeech2Text(lambda speech: results[:speech], rescorer)(4) == reranked
+    # Several speakers; outputs of an intermediate CTC.
+    assert RescoredSpeech2Text(lambda _: [results, results], rescorer)(None) == [reranked, reranked]
+    assert RescoredSpeech2Text(lambda _: (results, {3: ["a"]}), rescorer)(None) == (reranked, {3: ["a"]})
+    assert RescoredSpeech2Text(lambda _: [], rescorer)(None) == []
+    with pytest.raises(InputError, match="a result without a text"):
+        rerank_results(rescorer, [(None, [], [], results[0][3])])
