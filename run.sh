@@ -95,6 +95,7 @@ declare -A espnet_decode espnet_data espnet_place
 decode_of() {
     if [ -n "${asr_exp}" ]; then echo "${espnet_decode[$1]}"
     elif [ -d "${asr_decode}/$1" ]; then echo "${asr_decode}/$1"
+    elif compgen -G "${asr_decode}/$1.*" > /dev/null; then compgen -G "${asr_decode}/$1.*" | head -n 1
     else echo "${asr_decode}/decode_$1"; fi
 }
 data_of() { if [ -n "${asr_exp}" ]; then echo "${espnet_data[$1]}"; else echo "data/$1"; fi; }

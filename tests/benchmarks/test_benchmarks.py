@@ -1,4 +1,7 @@
-"""The benchmark's ways of scoring give the same scores, and its parts make a report, on a tiny random PLM."""
+"""The benchmark's ways of scoring give the same scores, and its parts make a report, on a tiny random PLM.
+
+Run by itself, with the extra `bench`: python -m pytest tests/benchmarks
+"""
 
 from pathlib import Path
 

@@ -35,7 +35,7 @@ PACKAGES = {
     "soundfile": ("soundfile", "audio"),
 }
 # Tool: how it tells its version, what needs it.
-TOOLS = {"espeak-ng": (["--version"], "the demo's speech, unknown words")}
+TOOLS = {"espeak-ng": (["--version"], "the demo's speech")}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

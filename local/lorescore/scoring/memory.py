@@ -66,13 +66,15 @@ def in_batches(
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-            token_budget = halved(token_budget)
-            waiting = sorted(index for one in left for index in one)
-            batches = batches_by_size([encoded[index] for index in waiting], num_passes * token_budget)
-            left = [[waiting[position] for position in one] for one in batches]
+        else:
+            left = left[1:]
+            yield batch, result
             continue
-        left = left[1:]
-        yield batch, result
+        # Past the handler, when nothing holds the tensors of the failed attempt any more.
+        token_budget = halved(token_budget)
+        waiting = sorted(index for one in left for index in one)
+        batches = batches_by_size([encoded[index] for index in waiting], num_passes * token_budget)
+        left = [[waiting[position] for position in one] for one in batches]
 
 
 def halved(token_budget: int) -> int:

@@ -31,19 +31,23 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any
 
 
 @contextmanager
-def gradient_checkpointing(model: nn.Module, enabled: bool) -> Iterator[None]:
+def gradient_checkpointing(scorer: nn.Module, enabled: bool) -> Iterator[None]:
     """Keep a layer's input alone for the backward pass, and compute the rest of its states again there.
 
-    transformers' own switch works in training mode alone, which would bring dropout back.
+    transformers' own switch works in training mode alone, which would bring dropout back. A layer that runs again does
+    not know the blocks of its row (`lorescore.scoring.attention`), so a `clm` lays its trees out with a mask meanwhile.
 
     Raises:
         InputError: The model has no layers of which that is known to work.
     """
-    layers = [part for part in model.modules() if isinstance(part, GradientCheckpointingLayer)] if enabled else []
+    layers = [part for part in scorer.modules() if isinstance(part, GradientCheckpointingLayer)] if enabled else []
     if enabled and not layers:
         raise InputError("--gradient_checkpointing is not possible with this PLM", mend="leave it out")
     with ExitStack() as undo:
-        for part in model.modules() if enabled else ():
+        if enabled and getattr(scorer, "blocks", False):
+            undo.callback(setattr, scorer, "blocks", True)
+            scorer.blocks = False  # type: ignore[assignment]  # for mypy an attribute of a Module is a module
+        for part in scorer.modules() if enabled else ():
             config: Any = getattr(part, "config", None)
             if getattr(config, "use_cache", False):  # a layer that runs twice would add to the cache twice
                 undo.callback(setattr, config, "use_cache", config.use_cache)
