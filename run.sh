@@ -66,9 +66,12 @@ score_cache=exp/score_cache.sqlite  # stages 5, 6 and 9: PLM scores that were gi
 decode=map                       # stage 6: map (highest combined score), or mbr (fewest expected errors) beside it
 lattice_dir="exp/asr/lat_{set}"  # stage 6: lattices of the lists, to come back rescored; {set} stands for the set
 
+perturbations=homophone          # stages 8 and 9: homophone, near, split, tied, insert, worst (which needs stage 5)
 kinds="1best nbest"              # stage 8: kinds of perturbation
 rates="0.1 0.3"                  # stage 8: chances that a replaceable word is replaced
 perturb_seeds="1 2 3"            # stage 8: seeds of the perturbation
+pronunciations=                  # stage 8: Kaldi lexicon.txt in CMUdict's phones (default: CMUdict)
+g2p=none                         # stage 8: espeak-ng pronounces words that the dictionary lacks, or none does
 vocab=                           # stage 8: words that may be put in, one a line (default: the words of all lists)
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -252,13 +255,15 @@ if begins 8 "perturb: exp/nbest/{${test_sets// /,}} -> exp/nbest/<set>_<kind>_p<
         [ ! -d "exp/nbest/${set}" ] || vocab_options+=("exp/nbest/${set}")
     done
     [ -z "${vocab}" ] || vocab_options=(--vocab "${vocab}")
+    [ -z "${pronunciations}" ] || vocab_options+=(--lexicon "${pronunciations}")
     lorescore perturb --nbest_dir "${nbest_dirs[@]}" --kinds "${kinds}" --rates "${rates}" --seeds "${perturb_seeds}" \
+        --perturbations "${perturbations}" --tags "${tags}" --g2p "${g2p}" --score_cache "${score_cache}" \
         "${vocab_options[@]}" --out_dir exp/nbest --lexicon_dir exp/lexicon
 fi
 
 if begins 9 "NPRR: exp/plm, exp/nbest -> exp/nprr"; then
     lorescore nprr --tags "${tags}" --sets "${test_sets}" --kinds "${kinds}" --rates "${rates}" --seeds "${perturb_seeds}" \
-        "${scoring_options[@]}"
+        --perturbations "${perturbations}" "${scoring_options[@]}"
 fi
 
 if begins 10 "report: exp -> exp/RESULTS.md, exp/figures"; then

@@ -1,5 +1,6 @@
 """NPRR against numbers worked out by hand, its bootstrap, and the records."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -172,3 +173,16 @@ def test_bad_records(tmp_path: Path, content: str, message: str) -> None:
         read_records(tmp_path / "nprr.json")
     with pytest.raises(InputError, match="cannot be read"):
         read_records(tmp_path / "nowhere.json")
+
+
+def test_a_record_says_which_lists_it_is_of_and_old_ones_are_of_homophones(tmp_path: Path) -> None:
+    value = Nprr(1.0, 0.5, 1.5, (1.0,), 10.0, 10.1)
+    near = NprrRecord("m", "test", "nbest", 0.1, (1,), value, value, "near")
+    plain = NprrRecord("m", "test", "nbest", 0.1, (1,), value, value)
+    assert (near.lists, plain.lists) == ("near nbest", "nbest")
+    write_records(tmp_path / "m.json", [near, plain])
+    assert read_records(tmp_path / "m.json") == [plain, near]
+    content = json.loads((tmp_path / "m.json").read_text())
+    del content[0]["perturbation"]
+    (tmp_path / "m.json").write_text(json.dumps(content))
+    assert read_records(tmp_path / "m.json") == [plain, near]

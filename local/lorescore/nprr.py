@@ -13,7 +13,8 @@ utterances would have given.
 
 Where the clean lists have no errors NPRR is undefined: its value, interval and per-seed values are None, never NaN.
 
-Results are kept as JSON records (`write_records`, `read_records`), one for each model, set, kind and rate.
+Results are kept as JSON records (`write_records`, `read_records`), one for each model, set, perturbation, kind and
+rate.
 """
 
 import json
@@ -27,6 +28,7 @@ import numpy.typing as npt
 
 from lorescore.errors import InputError
 from lorescore.files import atomic_write, read_lines
+from lorescore.perturb.settings import HOMOPHONE
 from lorescore.wer.resampling import (
     NUM_REPLICATIONS,
     PERCENT,
@@ -90,6 +92,7 @@ class NprrRecord:
         seeds: Of the perturbations, in the order of `per_seed`.
         nprr: Of the rescored lists.
         first_pass: The first pass's own degradation on the same lists: what its rank-1 hypotheses lose.
+        perturbation: What replaced a word, as in `lorescore.perturb`.
     """
 
     tag: str
@@ -99,6 +102,12 @@ class NprrRecord:
     seeds: tuple[int, ...]
     nprr: Nprr
     first_pass: Nprr
+    perturbation: str = HOMOPHONE
+
+    @property
+    def lists(self) -> str:
+        """Perturbation and kind in words: `nbest` of homophones, `near nbest` of others."""
+        return self.kind if self.perturbation == HOMOPHONE else f"{self.perturbation} {self.kind}"
 
 
 def nprr(
@@ -183,8 +192,8 @@ def nprr_difference(
 
 
 def write_records(path: Path, records: Iterable[NprrRecord]) -> None:
-    """Write records as a JSON list, sorted by tag, set, kind and rate."""
-    ordered = sorted(records, key=lambda record: (record.tag, record.set, record.kind, record.rate, record.seeds))
+    """Write records as a JSON list, sorted by tag, set, perturbation, kind and rate."""
+    ordered = sorted(records, key=lambda one: (one.tag, one.set, one.perturbation, one.kind, one.rate, one.seeds))
     with atomic_write(path) as file:
         json.dump([asdict(record) for record in ordered], file, indent=1, ensure_ascii=False, allow_nan=False)
         file.write("\n")
@@ -226,6 +235,7 @@ def _record(item: dict[str, Any]) -> NprrRecord:
         seeds=tuple(int(seed) for seed in item["seeds"]),
         nprr=_nprr_from_json(item["nprr"]),
         first_pass=_nprr_from_json(item["first_pass"]),
+        perturbation=str(item.get("perturbation", HOMOPHONE)),
     )
 
 

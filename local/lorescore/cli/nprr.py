@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lorescore.choices import parse_numbers
+from lorescore.choices import parse_numbers, require_choice
 from lorescore.cli.cache_options import add_cache_argument, cache_path
 from lorescore.cli.progress import progress
 from lorescore.cli.rescore import require_rescorers
@@ -14,7 +14,8 @@ from lorescore.combine import ScoredLists, Weights, best_ranks, read_weights
 from lorescore.errors import InputError
 from lorescore.nbest import read_nbest_dir
 from lorescore.nprr import Nprr, NprrRecord, nprr, write_records
-from lorescore.perturb import KINDS, Perturbation
+from lorescore.perturb import KINDS, PERTURBATIONS, WORST, Perturbation
+from lorescore.perturb.settings import HOMOPHONE
 from lorescore.scoring.options import ScoringOptions
 from lorescore.scoring.rescorer import Rescorer
 from lorescore.scoring.sets import list_costs, score_nbest_dirs
@@ -26,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
     parser.add_argument("--tags", required=True, help="rescorers of exp/plm, separated by spaces")
     parser.add_argument("--sets", required=True, help="sets of exp/nbest, separated by spaces")
+    parser.add_argument("--perturbations", default=HOMOPHONE, help=f"of the lists: {' '.join(PERTURBATIONS)}")
     parser.add_argument("--kinds", default="1best nbest", help="kinds of perturbation")
     parser.add_argument("--rates", default="0.1 0.3", help="rates of perturbation")
     parser.add_argument("--seeds", default="1 2 3", help="seeds of perturbation")
@@ -36,11 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """One rescorer after the other: score, choose, measure, write exp/nprr/<tag>.json."""
-    rates, seeds = parse_numbers("--rates", args.rates, float), parse_numbers("--seeds", args.seeds, int)
-    settings = [[Perturbation(kind, rate, seed) for seed in seeds] for kind in args.kinds.split() for rate in rates]
-    if not settings:
-        raise InputError("--kinds is empty", mend=f"give {' or '.join(KINDS)}")
     tags = args.tags.split()
+    settings = {tag: _settings(args, tag) for tag in tags}
     require_rescorers(tags, args.exp_dir / "plm")
     cache = cache_path(args.score_cache, args.exp_dir)
     options = scoring_options(args)
@@ -48,11 +47,28 @@ def run(args: argparse.Namespace) -> None:
         records = [
             record
             for name in args.sets.split()
-            for record in _measure(tag, name, settings, args.exp_dir, cache, options)
+            for record in _measure(tag, name, settings[tag], args.exp_dir, cache, options)
         ]
         write_records(args.exp_dir / "nprr" / f"{tag}.json", records)
         for record in records:
-            print(f"{tag} {record.set} {record.kind} {record.rate:g}: NPRR {_text(record.nprr)}")
+            print(f"{tag} {record.set} {record.lists} {record.rate:g}: NPRR {_text(record.nprr)}")
+
+
+def _settings(args: argparse.Namespace, tag: str) -> list[list[Perturbation]]:
+    """The perturbations of a rescorer's lists, by perturbation, kind and rate; in each group one a seed."""
+    rates, seeds = parse_numbers("--rates", args.rates, float), parse_numbers("--seeds", args.seeds, int)
+    for name in args.perturbations.split():
+        require_choice("--perturbations", name, PERTURBATIONS)
+    settings = [
+        [Perturbation(kind, rate, seed, name, tag if name == WORST else "") for seed in seeds]
+        for name in args.perturbations.split()
+        for kind in args.kinds.split()
+        for rate in rates
+    ]
+    if not settings:
+        empty, words = ("--kinds", KINDS) if args.perturbations.split() else ("--perturbations", PERTURBATIONS)
+        raise InputError(f"{empty} is empty", mend=f"give {' or '.join(words)}")
+    return settings
 
 
 def _measure(
@@ -63,7 +79,7 @@ def _measure(
     cache: Path | None,
     options: ScoringOptions,
 ) -> list[NprrRecord]:
-    """NPRR of one rescorer on one set, for each kind and rate."""
+    """NPRR of one rescorer on one set, for each perturbation, kind and rate."""
     clean_dir = exp_dir / "nbest" / name
     weights_path = exp_dir / "rescore" / tag / "weights.yaml"
     if not weights_path.is_file():
@@ -100,6 +116,7 @@ def _measure(
             seeds=tuple(one.seed for one in group),
             nprr=measure(group, weights),
             first_pass=measure(group, FIRST_PASS_WEIGHTS),
+            perturbation=group[0].perturbation,
         )
         for group in settings
     ]

@@ -17,6 +17,7 @@ from lorescore.decode import read_posterior_scale
 from lorescore.errors import InputError
 from lorescore.files import read_table, read_yaml
 from lorescore.nprr import NprrRecord, read_records
+from lorescore.perturb.settings import PERTURBATIONS, WORST
 from lorescore.report.fields import Fields
 from lorescore.report.mbr import MBR_SUFFIX, MbrComparison, base_tag, compare_mbr
 from lorescore.report.models import Model, frozen_counterpart, read_models
@@ -109,7 +110,7 @@ def collect(exp_dir: Path) -> Results:
         (),
     )
     places = {tag: place for place, tag in enumerate(_ordered({record.tag for record in records}, models))}
-    records.sort(key=lambda one: (one.set != dev_set, one.set, one.kind, one.rate, places[one.tag], one.seeds))
+    records.sort(key=lambda one: (one.set != dev_set, one.set, _place(one), one.kind, one.rate, places[one.tag]))
     results = replace(results, nprr=tuple(records), mbr=tuple(_compared_with_mbr(results.scores, exp_dir)))
     return _with_p_frozen(results, exp_dir)
 
@@ -155,20 +156,29 @@ def _read_scores(exp_dir: Path) -> dict[str, dict[str, SetScore]]:
 
 
 def _require_same_lists(records: Iterable[NprrRecord]) -> None:
-    """Check that on one set, kind, rate and seeds every rescorer had the same lists: the first pass's WER tells."""
+    """Check that every rescorer had the same lists, but for `worst`, of which each has its own.
+
+    The first pass's WER tells.
+    """
     seen: dict[tuple[object, ...], NprrRecord] = {}
-    for record in records:
-        other = seen.setdefault((record.set, record.kind, record.rate, record.seeds), record)
+    for record in (record for record in records if record.perturbation != WORST):
+        other = seen.setdefault((record.set, record.lists, record.rate, record.seeds), record)
         for wer, other_wer in (
             (record.first_pass.clean_wer, other.first_pass.clean_wer),
             (record.first_pass.perturbed_wer, other.first_pass.perturbed_wer),
         ):
             if not math.isclose(wer, other_wer, abs_tol=1e-6):
                 raise InputError(
-                    f"NPRR of {record.tag} and {other.tag} ({record.set}, {record.kind}, rate {record.rate:g}) is of "
+                    f"NPRR of {record.tag} and {other.tag} ({record.set}, {record.lists}, rate {record.rate:g}) is of "
                     f"different lists: the first pass has WER {wer:.4f} and {other_wer:.4f}",
                     mend="measure both again: ./run.sh --stage 8 --stop_stage 9",
                 )
+
+
+def _place(record: NprrRecord) -> int:
+    """Where a perturbation stands in the tables."""
+    known = list(PERTURBATIONS)
+    return known.index(record.perturbation) if record.perturbation in known else len(known)
 
 
 def _is_perturbed(info_path: Path) -> bool:

@@ -55,16 +55,17 @@ def wer_figure(results: Results) -> Figure:
 
 
 def nprr_figure(results: Results) -> Figure:
-    """NPRR against the rate with 95 % intervals: a row of panels a set, a column a kind, a line a rescorer."""
+    """NPRR against the rate with 95 % intervals: a row of panels a set, a column for the lists, a line a rescorer."""
     styles = styles_of(results)
     sets = list(dict.fromkeys(record.set for record in results.nprr))
-    kinds = sorted({record.kind for record in results.nprr})
+    # The plain kinds of homophones first, then perturbation by perturbation.
+    kinds = sorted({record.lists for record in results.nprr}, key=lambda lists: (" " in lists, lists))
     rates = sorted({record.rate for record in results.nprr})
     figure = Figure((WIDTH_INCH, 3.2 * len(sets) + 0.6 + _legend_inch(len(styles) + 1)), layout="constrained")
     panels = figure.subplots(len(sets), len(kinds), sharex=True, squeeze=False)
     for row, set_name in zip(panels, sets, strict=True):
         for axes, kind in zip(row, kinds, strict=True):
-            records = [record for record in results.nprr if (record.set, record.kind) == (set_name, kind)]
+            records = [record for record in results.nprr if (record.set, record.lists) == (set_name, kind)]
             _nprr_panel(axes, records, styles, rates)
             axes.set_title(f"{set_name}, {KIND_TITLES.get(kind, kind)}")
         row[0].set_ylabel("NPRR (% of the clean WER)")

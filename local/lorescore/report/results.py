@@ -42,6 +42,7 @@ was chosen on {dev_set}; `inf`: no finite one was better there than MAP. `change
 paired bootstrap interval. Left out is what was chosen with other weights than MAP's.
 """
 NPRR_LEGEND = """\
+`lists`: the hypotheses that were perturbed, with homophones; with another perturbation its name stands first.
 `first pass %`: the degradation of the first pass's own rank-1 hypotheses on the same lists. `perturbed WER`: mean over
 the seeds.
 """

@@ -92,9 +92,9 @@ def mbr_table(comparisons: Iterable[MbrComparison]) -> Table:
 
 
 def nprr_tables(results: Results) -> list[Table]:
-    """Table 2: one table a set, a row for each kind, rate and rescorer."""
+    """Table 2: one table a set, a row for each perturbation, kind, rate and rescorer."""
     columns = (
-        "<kind",
+        "<lists",
         "rate",
         "<model",
         "seeds",
@@ -109,7 +109,7 @@ def nprr_tables(results: Results) -> list[Table]:
     for set_name in dict.fromkeys(record.set for record in results.nprr):
         rows = tuple(
             (
-                record.kind,
+                record.lists,
                 f"{record.rate:g}",
                 record.tag,
                 str(len(record.seeds)),
