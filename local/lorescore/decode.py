@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lorescore.combine import (
     SCORE_DECIMALS,
@@ -28,13 +27,13 @@ from lorescore.combine import (
     error_count,
 )
 from lorescore.errors import InputError
-from lorescore.files import read_yaml, split_words
+from lorescore.files import read_yaml
 from lorescore.nbest.lists import NbestSet
+from lorescore.wer.distances import NumberedTexts
 
 MBR = "mbr"  # ends the name of a system whose hypotheses MBR chose: <tag>_mbr
 MAP_SCALE = math.inf
 POSTERIOR_SCALES = (MAP_SCALE, 4.0, 2.0, 1.0, 0.7, 0.5, 0.35, 0.25, 0.18, 0.125, 0.0625)
-PAIRS_AT_A_TIME = 1 << 15  # bounds the memory of long lists: 100 hypotheses are 4950 pairs
 
 
 def chosen_ranks(lists: ScoredLists, nbest: NbestSet, weights: Weights, posterior_scale: float) -> Ints:
@@ -109,21 +108,10 @@ def posteriors(lists: ScoredLists, weights: Weights, posterior_scale: float) -> 
 
 
 def pairwise_errors(texts: Sequence[str]) -> Ints:
-    """The word edit distance (Levenshtein, unit costs) of every two texts of a list, (N, N), symmetric.
-
-    All pairs go through the dynamic programme together, one word of the first text after the other.
-    """
-    words = [split_words(text) for text in texts]
-    ids = {word: index for index, word in enumerate(sorted({word for text in words for word in text}))}
-    lengths = np.array([len(text) for text in words], dtype=np.int64)
-    padded = np.full((len(texts), int(lengths.max(initial=0))), -1, dtype=np.int32)
-    for row, text in zip(padded, words, strict=True):
-        row[: len(text)] = [ids[word] for word in text]
+    """The word edit distance (Levenshtein, unit costs) of every two texts of a list, (N, N), symmetric."""
     errors = np.zeros((len(texts), len(texts)), dtype=np.int64)
     first, second = np.triu_indices(len(texts), 1)
-    for begin in range(0, len(first), PAIRS_AT_A_TIME):
-        pairs = slice(begin, begin + PAIRS_AT_A_TIME)
-        errors[first[pairs], second[pairs]] = _edit_distances(padded, lengths, first[pairs], second[pairs])
+    errors[first, second] = NumberedTexts.of(texts).edit_distances(first, second)
     return errors + errors.T
 
 
@@ -154,27 +142,3 @@ def _mbr_ranks(lists: ScoredLists, distances: Sequence[Ints], weights: Weights, 
     order = np.lexsort((-combined_scores(lists, weights), np.round(expected, SCORE_DECIMALS), owner))
     ranks: Ints = order[begins] - begins
     return ranks
-
-
-def _edit_distances(padded: NDArray[np.int32], lengths: Ints, first: Ints, second: Ints) -> Ints:
-    """Edit distances of P pairs of texts, (P,).
-
-    Args:
-        padded: Word ids of N texts, (N, L).
-        lengths: Words of each text, (N,).
-        first: Index of one text of each pair, (P,).
-        second: Index of the other one, (P,).
-    """
-    others, first_lengths, second_lengths = padded[second], lengths[first], lengths[second]
-    # Distances of the first i words of the one text to the first j words of the other, less j, (P, L + 1): with the
-    # cost of one more word at each place taken off, insertions are a running minimum.
-    row = np.zeros((len(first), padded.shape[1] + 1), dtype=np.int32)
-    distances = second_lengths.copy()
-    for i in range(1, padded.shape[1] + 1):
-        matched = row[:, :-1] - (padded[first, i - 1, None] == others)
-        row += 1
-        np.minimum(row[:, 1:], matched, out=row[:, 1:])
-        np.minimum.accumulate(row, axis=1, out=row)
-        ended = np.flatnonzero(first_lengths == i)
-        distances[ended] = row[ended, second_lengths[ended]] + second_lengths[ended]
-    return distances
