@@ -49,11 +49,14 @@ class ScoringOptions:
         """The numbers' type on a device."""
         if self.dtype != AUTO:
             return DTYPES[self.dtype]
-        if device.type == "cuda" and not self.quantize and torch.cuda.is_bf16_supported():
-            return torch.bfloat16
-        return torch.float32
+        return torch.bfloat16 if has_fast_bf16(device) and not self.quantize else torch.float32
 
     def describe(self, device: torch.device) -> str:
         """What scores on a device depend on, besides the rescorer and the text: `float32`, `int8 history=4`, ..."""
         numbers = self.quantize or str(self.torch_dtype(device)).removeprefix("torch.")
         return numbers if self.history is None else f"{numbers} history={self.history}"
+
+
+def has_fast_bf16(device: torch.device) -> bool:
+    """Whether bf16 is what to compute with where nobody says otherwise: on a GPU that has it."""
+    return device.type == "cuda" and torch.cuda.is_bf16_supported()

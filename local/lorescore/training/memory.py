@@ -11,6 +11,7 @@ from torch.utils.checkpoint import checkpoint
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from lorescore.errors import InputError
+from lorescore.scoring.options import has_fast_bf16
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
@@ -23,10 +24,10 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any
     Raises:
         InputError: bf16 is asked for on a GPU without it.
     """
-    on_gpu = device.type == "cuda"
-    if precision == "bf16" and on_gpu and not torch.cuda.is_bf16_supported():
+    fast = has_fast_bf16(device)
+    if precision == "bf16" and device.type == "cuda" and not fast:
         raise InputError("--precision is bf16, which this GPU does not have", mend="--precision fp32")
-    half = precision == "bf16" or (precision == "auto" and on_gpu and torch.cuda.is_bf16_supported())
+    half = precision == "bf16" or (precision == "auto" and fast)
     return torch.autocast(device.type, torch.bfloat16, enabled=half)
 
 
