@@ -33,6 +33,7 @@ from transformers import (
     PreTrainedConfig,
     PreTrainedTokenizerFast,
     Qwen2Config,
+    Qwen3Config,
     RobertaConfig,
 )
 
@@ -66,6 +67,7 @@ _GPT2 = _TOKENS | {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": MAX_T
 CAUSAL: dict[str, PreTrainedConfig] = {
     "llama": LlamaConfig(**_LLAMA),
     "qwen2": Qwen2Config(**_LLAMA),
+    "qwen3": Qwen3Config(head_dim=8, **_LLAMA),
     "gemma": GemmaConfig(head_dim=8, **_LLAMA),
     "gpt2": GPT2Config(**_GPT2),
     "gpt_neox": GPTNeoXConfig(**_BERT),
@@ -137,6 +139,23 @@ ENCODERS: dict[str, PreTrainedConfig] = {
     "modernbert": ModernBertConfig(
         global_attn_every_n_layers=2, local_attention=WINDOW, cls_token_id=1, sep_token_id=2, **_BERT
     ),
+}
+# The family of each page of conf/plm.
+CONF_FAMILIES = {
+    "bert-base": "bert",
+    "roberta-base": "roberta",
+    "roberta-large": "roberta",
+    "modernbert-base": "modernbert",
+    "deberta-v3-base": "deberta_v2",
+    "minilm": "bert",
+    "smollm2": "llama",
+    "smollm2-360m": "llama",
+    "llama-3.2-1b": "llama",
+    "gpt2": "gpt2",
+    "qwen2.5-0.5b": "qwen2",
+    "qwen3-0.6b": "qwen3",
+    "gemma-3-1b": "gemma3",
+    "opt-125m": "opt",
 }
 # How the masked LMs' tokenizers cut words.
 TOKENIZERS = {

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 from peft import LoraConfig, get_peft_model
-from plm_models import CAUSAL, ENCODERS
+from plm_models import CAUSAL, CONF_FAMILIES, ENCODERS
 from torch import nn
+from transformers.pytorch_utils import Conv1D
 
 from lorescore.errors import InputError
 from lorescore.files import write_yaml
+from lorescore.plm.adaptation import stores_transposed
 from lorescore.plm.load import AUTO_CLASS
 from lorescore.plm.settings import PlmSettings
 
@@ -22,20 +24,23 @@ def test_the_files_of_conf_are_read_and_round_trip(path: Path) -> None:
     assert PlmSettings.from_dict(settings.to_dict()) == settings
 
 
-@pytest.mark.parametrize(
-    ("plm", "family"),
-    [("bert-base", "bert"), ("roberta-base", "roberta"), ("modernbert-base", "modernbert")]
-    + [("deberta-v3-base", "deberta_v2"), ("minilm", "bert"), ("smollm2", "llama")],
-)
-def test_the_targets_of_conf_are_layers_of_the_family(plm: str, family: str) -> None:
+def test_every_page_of_conf_has_its_family_in_the_tests() -> None:
+    assert set(CONF_FAMILIES) == {path.stem for path in CONF_DIR.glob("*.yaml")}
+
+
+@pytest.mark.parametrize("plm", CONF_FAMILIES)
+def test_the_targets_of_conf_are_layers_of_the_family(plm: str) -> None:
     settings = PlmSettings.find(plm, CONF_DIR)
-    model = AUTO_CLASS[settings.scorer].from_config((CAUSAL | ENCODERS)[family])
-    linear = {name for name, module in model.named_modules() if isinstance(module, nn.Linear)}
-    adapted = get_peft_model(model, LoraConfig(r=2, target_modules=list(settings.targets)))
-    names = (name.removeprefix("base_model.model.") for name, _ in adapted.named_parameters())
+    model = AUTO_CLASS[settings.scorer].from_config((CAUSAL | ENCODERS)[CONF_FAMILIES[plm]])
+    linear = {name for name, module in model.named_modules() if isinstance(module, nn.Linear | Conv1D)}
+    config = LoraConfig(r=2, target_modules=list(settings.targets), fan_in_fan_out=stores_transposed(model))
+    names = (name.removeprefix("base_model.model.") for name, _ in get_peft_model(model, config).named_parameters())
     layers = {layer for layer, lora, _ in (name.partition(".lora_A.") for name in names) if lora}
     assert all(any(layer.endswith(f".{target}") for layer in layers) for target in settings.targets)
-    if plm in ("bert-base", "roberta-base", "modernbert-base", "deberta-v3-base"):
+    if settings.scorer == "clm":
+        # Attention's layers, all of them, and no others.
+        assert layers == {name for name in linear if "attn." in name}
+    elif plm != "minilm":
         # The encoder's layers, all of them; not what stands on them.
         outside = ("cls.", "lm_head.", "head.", "decoder", "pooler.")
         assert layers == {name for name in linear if not name.startswith(outside)}
