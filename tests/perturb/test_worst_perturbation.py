@@ -42,7 +42,8 @@ class Liking:
     def of(self, text: str) -> float:
         return float(text.split().count(self.word))
 
-    def __call__(self, lists: Sequence[Sequence[str]]) -> list[list[float]]:
+    def __call__(self, lists: Sequence[Sequence[str]], contexts: Sequence[Sequence[str]]) -> list[list[float]]:
+        assert list(contexts) == [()] * len(lists)
         self.calls.append([list(texts) for texts in lists])
         return [[self.of(text) for text in texts] for texts in lists]
 

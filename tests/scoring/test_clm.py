@@ -1,7 +1,9 @@
 """The scorer `clm`: a list by prefix tree scores as its texts do one by one, for every architecture."""
 
 import logging
+import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,11 @@ def token_ids(rescorer: Rescorer, text: str) -> list[int]:
     tokenizer = rescorer.scorer.tokenizer
     end = [tokenizer.eos_token_id] if rescorer.plm.eos else []
     return [tokenizer.bos_token_id, *tokenizer(text, add_special_tokens=False)["input_ids"], *end]
+
+
+def replace_eos(rescorer: Rescorer) -> Rescorer:
+    """The rescorer without an end to score."""
+    return replace(rescorer, plm=replace(rescorer.plm, eos=""))
 
 
 def alone(rescorer: Rescorer, text: str) -> torch.Tensor:
@@ -209,3 +216,51 @@ def test_broken_weights_give_no_score(tmp_path: Path) -> None:
     next(rescorer.scorer.model.parameters()).data.fill_(torch.nan)
     with pytest.raises(InputError, match="the PLM score of 'the cat' is not a finite number"):
         rescorer.score([["the"], ["the cat"]], token_budget=1)
+
+
+@pytest.mark.parametrize("family", CAUSAL)
+@pytest.mark.parametrize("eos", ["", "</s>"])
+def test_a_context_is_read_and_not_scored(rescorer_of: RescorerOf, family: str, eos: str) -> None:
+    rescorer = rescorer_of(family, plm_text="lower", eos=eos)
+    texts, context = ["the cat sat", "the cat", "", "see the cat"], ["a cat has seen", "the sea"]
+    with torch.inference_mode():
+        joint = [alone(rescorer, " ".join([*context, text]).strip()).item() for text in texts]
+        ids = torch.tensor([token_ids(replace_eos(rescorer), " ".join(context))])
+        log_probs = rescorer.scorer.causal_lm(input_ids=ids).logits.log_softmax(-1)
+        before = log_probs[0, :-1].gather(-1, ids[0, 1:, None]).sum().item()
+    expected = [score - before for score in joint]
+    for token_budget in (1, 2048):
+        (scores, plain) = rescorer.score([texts, texts], token_budget, contexts=[context, ()])
+        assert scores == pytest.approx(expected, abs=1e-4)
+        assert plain == pytest.approx(rescorer.score([texts])[0], abs=1e-4)
+
+
+def test_of_a_long_context_the_end_is_read(rescorer_of: RescorerOf) -> None:
+    rescorer = rescorer_of("llama", plm_text="lower")
+    half = ["see"] * (MAX_TOKENS // 2)
+    contexts = [["cat"] * MAX_TOKENS + half, ["the"] * MAX_TOKENS + half, ["cat"] * MAX_TOKENS + half[4:]]
+    scores = rescorer.score([["the cat"]] * 3, contexts=contexts)
+    assert scores[0] == pytest.approx(scores[1], abs=1e-5)
+    assert scores[0] != pytest.approx(scores[2], abs=1e-5)
+
+
+def test_a_list_of_a_thousand_hypotheses(rescorer_of: RescorerOf) -> None:
+    words = ["the", "cat", "sat", "see"]
+    texts = [" ".join(words[number // 4**place % 4] for place in range(5)) for number in range(1000)]
+    rescorer = rescorer_of("llama", plm_text="lower")
+    (scores,) = rescorer.score([texts])
+    few = [0, 1, 500, 999]
+    with torch.inference_mode():
+        expected = [alone(rescorer, texts[index]).item() for index in few]
+    assert [scores[index] for index in few] == pytest.approx(expected, abs=1e-4)
+    assert len(rescorer.encode(texts)) < 4**5 / 2, "each distinct prefix once, the last word's predictions are edges"
+
+
+def test_a_hypothesis_of_five_thousand_words(rescorer_of: RescorerOf) -> None:
+    rescorer = rescorer_of("llama", plm_text="lower")
+    words = random.Random(1).choices(["the", "cat", "sat", "see"], k=4999) + ["see"]
+    whole, shorter, other = (" ".join(one) for one in (words, words[:-1], [*words[:-1], "cat"]))
+    ((of_whole, of_shorter, of_other),) = rescorer.score([[whole, shorter, other]])
+    assert rescorer.encode([whole]).num_tokens(0) == 5000
+    assert of_whole < of_shorter < 0
+    assert of_other != pytest.approx(of_whole, abs=1e-3), "the last word counts"

@@ -219,10 +219,11 @@ class ListByList(Rescorer):
         token_budget: int | None = None,
         progress: Progress = silent,
         on_scores: Callable[[int, Sequence[float]], None] = lambda index, scores: None,
+        contexts: Sequence[Sequence[str]] | None = None,
     ) -> list[list[float]]:
         scores = []
         for index in progress(range(len(lists)), "scoring"):
-            scores += super().score([lists[index]])
+            scores += super().score([lists[index]], contexts=contexts and [contexts[index]])
             on_scores(index, scores[-1])
         return scores
 
@@ -369,3 +370,27 @@ def test_costs_that_are_not_of_the_lists(rescorer_dir: Path, clean_dir: Path) ->
     write_nbest_dir(clean_dir, toy_nbest(6, seed=1))
     with pytest.raises(InputError, match=r"lmwt.tiny: no cost for utt005-1"):
         costs(clean_dir)
+
+
+def test_what_stands_before_a_list_decides_its_scores(rescorer_dir: Path, tmp_path: Path) -> None:
+    plain = toy_nbest(3, seed=1)
+    before = ("a cat has seen", "the sea"), (), ("he went home",)
+    lists = tuple(replace(one, context=context) for one, context in zip(plain, before, strict=True))
+    nbest_dir, cache = tmp_path / "context", tmp_path / "cache.sqlite"
+    write_nbest_dir(nbest_dir, replace(plain, lists=lists))
+    write_nbest_dir(tmp_path / "plain", plain)
+    load = Loader(rescorer_dir)
+    # The plain lists first: what the cache has of them must not be taken for scores after a context.
+    for path in (tmp_path / "plain", nbest_dir):
+        score_nbest_dirs(load, rescorer_dir, [path], cache_path=cache)
+    costs = list_costs(nbest_dir, read_nbest_dir(nbest_dir), TAG)
+    rescorer = Rescorer.load(rescorer_dir)
+    expected = rescorer.score([one.texts for one in lists], contexts=before)
+    for one, scores in zip(costs, expected, strict=True):
+        assert one == pytest.approx([-score for score in scores], abs=1e-4)
+    assert costs[1] == list_costs(tmp_path / "plain", plain, TAG)[1]
+    assert costs[0] != list_costs(tmp_path / "plain", plain, TAG)[0]
+    (nbest_dir / "lmwt.tiny").unlink()
+    score_nbest_dirs(load, rescorer_dir, [nbest_dir], cache_path=cache)
+    assert load.calls == 2, "the cache has all scores"
+    assert list_costs(nbest_dir, read_nbest_dir(nbest_dir), TAG) == costs

@@ -8,5 +8,5 @@ set -euo pipefail
 
 here="$(cd "$(dirname "$0")" && pwd)"
 cd "${here}"
-exec ../../../run.sh --stage 4 --nbest_sh "${here}/local/nbest.sh" --ref ref_text \
+exec ../../../run.sh --stage 4 --nbest_sh "${here}/local/nbest.sh" --ref ref_text --lm_text exp/split/train_text \
     --train_set train --dev_set dev --test_sets "test_clean test_other" --lora "none vanilla" "$@"

@@ -1,4 +1,4 @@
-"""What the verb `perturb` needs for the perturbation `worst`: a rescorer's scores. Imports torch."""
+"""A rescorer's scores of any lists, for the perturbation `worst` and for a teacher. Imports torch."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,23 +12,24 @@ from lorescore.scoring.rescorer import Rescorer
 from lorescore.scoring.sets import list_costs, score_nbest_dirs
 
 
-def rescorer_score(rescorer_dir: Path, cache: Path | None) -> Score:
-    """The PLM scores of a rescorer, for `perturb_worst`.
+def rescorer_score(rescorer_dir: Path, cache: Path | None, what: str = WORST) -> Score:
+    """The PLM scores of a rescorer, for `perturb_worst` and for a training with perturbed lists.
 
     Args:
         rescorer_dir: It is loaded only where the cache lacks scores.
         cache: The score cache, where stage 9 will find the scores of the lists that were chosen; None: none.
+        what: Stands in the progress bar.
     """
 
-    def score(lists: Sequence[Sequence[str]]) -> list[list[float]]:
+    def score(lists: Sequence[Sequence[str]], contexts: Sequence[Sequence[str]]) -> list[list[float]]:
         # As an N-best directory, for which there are cache, batches and checks already.
         candidates = NbestSet(
             tuple(
-                NbestList(f"{number:08d}", tuple(Hypothesis(text, 0.0) for text in texts))
-                for number, texts in enumerate(lists)
+                NbestList(f"{number:08d}", tuple(Hypothesis(text, 0.0) for text in texts), tuple(context))
+                for number, (texts, context) in enumerate(zip(lists, contexts, strict=True))
             )
         )
-        wrap = progress(f"{rescorer_dir.name} {WORST}")
+        wrap = progress(f"{rescorer_dir.name} {what}")
         with TemporaryDirectory() as folder:
             write_nbest_dir(Path(folder), candidates)
             score_nbest_dirs(lambda: Rescorer.load(rescorer_dir), rescorer_dir, [Path(folder)], wrap, cache_path=cache)

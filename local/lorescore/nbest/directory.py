@@ -6,7 +6,9 @@
     lmwt.lmonly  utt-1 8.7600          first pass's LM, and that LM's cost; acwt is the acoustic cost alone then
     lmwt.<tag>   utt-1 45.6789         a scorer's cost, the negative PLM score
     text         utt the cat sat       references, where there are any
-    nbest.yaml                         source, counts, checksum, perturbation
+    context      utt a dog <s> it sat  what stands before an utterance in its recording, where that is taken into
+                                       account: utterances, oldest first, between them <s>
+    nbest.yaml                         source, metric (wer or cer), counts, checksum, perturbation
 
 With the cost in parts, `nbest.yaml` has the `acoustic_scale`, and the first-pass cost is
 acoustic_scale x acwt + nolm + lmonly. `nbest.yaml` is written last: a directory without it is unfinished.
@@ -15,18 +17,30 @@ acoustic_scale x acwt + nolm + lmonly. `nbest.yaml` is written last: a directory
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lorescore.errors import InputError
-from lorescore.files import checksum, read_lines, read_table, read_yaml, split_words, write_table, write_yaml
+from lorescore.files import (
+    checksum,
+    read_lines,
+    read_table,
+    read_yaml,
+    single_spaced,
+    split_words,
+    write_table,
+    write_yaml,
+)
 from lorescore.nbest.lists import CostParts, Hypothesis, NbestList, NbestSet
+from lorescore.wer.units import require_metric
 
 MISSING_DIR = "stage 4 makes N-best directories: ./run.sh --stage 4 --stop_stage 4"
 CORRECT_KEYS = "correct the keys, or make the directory again: stage 4"
+BETWEEN = "<s>"  # in `context`, between two utterances
 PART_FILES = ("lmwt.nolm", "lmwt.lmonly")
 # The files that nbest.yaml has the checksum of, in this order; those after the first two need not be there.
-CONTENT = ("words_text", "acwt", "text", *PART_FILES)
+CONTENT = ("words_text", "acwt", "text", *PART_FILES, "context")
 
 
 def read_nbest_dir(nbest_dir: Path) -> NbestSet:
@@ -46,6 +60,7 @@ def read_nbest_dir(nbest_dir: Path) -> NbestSet:
     if not texts:
         raise InputError("empty, expected `<utt>-<rank> words`", path=words_path, mend=MISSING_DIR)
     info = read_yaml(info_path) | {"checksum": content_checksum(nbest_dir)}
+    require_metric(info, info_path)
     by_utt: dict[str, dict[int, Hypothesis]] = {}
     lines: dict[str, tuple[Path, int]] = {}
     hypotheses = _hypotheses(nbest_dir, texts, info)
@@ -58,6 +73,9 @@ def read_nbest_dir(nbest_dir: Path) -> NbestSet:
     if refs:
         require_references(lines, refs, words_path, ref_path)
     lists = tuple(ranked_list(utt, by_utt[utt], words_path, CORRECT_KEYS) for utt in sorted(by_utt))
+    if (nbest_dir / "context").is_file():
+        contexts = _contexts(nbest_dir / "context", by_utt)
+        lists = tuple(replace(one, context=contexts.get(one.utt, ())) for one in lists)
     return NbestSet(lists, refs, info)
 
 
@@ -77,7 +95,7 @@ def write_nbest_dir(nbest_dir: Path, nbest: NbestSet) -> None:
         if len(parts) < len(keyed):
             message = f"{len(parts)} of {len(keyed)} hypotheses have their cost in parts, expected all or none"
             raise InputError(message, path=nbest_dir, mend="take lists from one kind of source")
-    for name in ("nbest.yaml", "text", *PART_FILES):  # references and parts of lists that stood here before
+    for name in ("nbest.yaml", "text", "context", *PART_FILES):  # what lists that stood here before had besides
         (nbest_dir / name).unlink(missing_ok=True)
     try:
         write_table(nbest_dir / "words_text", [(key, hypothesis.text) for key, hypothesis in keyed])
@@ -89,6 +107,9 @@ def write_nbest_dir(nbest_dir: Path, nbest: NbestSet) -> None:
             write_costs(nbest_dir / "acwt", [(key, -hypothesis.score) for key, hypothesis in keyed])
         if nbest.refs:
             write_table(nbest_dir / "text", nbest.refs)
+        contexts = [(one.utt, f" {BETWEEN} ".join(one.context)) for one in nbest if one.context]
+        if contexts:
+            write_table(nbest_dir / "context", contexts)
         info = dict(nbest.info)
         info.update(
             utterances=len(nbest),
@@ -265,6 +286,16 @@ def _hypotheses(nbest_dir: Path, texts: dict[str, str], info: Mapping[str, Any])
     graph = (_costs_in_order(nbest_dir, name, texts) for name in PART_FILES)
     parts = map(CostParts, acoustic, *graph)
     return (Hypothesis.from_parts(text, one, acoustic_scale) for text, one in zip(texts.values(), parts, strict=True))
+
+
+def _contexts(path: Path, known: Mapping[str, object]) -> dict[str, tuple[str, ...]]:
+    """What stands before each utterance that has something before it."""
+    contexts: dict[str, tuple[str, ...]] = {}
+    for number, (utt, text) in enumerate(read_table(path).items(), start=1):
+        if utt not in known:
+            raise InputError(f"utterance {utt} has no list", path=path, line=number, mend="delete the line")
+        contexts[utt] = tuple(filter(None, (single_spaced(part) for part in text.split(BETWEEN))))
+    return contexts
 
 
 def _costs_in_order(nbest_dir: Path, name: str, texts: dict[str, str]) -> list[float]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from lorescore.files import split_words
 from lorescore.wer.distances import WordCounts, count_words
+from lorescore.wer.units import WER
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,12 @@ class NbestList:
     Attributes:
         utt: The utterance's id.
         hypotheses: At least one hypothesis.
+        context: What stands before the utterance in its recording, an utterance each (`lorescore.nbest.context`).
     """
 
     utt: str
     hypotheses: tuple[Hypothesis, ...]
+    context: tuple[str, ...] = ()
 
     @property
     def texts(self) -> list[str]:
@@ -83,8 +86,8 @@ class NbestSet:
     Attributes:
         lists: One list an utterance, sorted by utterance id.
         refs: The reference text of each utterance; empty where there are none.
-        info: What `nbest.yaml` says: source, N, counts, checksum, perturbation; `acoustic_scale` where the hypotheses
-            have their costs in parts.
+        info: What `nbest.yaml` says: source, `metric`, N, counts, checksum, perturbation; `acoustic_scale` where the
+            hypotheses have their costs in parts.
     """
 
     lists: tuple[NbestList, ...]
@@ -102,14 +105,20 @@ class NbestSet:
         """Hypotheses over all lists."""
         return sum(len(nbest.hypotheses) for nbest in self.lists)
 
+    @property
+    def metric(self) -> str:
+        """What errors are counted in: `wer`, words, or `cer`, characters (`lorescore.wer.units`)."""
+        return str(self.info.get("metric", WER))
+
     @cached_property
     def word_counts(self) -> WordCounts:
-        """Words and word errors of each hypothesis, counted once for all scorers of these lists.
+        """Words and word errors of each hypothesis, counted once for all scorers of these lists; characters for `cer`.
 
         Raises:
             KeyError: There are references, but not of all utterances.
         """
-        return count_words([one.texts for one in self], [self.refs[one.utt] for one in self] if self.refs else None)
+        refs = [self.refs[one.utt] for one in self] if self.refs else None
+        return count_words([one.texts for one in self], refs, self.metric)
 
     def require_refs(self) -> Mapping[str, str]:
         """The references.

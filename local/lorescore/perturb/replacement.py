@@ -106,8 +106,8 @@ def perturb_and_count(
         perturbed.append(change(hypothesis, changed))
         counts.append(PerturbationCounts.of(words, sites, changed))
     if settings.perturbation == INSERT:
-        return NbestList(one.utt, _with_competitors(one, perturbed)), counts
-    return NbestList(one.utt, (*perturbed, *one.hypotheses[len(perturbed) :])), counts
+        return replace(one, hypotheses=_with_competitors(one, perturbed)), counts
+    return replace(one, hypotheses=(*perturbed, *one.hypotheses[len(perturbed) :])), counts
 
 
 def num_perturbed(one: NbestList, kind: str) -> int:

@@ -9,6 +9,7 @@ is not nested over rates. It depends on the list, the settings and the scores al
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from lorescore.errors import InputError
 from lorescore.nbest import Hypothesis, NbestList, NbestSet
@@ -20,7 +21,8 @@ from lorescore.perturb.sites import change
 
 NUM_CANDIDATES = 4
 
-Score = Callable[[Sequence[Sequence[str]]], Sequence[Sequence[float]]]
+# (texts of each list, what stands before each list) -> PLM scores
+Score = Callable[[Sequence[Sequence[str]], Sequence[Sequence[str]]], Sequence[Sequence[float]]]
 
 
 def perturb_worst(
@@ -37,8 +39,8 @@ def perturb_worst(
         nbest: The clean lists.
         lexicon: The homophones.
         settings: Each of the perturbation `worst`.
-        score: PLM scores, higher is better, of the texts of each list, as `Rescorer.score` gives them; called once, for
-            every setting together, with each list's distinct candidates.
+        score: PLM scores, higher is better, of the texts of each list after its context, as `Rescorer.score` gives
+            them; called once, for every setting together, with each list's distinct candidates.
         num_candidates: Of each hypothesis.
         versions: What else the result depends on, such as the rescorer's checksum; written to `nbest.yaml`.
 
@@ -56,13 +58,14 @@ def perturb_worst(
         list(dict.fromkeys(each.text for ranks in of_list for candidates, _ in ranks for each in candidates))
         for of_list in found
     ]
-    scores = [dict(zip(some, values, strict=True)) for some, values in zip(texts, score(texts), strict=True)]
+    given = score(texts, [one.context for one in nbest])
+    scores = [dict(zip(some, values, strict=True)) for some, values in zip(texts, given, strict=True)]
     made = []
     for index, setting in enumerate(settings):
         lists, counts = [], []
         for one, of_list, known in zip(nbest, found, scores, strict=True):
             best = [max(candidates, key=lambda each: known[each.text]) for candidates, _ in of_list[index]]
-            lists.append(NbestList(one.utt, (*best, *one.hypotheses[len(best) :])))
+            lists.append(replace(one, hypotheses=(*best, *one.hypotheses[len(best) :])))
             counts.append([of_hypothesis for _, of_hypothesis in of_list[index]])
         made.append(perturbed_set(nbest, lists, counts, lexicon, setting, worst_versions(num_candidates, versions)))
     return made

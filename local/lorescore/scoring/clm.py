@@ -2,7 +2,9 @@
 
     score(w_1..w_T) = sum_t log p(w_t | bos, w_1..w_t-1)  (+ log p(eos | bos, w_1..w_T) where the end is scored)
 
-in nats, over the PLM's tokens. A text longer than the PLM's context is scored in windows (`prefix_tree.windows`).
+in nats, over the PLM's tokens. Where something stands before the utterance in its recording (`NbestList.context`), it
+stands between bos and w_1 too, and is not scored. A text longer than the PLM's context is scored in windows
+(`prefix_tree.windows`).
 
 A prefix tree gives exactly these scores where a PLM's layers can follow a tree: they take a mask and positions, and
 look back over attention alone. That is tried out when a scorer is made; the texts of other PLMs (ALiBi positions,
@@ -83,11 +85,25 @@ class CausalScorer(nn.Module):
         self.tree_limit = 0
         self._try_out()
 
-    def encode(self, texts: Sequence[str]) -> PrefixTree:
-        """The prefix tree of a list's texts (at least one)."""
+    def encode(self, texts: Sequence[str], context: str = "") -> PrefixTree:
+        """The prefix tree of a list's texts (at least one), after a context that is read and not scored.
+
+        Of a context that fills more than half of the PLM's own, the end is taken.
+        """
         end = [] if self.eos is None else [self.eos]
-        token_lists = self.tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
-        return PrefixTree.build([[self.bos, *ids, *end] for ids in token_lists], self.max_tokens, self.history)
+        token_lists = self._ids([f"{context} {text}".strip() for text in texts])
+        given = 0
+        if context:
+            (before,) = self._ids([context])
+            given = min(_common_prefix(before, ids) for ids in token_lists)
+        cut = 0 if self.max_tokens is None else max(0, given - self.max_tokens // 2)
+        sequences = [[self.bos, *ids[cut:], *end] for ids in token_lists]
+        return PrefixTree.build(sequences, self.max_tokens, self.history, num_given=1 + given - cut)
+
+    def _ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """The token ids of texts, without special tokens."""
+        ids: list[list[int]] = self.tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
+        return ids
 
     def forward(self, trees: Sequence[PrefixTree]) -> list[torch.Tensor]:
         """Score every text of some lists.
@@ -209,6 +225,14 @@ class CausalScorer(nn.Module):
             # There are as many ways to refuse a tree's mask or positions as there are architectures.
             logger.debug("a tree through %s: %r", self.causal_lm.config.model_type, error)
             return False
+
+
+def _common_prefix(first: Sequence[int], second: Sequence[int]) -> int:
+    """How many tokens two sequences share at the start."""
+    return next(
+        (at for at, (one, other) in enumerate(zip(first, second, strict=False)) if one != other),
+        min(len(first), len(second)),
+    )
 
 
 def _padded(paths: Sequence[np.ndarray], padding: int) -> np.ndarray:

@@ -33,6 +33,7 @@ class PrefixTree:
         edge_states: (num_edges,) the state that each prediction is made from, in ascending order.
         edge_tokens: (num_edges,) the token that is predicted.
         paths: Edges of each sequence, in order.
+        num_given: Tokens at the start of every sequence that are not predicted, the first one among them.
     """
 
     tokens: Ints
@@ -41,25 +42,31 @@ class PrefixTree:
     edge_states: Ints
     edge_tokens: Ints
     paths: tuple[Ints, ...]
+    num_given: int = 1
 
     @classmethod
     def build(
-        cls, sequences: Sequence[Sequence[int]], max_tokens: int | None = None, history: int | None = None
+        cls,
+        sequences: Sequence[Sequence[int]],
+        max_tokens: int | None = None,
+        history: int | None = None,
+        num_given: int = 1,
     ) -> "PrefixTree":
-        """The tree of `sequences`, each of at least one token, all with the same first token.
+        """The tree of `sequences`, all with the same first `num_given` tokens.
 
         Args:
             sequences: [sequence][token].
             max_tokens: Longest context of a prediction, the first token included. A longer sequence is cut into
                 windows (`windows`). None: no limit.
             history: Last tokens that have to agree for two states to be one; None: all of them.
+            num_given: Tokens at the start that are not predicted, at least one; fewer than `max_tokens`.
         """
         builder = _Builder(sequences[0][0], history)
         paths = [
-            [edge for window, first in windows(sequence, max_tokens) for edge in builder.add(window, first)]
+            [edge for window, first in windows(sequence, max_tokens, num_given) for edge in builder.add(window, first)]
             for sequence in sequences
         ]
-        return builder.tree(paths)
+        return builder.tree(paths, num_given)
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -75,7 +82,8 @@ class PrefixTree:
 
     def sequences(self) -> list[list[int]]:
         """The token sequences that the tree was built from, in their order."""
-        return [[int(self.tokens[0]), *self.edge_tokens[path].tolist()] for path in self.paths]
+        given = self.tokens[: self.num_given].tolist()
+        return [[*given, *self.edge_tokens[path].tolist()] for path in self.paths]
 
     def branches(self) -> list[Ints]:
         """The states from the root to each state without children, in depth-first order."""
@@ -89,14 +97,15 @@ class PrefixTree:
         return sorted(found, key=lambda branch: branch.tolist())
 
 
-def windows(sequence: Sequence[int], max_tokens: int | None) -> Iterator[tuple[Sequence[int], int]]:
+def windows(sequence: Sequence[int], max_tokens: int | None, num_given: int = 1) -> Iterator[tuple[Sequence[int], int]]:
     """The parts of a sequence that fit into a PLM, each with the index of the first token that is scored in it.
 
-    Every part begins with the sequence's first token. The first part takes what fits; each later one moves on by half
-    a window, so that a token is predicted from at least half of what the PLM takes.
+    Every part begins with the sequence's first token. The first part takes what fits, and scores what comes after the
+    first `num_given` tokens; each later one moves on by half a window, so that a token is predicted from at least half
+    of what the PLM takes.
     """
     size = len(sequence) if max_tokens is None else max(2, max_tokens)
-    yield sequence[: size + 1], 1
+    yield sequence[: size + 1], num_given
     kept = size // 2
     step = size - kept + 1
     for start in range(size + 1, len(sequence), step):
@@ -149,7 +158,7 @@ class _Builder:
         alike.append(len(self.tokens) - 1)
         return len(self.tokens) - 1
 
-    def tree(self, paths: Sequence[Sequence[int]]) -> PrefixTree:
+    def tree(self, paths: Sequence[Sequence[int]], num_given: int) -> PrefixTree:
         """What has grown, with the edges in the order of their states."""
         edges = np.array(list(self.edges), dtype=np.int64).reshape(-1, 2)
         order = np.argsort(edges[:, 0], kind="stable")
@@ -162,4 +171,5 @@ class _Builder:
             edge_states=edges[order, 0],
             edge_tokens=edges[order, 1],
             paths=tuple(place[np.array(path, dtype=np.int64)] for path in paths),
+            num_given=num_given,
         )

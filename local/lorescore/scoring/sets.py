@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lorescore.files import atomic_write, checksum, read_yaml
-from lorescore.nbest import NbestSet, read_costs, read_nbest_dir, write_costs
+from lorescore.nbest import NbestList, NbestSet, read_costs, read_nbest_dir, write_costs
 from lorescore.nbest.directory import costs_by_list
 from lorescore.plm.settings import PlmSettings
 from lorescore.progress import Item, Progress, silent
 from lorescore.scoring.cache import ROWS_PER_TRANSACTION, ScoreCache, ScoreWriter, cache_version, writing
 from lorescore.scoring.options import ScoringOptions
 from lorescore.scoring.rescorer import EXACT, Rescorer, default_device
-from lorescore.scoring.text import plm_text
+from lorescore.scoring.text import plm_context, plm_text
 
 
 class _Text(NamedTuple):
@@ -26,11 +26,30 @@ class _Text(NamedTuple):
 
     Attributes:
         text: A text as it is put to the PLM.
+        context: What stands before it, put to the PLM likewise.
         scope: The list in which it has this score; empty: everywhere.
     """
 
     text: str
+    context: str
     scope: str
+
+    @property
+    def cached(self) -> str:
+        """What the cache knows it by."""
+        return f"{self.context}\n{self.text}" if self.context else self.text
+
+
+class _List(NamedTuple):
+    """A list that texts are scored in.
+
+    Attributes:
+        name: The utterance, or where lists are scored by themselves the directory too.
+        context: What stands before it (`NbestList.context`).
+    """
+
+    name: str
+    context: tuple[str, ...]
 
 
 def rescorer_checksum(rescorer_dir: Path) -> str:
@@ -80,8 +99,8 @@ def score_nbest_dirs(
         InputError: The lists, the rescorer or the cache file cannot be used, or a score is not a finite number.
     """
     tag, config_path = rescorer_dir.name, rescorer_dir / "config.yaml"
-    case = PlmSettings.from_dict(read_yaml(config_path)["plm"], config_path).plm_text
-    version = cache_version(rescorer_checksum(rescorer_dir), case, options.describe(default_device()))
+    plm = PlmSettings.from_dict(read_yaml(config_path)["plm"], config_path)
+    version = cache_version(rescorer_checksum(rescorer_dir), plm.plm_text, options.describe(default_device()))
     exact = options.history is None
     sets = {path: read_nbest_dir(path) for path in nbest_dirs}
     stamps = {path: _stamp(version, nbest) for path, nbest in sets.items()}
@@ -89,31 +108,33 @@ def score_nbest_dirs(
     if not unscored:
         return 0
 
-    def key_of(path: Path, utt: str, text: str) -> _Text:
-        return _Text(plm_text(text, case), "" if exact else f"{path} {utt}")
+    def keys_of(path: Path, one: NbestList) -> list[_Text]:
+        case, spaces = plm.plm_text, plm.plm_spaces
+        context = plm_context(one.context, case, spaces) if plm.scorer == "clm" else ""
+        scope = "" if exact else f"{path} {one.utt}"
+        return [_Text(plm_text(text, case, spaces), context, scope) for text in one.texts]
 
     # Each text with the list that it is scored in: the first utterance's that has it, in whichever version.
-    distinct: dict[_Text, tuple[str, str]] = {}
+    distinct: dict[_Text, tuple[_List, str]] = {}
     for path, nbest in unscored.items():
         for one in nbest:
-            for text in one.texts:
-                key = key_of(path, one.utt, text)
-                distinct.setdefault(key, (key.scope or one.utt, text))
+            for key, text in zip(keys_of(path, one), one.texts, strict=True):
+                distinct.setdefault(key, (_List(key.scope or one.utt, one.context), text))
     with ScoreCache.open(cache_path if exact else None) as cache:
-        known = cache.lookup(version, [key.text for key in distinct])
-        scores = {key: known[key.text] for key in distinct if key.text in known}
-        lists: dict[str, dict[_Text, str]] = {}
-        for key, (name, text) in distinct.items():
+        known = cache.lookup(version, [key.cached for key in distinct])
+        scores = {key: known[key.cached] for key in distinct if key.cached in known}
+        lists: dict[_List, dict[_Text, str]] = {}
+        for key, (its_list, text) in distinct.items():
             if key not in scores:
-                lists.setdefault(name, {})[key] = text
+                lists.setdefault(its_list, {})[key] = text
         if lists:
             with writing(cache, version) as writer:
-                scores |= _score(load(), list(lists.values()), writer, progress)
+                scores |= _score(load(), lists, writer, progress)
     for path, nbest in unscored.items():
         keyed = [
-            (nbest_key, -scores[key_of(path, one.utt, text)])
+            (nbest_key, -scores[key])
             for one in nbest
-            for nbest_key, text in zip(one.nbest_keys(), one.texts, strict=True)
+            for nbest_key, key in zip(one.nbest_keys(), keys_of(path, one), strict=True)
         ]
         _stamp_file(path, tag).unlink(missing_ok=True)  # it must never stand beside costs that it is not of
         write_costs(cost_file(path, tag), keyed)
@@ -123,15 +144,15 @@ def score_nbest_dirs(
 
 
 def _score(
-    rescorer: Rescorer, lists: Sequence[Mapping[_Text, str]], writer: ScoreWriter, progress: Progress
+    rescorer: Rescorer, lists: Mapping[_List, Mapping[_Text, str]], writer: ScoreWriter, progress: Progress
 ) -> dict[_Text, float]:
     """Score lists of texts; the writer has what was scored even where this is cut off."""
     scores: dict[_Text, float] = {}
-    keys = [list(texts) for texts in lists]
+    keys = [list(texts) for texts in lists.values()]
 
     def on_scores(index: int, values: Sequence[float]) -> None:
         scores.update(zip(keys[index], values, strict=True))
-        writer.add({key.text: value for key, value in zip(keys[index], values, strict=True)})
+        writer.add({key.cached: value for key, value in zip(keys[index], values, strict=True)})
 
     def stored_on_the_way(items: Sequence[Item], part: str) -> Iterator[Item]:
         for item in progress(items, part):
@@ -140,7 +161,12 @@ def _score(
             # that were left, and ends with the same scores to the last bit.
             writer.flush(at_least=ROWS_PER_TRANSACTION)
 
-    rescorer.score([list(texts.values()) for texts in lists], progress=stored_on_the_way, on_scores=on_scores)
+    rescorer.score(
+        [list(texts.values()) for texts in lists.values()],
+        progress=stored_on_the_way,
+        on_scores=on_scores,
+        contexts=[one.context for one in lists],
+    )
     return scores
 
 

@@ -6,7 +6,8 @@ asr_decode=            # directory that holds dev_clean and dev_other, each with
 ref="ref_text"         # references beside each logdir
 max_train=500          # utterances to train on
 max_dev=300            # utterances to tune on
-max_test=400           # utterances to report, for each of dev-clean and dev-other
+max_test=500           # utterances to report, for each of dev-clean and dev-other
+context=2              # utterances before each one in its chapter that the PLM reads too
 
 here="$(cd "$(dirname "$0")" && pwd)"
 # shellcheck source=local/parse_options.sh
@@ -15,12 +16,18 @@ here="$(cd "$(dirname "$0")" && pwd)"
 [ -n "${asr_decode}" ] || { echo "$0: --asr_decode DIR: where are the decodes of dev_clean and dev_other?" >&2; exit 1; }
 for set in dev_clean dev_other; do
     python3 -m lorescore import-nbest --decode_dir "${asr_decode}/${set}" --ref "${asr_decode}/${set}/${ref}" \
-        --out "exp/nbest/${set}"
+        --context "${context}" --out "exp/nbest/${set}"
 done
 mkdir -p exp/split
 for part in train dev test; do
     awk -v part="${part}" '$2 == part { print $1 }' "${here}/split.txt" > "exp/split/${part}.spk"
 done
+# What the train speakers say in all of their utterances: text of the domain.
+cat exp/nbest/dev_{clean,other}/text | awk '
+    NR == FNR { kept[$1]; next }
+    { split($1, id, "-"); text = $0; sub(/^[^ ]* /, "", text); if (id[1] in kept) print text }
+' exp/split/train.spk - > exp/split/.train_text.partial
+mv exp/split/.train_text.partial exp/split/train_text
 subset=(python3 -m lorescore subset)
 both=(exp/nbest/dev_clean exp/nbest/dev_other)
 "${subset[@]}" --nbest_dir "${both[@]}" --spk_list exp/split/train.spk --max_utts "${max_train}" --out exp/nbest/train

@@ -1,0 +1,87 @@
+"""What stands before an utterance in its recording, for PLMs that make use of more than a sentence.
+
+The context of an utterance is the first pass's best of the utterances before it: what a second pass knows, and not the
+references. Which utterances are of one recording, and in which order, is said by Kaldi's `segments`, or by utterance
+ids as LibriSpeech has them: the recording up to the last `-` or `_`, and the utterances of a recording sorted by id.
+That a sentence of another speaker can stand there too, as in a conversation, is what `segments` is for.
+
+Scoring across utterances is known from n-gram and recurrent LMs (Irie et al., "Training language models for long-span
+cross-sentence evaluation", ASRU 2019); the use of first-pass hypotheses as they are is this project's choice.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from lorescore.errors import InputError
+from lorescore.files import read_table, split_words
+from lorescore.nbest.lists import NbestSet
+
+Place = tuple[str, float]  # the recording, and the second in it
+UTTERANCE_ID = re.compile(r"(.+)[-_][^-_]+")
+
+
+def with_context(nbest: NbestSet, size: int, places: Mapping[str, Place] | None = None) -> NbestSet:
+    """The lists with the first-pass 1-best of up to `size` utterances before each one in its recording.
+
+    Args:
+        nbest: The lists of a set. An empty 1-best is passed over.
+        size: Utterances at most; 0: none.
+        places: Where each utterance is (`read_segments`); None: as the utterances' ids say.
+
+    Raises:
+        InputError: A negative size, or `places` lacks an utterance.
+    """
+    if size < 0:
+        raise InputError(f"a context of {size} utterances, expected 0 or more")
+    order = sorted(nbest, key=lambda one: (*_place(one.utt, places), one.utt))
+    contexts: dict[str, tuple[str, ...]] = {}
+    before: list[str] = []
+    recording = None
+    for one in order:
+        here, _ = _place(one.utt, places)
+        if here != recording:
+            recording, before = here, []
+        contexts[one.utt] = tuple(before[-size:]) if size else ()
+        before += filter(None, [one.hypotheses[0].text])
+    return replace(nbest, lists=tuple(replace(one, context=contexts[one.utt]) for one in nbest))
+
+
+def read_segments(path: Path) -> dict[str, Place]:
+    """Where each utterance is, from Kaldi's `segments`: `<utt> <recording> <start> <end>`, in seconds.
+
+    Raises:
+        InputError: A line is not of this form.
+    """
+    places: dict[str, Place] = {}
+    for number, (utt, value) in enumerate(read_table(path).items(), start=1):
+        fields = split_words(value)
+        start = _number(fields[1]) if len(fields) == 3 else math.nan
+        if not math.isfinite(start):
+            raise InputError(
+                f"expected `<utt> <recording> <start> <end>`, found {utt} {value!r:.60}",
+                path=path,
+                line=number,
+                mend="correct the line",
+            )
+        places[utt] = fields[0], start
+    return places
+
+
+def _place(utt: str, places: Mapping[str, Place] | None) -> Place:
+    """Where an utterance is; one whose id names no recording is a recording of its own."""
+    if places is None:
+        found = UTTERANCE_ID.fullmatch(utt)
+        return (found[1] if found else utt), 0.0
+    if utt not in places:
+        raise InputError(f"utterance {utt} is not in segments", mend="give the segments of this set, or none")
+    return places[utt]
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

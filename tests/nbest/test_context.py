@@ -1,0 +1,96 @@
+"""What stands before an utterance: found by id or segments; kept by files, subsets and perturbation."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lorescore.__main__ import main
+from lorescore.errors import InputError
+from lorescore.nbest import Hypothesis, NbestList, NbestSet, read_nbest_dir, write_nbest_dir
+from lorescore.nbest.context import read_segments, with_context
+from lorescore.perturb import HomophoneLexicon, Perturbation, perturb
+
+UTTS = {
+    "1-10-0001": "one",
+    "1-10-0002": "two",
+    "1-10-0003": "",
+    "1-10-0004": "four",
+    "1-11-0001": "other",
+    "alone": "x",
+}
+LISTS = NbestSet(
+    tuple(NbestList(utt, (Hypothesis(text, -1.0), Hypothesis("second", -2.0))) for utt, text in UTTS.items())
+)
+
+
+def contexts(nbest: NbestSet) -> dict[str, tuple[str, ...]]:
+    return {one.utt: one.context for one in nbest}
+
+
+def test_the_utterances_before_it_in_its_recording() -> None:
+    assert contexts(with_context(LISTS, 2)) == {
+        "1-10-0001": (),
+        "1-10-0002": ("one",),
+        "1-10-0003": ("one", "two"),
+        "1-10-0004": ("one", "two"),
+        "1-11-0001": (),
+        "alone": (),
+    }
+    assert contexts(with_context(LISTS, 1))["1-10-0004"] == ("two",)
+    assert with_context(LISTS, 0) == LISTS
+    assert with_context(with_context(LISTS, 2), 0) == LISTS
+    with pytest.raises(InputError, match="a context of -1 utterances"):
+        with_context(LISTS, -1)
+
+
+def test_segments_say_what_is_before_what(tmp_path: Path) -> None:
+    segments = tmp_path / "segments"
+    starts = dict(zip(UTTS, (30.0, 20.0, 15.0, 0.0, 1.0, 40.0), strict=True))
+    segments.write_text(
+        "".join(f"{utt} {'b' if utt.startswith('1-11') else 'a'} {at} {at + 5}\n" for utt, at in starts.items())
+    )
+    found = contexts(with_context(LISTS, 9, read_segments(segments)))
+    assert found["alone"] == ("four", "two", "one")
+    assert found["1-10-0004"] == found["1-11-0001"] == ()
+    with pytest.raises(InputError, match="utterance alone is not in segments"):
+        with_context(LISTS, 2, {utt: ("a", 0.0) for utt in UTTS if utt != "alone"})
+    for line in ("utt a 1.0", "utt a nan 2.0", "utt a one 2.0"):
+        segments.write_text(f"{line}\n")
+        with pytest.raises(InputError, match="segments:1: expected `<utt> <recording> <start> <end>`"):
+            read_segments(segments)
+
+
+def test_it_is_kept(tmp_path: Path) -> None:
+    nbest = with_context(replace(LISTS, refs=dict.fromkeys(UTTS, "ref")), 2)
+    write_nbest_dir(tmp_path / "nbest", nbest)
+    assert (tmp_path / "nbest/context").read_text().splitlines() == [
+        "1-10-0002 one",
+        "1-10-0003 one <s> two",
+        "1-10-0004 one <s> two",
+    ]
+    read = read_nbest_dir(tmp_path / "nbest")
+    assert contexts(read) == contexts(nbest)
+    (tmp_path / "spk").write_text("1\n")
+    options = ["--nbest_dir", str(tmp_path / "nbest"), "--spk_list", str(tmp_path / "spk"), "--max_utts", "2"]
+    assert main(["subset", *options, "--out", str(tmp_path / "some")]) == 0
+    some = read_nbest_dir(tmp_path / "some")
+    assert contexts(some) == {one.utt: contexts(nbest)[one.utt] for one in some}
+    assert any(contexts(some).values())
+    lexicon = HomophoneLexicon.from_entries((word, ["W", "AH", "N"]) for word in ("one", "won"))
+    for perturbation in ("homophone", "insert"):
+        made = perturb(read, lexicon, Perturbation("nbest", 1.0, 1, perturbation)).nbest
+        assert made.lists[0].texts != read.lists[0].texts
+        assert contexts(made) == contexts(nbest)
+    # Other contexts are other lists, and none leave no file behind.
+    write_nbest_dir(tmp_path / "nbest", with_context(nbest, 1))
+    assert read_nbest_dir(tmp_path / "nbest").info["checksum"] != read.info["checksum"]
+    write_nbest_dir(tmp_path / "nbest", LISTS)
+    assert not (tmp_path / "nbest/context").exists()
+
+
+def test_a_context_of_no_list_is_named(tmp_path: Path) -> None:
+    write_nbest_dir(tmp_path / "nbest", with_context(LISTS, 1))
+    (tmp_path / "nbest/context").write_text("1-10-0002 one\nother two\n")
+    with pytest.raises(InputError, match="context:2: utterance other has no list"):
+        read_nbest_dir(tmp_path / "nbest")
