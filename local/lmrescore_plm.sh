@@ -12,7 +12,7 @@
 #   lat.1.gz, num_jobs, words.txt      from lattices, rescored lattices of these lists: at the acoustic scale acwt a
 #                                      path's cost is minus its combined score
 #   text, ctm, weights.yaml            what was chosen, and how
-#   scoring_kaldi/{wer_*,best_wer}     at these weights, which are never chosen on the set that they score but by --tune
+#   scoring_kaldi/{wer_*,best_wer}     (cer_*, best_cer) at these weights, which are never chosen on the set that they score but by --tune
 #
 # Stages: 1 N-best lists, 2 rescoring, 3 scoring.
 set -euo pipefail
@@ -25,6 +25,7 @@ inv_acwt=              # 1 / acwt, instead of it
 weights=               # weights.yaml of a --tune call (default: the one beside the rescorer, or stage 6's)
 lm_weight=             # weight of the PLM score, instead of weights
 word_bonus=0.0         # bonus a word, with lm_weight
+metric=wer             # what errors and word_bonus count: words (wer), or characters (cer): Mandarin, Japanese
 tune=false             # tune the weights on this data, a development set
 fallback=              # ESPnet decode or N-best directory whose best stands in for missing lattices
 frame_shift=           # seconds a frame of the alignments (default: 0.01, times frame_subsampling_factor)
@@ -59,6 +60,7 @@ echo "${command_line}"
 
 [ -n "${plm_dir}" ] || die "--plm-dir exp/plm/<tag>: which rescorer?"
 [ -f "${plm_dir}/config.yaml" ] || die "${plm_dir}: no finished rescorer (config.yaml is missing)"
+[[ "${metric}" =~ ^(wer|cer)$ ]] || die "--metric is '${metric}', expected wer or cer"
 [ -d "${in_dir}" ] || die "${in_dir}: no such directory"
 if [ -n "${inv_acwt}" ]; then
     acwt="$(awk -v inv="${inv_acwt}" 'BEGIN { if (inv + 0 <= 0) exit 1; printf "%.10g", 1 / inv }')" ||
@@ -77,7 +79,7 @@ run() {
     fi
 }
 lorescore=(python3 -m lorescore)
-ref_options=()
+ref_options=(--metric "${metric}")
 [ ! -f "${data}/text" ] || ref_options=(--ref "${data}/text")
 source_dir="${out_dir}/source"
 has_lattices=false
@@ -127,10 +129,11 @@ fi
 
 if [ "${stage}" -le 3 ] && [ "${skip_scoring}" = false ]; then
     if [ -f "${data}/text" ]; then
-        score_options=(--ref "${data}/text" --hyp "${out_dir}/text" --out "${out_dir}" --weights "${out_dir}/weights.yaml")
+        score_options=(--ref "${data}/text" --hyp "${out_dir}/text" --out "${out_dir}" --metric "${metric}")
+        score_options+=(--weights "${out_dir}/weights.yaml")
         [ ! -f "${data}/utt2spk" ] || score_options+=(--utt2spk "${data}/utt2spk")
         run "${out_dir}/log/score.log" "${lorescore[@]}" score "${score_options[@]}"
-        [ -z "${cmd}" ] || cat "${out_dir}/scoring_kaldi/best_wer"
+        [ -z "${cmd}" ] || cat "${out_dir}/scoring_kaldi/best_${metric}"
     else
         echo "$0: not scored, as there is no ${data}/text"
     fi

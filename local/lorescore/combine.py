@@ -2,6 +2,9 @@
 
     combined score = first-pass score + lm_weight x PLM score + word_bonus x number of words
 
+For lists whose metric is `cer`, words are characters throughout (`lorescore.wer.units`): the bonus is one a character,
+and the errors are those of characters.
+
 Along a line in the plane of the two weights the combined score of each hypothesis is a linear function of the position
 t, so that the best hypothesis of an utterance changes only at the corners of the upper envelope of its lines, and the
 errors of the set are constant between two corners. The best position on a line is therefore found exactly, without a
@@ -22,6 +25,7 @@ from lorescore.errors import InputError
 from lorescore.files import read_yaml
 from lorescore.nbest.lists import NbestSet
 from lorescore.wer.alignment import word_error_rate
+from lorescore.wer.units import WER, require_metric
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -44,10 +48,12 @@ class Weights:
     Attributes:
         lm_weight: Of the PLM score, at least 0.
         word_bonus: Of the number of words; negative values favour short hypotheses.
+        metric: What the bonus counts: words (`wer`), or characters (`cer`).
     """
 
     lm_weight: float = 0.0
     word_bonus: float = 0.0
+    metric: str = WER
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,7 @@ class ScoredLists:
         num_words: Words of each hypothesis, (H,).
         errors: Word errors of each hypothesis, (H,); zeros where there are no references.
         ref_words: Words of each reference, (U,); zeros where there are no references.
+        metric: What is counted: words (`wer`), or characters (`cer`).
     """
 
     utts: tuple[str, ...]
@@ -71,6 +78,7 @@ class ScoredLists:
     num_words: Floats
     errors: Ints
     ref_words: Ints
+    metric: str = WER
 
     @classmethod
     def build(cls, nbest: NbestSet, plm_costs: Sequence[Sequence[float]] | None) -> "ScoredLists":
@@ -102,6 +110,7 @@ class ScoredLists:
             num_words=counts.hyp_words.astype(np.float64),
             errors=counts.errors,
             ref_words=counts.ref_words,
+            metric=nbest.metric,
         )
         for name, scores in (("first-pass score", lists.first_pass), ("PLM cost", lists.plm)):
             if not np.isfinite(scores).all():
@@ -122,7 +131,14 @@ class ScoredLists:
 
 
 def combined_scores(lists: ScoredLists, weights: Weights) -> Floats:
-    """Combined score of each hypothesis, rounded to nine decimals, (H,)."""
+    """Combined score of each hypothesis, rounded to nine decimals, (H,).
+
+    Raises:
+        InputError: The bonus is one a word and the lists' metric is `cer`, or the other way round.
+    """
+    if weights.word_bonus and weights.metric != lists.metric:
+        message = f"word_bonus was tuned for the metric {weights.metric}, the metric of these lists is {lists.metric}"
+        raise InputError(message, mend="make all lists with one --metric (stage 4), and tune again (stage 6)")
     scores = lists.first_pass + weights.lm_weight * lists.plm + weights.word_bonus * lists.num_words
     return np.round(scores, SCORE_DECIMALS)
 
@@ -175,10 +191,11 @@ def oracle(nbest: NbestSet) -> dict[str, str]:
 
 
 def read_weights(path: Path) -> Weights:
-    """Read `weights.yaml`: `lm_weight` and `word_bonus`, each 0 where it is left out.
+    """Read `weights.yaml`: `lm_weight` and `word_bonus`, each 0 where it is left out, and `metric`, else `wer`.
 
     Raises:
-        InputError: The file cannot be read, or a weight is not a finite number, or `lm_weight` is negative.
+        InputError: The file cannot be read, a weight is not a finite number, `lm_weight` is negative, or there is no
+            such metric.
     """
     content = read_yaml(path)
     values = []
@@ -189,7 +206,7 @@ def read_weights(path: Path) -> Weights:
         values.append(float(value))
     if values[0] < 0:
         raise InputError(f"lm_weight is {values[0]}, expected at least 0", path=path)
-    return Weights(*values)
+    return Weights(values[0], values[1], require_metric(content, path))
 
 
 def tune(lists: ScoredLists) -> Weights:
@@ -211,13 +228,14 @@ def tune(lists: ScoredLists) -> Weights:
     # fsum is exact, and so does not depend on the order of the utterances.
     per_word = -math.fsum(lists.plm) / max(1.0, float(lists.num_words.sum()))
     directions = ((1.0, 0.0), (0.0, 1.0), (1.0, per_word))
-    best, best_errors = Weights(), _errors_at(lists, Weights())
+    best = Weights(metric=lists.metric)
+    best_errors = _errors_at(lists, best)
     for lm_weight in START_LM_WEIGHTS:
-        found, errors = _descend(lists, Weights(lm_weight, lm_weight * per_word), directions)
+        found, errors = _descend(lists, Weights(lm_weight, lm_weight * per_word, lists.metric), directions)
         if errors < best_errors:
             best, best_errors = found, errors
     for decimals in DECIMALS:
-        rounded = Weights(round(best.lm_weight, decimals), round(best.word_bonus, decimals))
+        rounded = Weights(round(best.lm_weight, decimals), round(best.word_bonus, decimals), lists.metric)
         if _errors_at(lists, rounded) == best_errors:
             return rounded
     return best
@@ -254,7 +272,7 @@ def line_search(lists: ScoredLists, origin: Weights, direction: tuple[float, flo
         t = right - END_MARGIN
     else:
         t = (left + right) / 2
-    return Weights(max(0.0, origin.lm_weight + t * d_lm), origin.word_bonus + t * d_bonus)
+    return Weights(max(0.0, origin.lm_weight + t * d_lm), origin.word_bonus + t * d_bonus, origin.metric)
 
 
 def _descend(lists: ScoredLists, start: Weights, directions: Sequence[tuple[float, float]]) -> tuple[Weights, int]:

@@ -30,6 +30,7 @@ from lorescore.errors import InputError
 from lorescore.files import read_yaml
 from lorescore.nbest.lists import NbestSet
 from lorescore.wer.distances import NumberedTexts
+from lorescore.wer.units import WER
 
 MBR = "mbr"  # ends the name of a system whose hypotheses MBR chose: <tag>_mbr
 MAP_SCALE = math.inf
@@ -107,11 +108,16 @@ def posteriors(lists: ScoredLists, weights: Weights, posterior_scale: float) -> 
     return normalized
 
 
-def pairwise_errors(texts: Sequence[str]) -> Ints:
-    """The word edit distance (Levenshtein, unit costs) of every two texts of a list, (N, N), symmetric."""
+def pairwise_errors(texts: Sequence[str], metric: str = WER) -> Ints:
+    """The edit distance (Levenshtein, unit costs) of every two texts of a list, (N, N), symmetric.
+
+    Args:
+        texts: The list.
+        metric: `wer` to count words, `cer` to count characters.
+    """
     errors = np.zeros((len(texts), len(texts)), dtype=np.int64)
     first, second = np.triu_indices(len(texts), 1)
-    errors[first, second] = NumberedTexts.of(texts).edit_distances(first, second)
+    errors[first, second] = NumberedTexts.of(texts, metric).edit_distances(first, second)
     return errors + errors.T
 
 
@@ -128,7 +134,7 @@ def read_posterior_scale(path: Path) -> float:
 
 
 def _list_distances(nbest: NbestSet) -> list[Ints]:
-    return [pairwise_errors(one.texts) for one in nbest]
+    return [pairwise_errors(one.texts, nbest.metric) for one in nbest]
 
 
 def _mbr_ranks(lists: ScoredLists, distances: Sequence[Ints], weights: Weights, posterior_scale: float) -> Ints:

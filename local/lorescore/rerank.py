@@ -17,6 +17,7 @@ from lorescore.combine import SCORE_DECIMALS, Weights
 from lorescore.errors import InputError
 from lorescore.files import single_spaced
 from lorescore.nbest.lists import Hypothesis, NbestList
+from lorescore.wer.units import split_units
 
 # A list as a caller has it: ours, or (text, first-pass log score) with the first pass's best first.
 ListLike: TypeAlias = NbestList | Sequence[tuple[str, float]]
@@ -101,6 +102,7 @@ def rerank(one: NbestList, plm_scores: Sequence[float], weights: Weights) -> Res
     """
     scored = []
     for rank, (hypothesis, plm) in enumerate(zip(one.hypotheses, plm_scores, strict=True), start=1):
-        combined = hypothesis.score + weights.lm_weight * plm + weights.word_bonus * len(hypothesis.words)
+        num_units = len(split_units(hypothesis.text, weights.metric))
+        combined = hypothesis.score + weights.lm_weight * plm + weights.word_bonus * num_units
         scored.append(RescoredHypothesis(hypothesis.text, hypothesis.score, plm, round(combined, SCORE_DECIMALS), rank))
     return RescoredList(one.utt, tuple(sorted(scored, key=lambda hypothesis: (-hypothesis.combined, hypothesis.rank))))

@@ -28,6 +28,7 @@ from lorescore.errors import InputError
 from lorescore.lattice.lattices import EPSILON, Arc, Cost, Final, Lattice
 from lorescore.lattice.paths import best_path
 from lorescore.nbest.lists import CostParts, NbestList, NbestSet
+from lorescore.wer.units import split_units
 
 # Absolute: files of costs have four decimals, and Kaldi's floats a resolution of 1e-4 at a cost of 1000.
 COST_TOLERANCE = 1e-3
@@ -116,7 +117,8 @@ def kaldi_graph_cost(path: NbestPath, lm_weight: float) -> float:
 def combined_graph_cost(path: NbestPath, weights: Weights) -> float:
     """The graph cost with which a path's cost, at the first pass's acoustic scale, is minus its combined score."""
     first_pass = path.parts.nolm + path.parts.lmonly
-    return first_pass + weights.lm_weight * path.plm - weights.word_bonus * len(path.words)
+    num_units = len(split_units(" ".join(path.words), weights.metric))
+    return first_pass + weights.lm_weight * path.plm - weights.word_bonus * num_units
 
 
 def kaldi_equivalent(weights: Weights) -> tuple[float, float]:

@@ -4,9 +4,14 @@ from lorescore.wer.alignment import EditCounts, align, edit_counts, word_error_r
 from lorescore.wer.bootstrap import Interval, PairedComparison, compare, wer_interval
 from lorescore.wer.kaldi import read_wer_line, wer_line, write_scoring_kaldi
 from lorescore.wer.sclite import write_score_wer
+from lorescore.wer.sclite_characters import write_score_cer
 from lorescore.wer.score import ScoreResult, score_hypotheses
+from lorescore.wer.units import CER, METRICS, WER, split_units
 
 __all__ = [
+    "CER",
+    "METRICS",
+    "WER",
     "EditCounts",
     "Interval",
     "PairedComparison",
@@ -16,9 +21,11 @@ __all__ = [
     "edit_counts",
     "read_wer_line",
     "score_hypotheses",
+    "split_units",
     "wer_interval",
     "wer_line",
     "word_error_rate",
+    "write_score_cer",
     "write_score_wer",
     "write_scoring_kaldi",
 ]

@@ -1,5 +1,7 @@
 """Word errors of a hypothesis: insertions, deletions and substitutions by unit-cost Levenshtein, as in Kaldi.
 
+Where the metric is `cer`, words are characters here (`lorescore.wer.units`).
+
 kaldialign ports Kaldi's `LevenshteinEditDistance` (src/util/edit-distance-inl.h). Of several cheapest alignments it
 takes a deletion and an insertion before two substitutions, as `compute-wer` does; the counts of `edit_counts` and of
 `align` are therefore the same. (Kaldi's `align-text` breaks such ties the other way: the sum of the errors is the
@@ -12,7 +14,7 @@ from typing import TypeAlias
 import kaldialign
 
 from lorescore.errors import InputError
-from lorescore.files import split_words
+from lorescore.wer.units import WER, split_units
 
 NO_WORD = ""  # no word is empty, so it cannot be mistaken for one
 
@@ -72,16 +74,16 @@ def word_error_rate(errors: int, ref_words: int) -> float:
     return 100.0 * errors / ref_words
 
 
-def edit_counts(ref: str, hyp: str) -> EditCounts:
-    """The word errors of a hypothesis. Words are what white space separates; case counts."""
-    ref_words = split_words(ref)
-    counts = kaldialign.edit_distance(ref_words, split_words(hyp))
+def edit_counts(ref: str, hyp: str, metric: str = WER) -> EditCounts:
+    """The errors of a hypothesis, in words or, where the metric is `cer`, in characters (`lorescore.wer.units`)."""
+    ref_words = split_units(ref, metric)
+    counts = kaldialign.edit_distance(ref_words, split_units(hyp, metric))
     return EditCounts(int(counts["ins"]), int(counts["del"]), int(counts["sub"]), len(ref_words))
 
 
-def align(ref: str, hyp: str) -> Alignment:
+def align(ref: str, hyp: str, metric: str = WER) -> Alignment:
     """The alignment that `edit_counts` counts the errors of."""
-    ref_words, hyp_words = split_words(ref), split_words(hyp)
+    ref_words, hyp_words = split_units(ref, metric), split_units(hyp, metric)
     if ref_words == hyp_words:  # no other alignment is as cheap
         return list(zip(ref_words, hyp_words, strict=True))
     pairs: Alignment = kaldialign.align(ref_words, hyp_words, NO_WORD)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import kaldialign
 
-from lorescore.files import split_words
+from lorescore.wer.units import WER, split_units
 
 REPLICATIONS = 10_000
 SEED = 0
@@ -47,13 +47,19 @@ class PairedComparison:
 
 
 def wer_interval(
-    refs: Mapping[str, str], hyps: Mapping[str, str], *, replications: int = REPLICATIONS, seed: int = SEED
+    refs: Mapping[str, str],
+    hyps: Mapping[str, str],
+    *,
+    metric: str = WER,
+    replications: int = REPLICATIONS,
+    seed: int = SEED,
 ) -> Interval:
     """The confidence interval of a WER.
 
     Args:
         refs: Reference text by utterance, at least one.
         hyps: Hypothesis text for each of these utterances.
+        metric: `wer`, or `cer` to count characters.
         replications: Number of resamples.
         seed: Seed of the draws.
 
@@ -62,7 +68,8 @@ def wer_interval(
         some of them with an empty reference).
     """
     utts = sorted(refs)
-    result = kaldialign.bootstrap_wer_ci(_words(refs, utts), _words(hyps, utts), replications=replications, seed=seed)
+    texts = (_units(one, utts, metric) for one in (refs, hyps))
+    result = kaldialign.bootstrap_wer_ci(*texts, replications=replications, seed=seed)
     return Interval(100.0 * result["ci95min"], 100.0 * result["ci95max"])
 
 
@@ -71,6 +78,7 @@ def compare(
     hyps_a: Mapping[str, str],
     hyps_b: Mapping[str, str],
     *,
+    metric: str = WER,
     replications: int = REPLICATIONS,
     seed: int = SEED,
 ) -> PairedComparison:
@@ -80,18 +88,18 @@ def compare(
         refs: Reference text by utterance, at least one.
         hyps_a: Hypothesis text of the baseline for each of these utterances.
         hyps_b: Hypothesis text of the system that is compared with it.
+        metric: `wer`, or `cer` to count characters.
         replications: Number of resamples.
         seed: Seed of the draws.
     """
     utts = sorted(refs)
-    result = kaldialign.bootstrap_wer_ci(
-        _words(refs, utts), _words(hyps_a, utts), _words(hyps_b, utts), replications=replications, seed=seed
-    )
+    texts = (_units(one, utts, metric) for one in (refs, hyps_a, hyps_b))
+    result = kaldialign.bootstrap_wer_ci(*texts, replications=replications, seed=seed)
     not_better = replications - round(result["p_s2_improv_over_s1"] * replications)
     return PairedComparison(
         100.0 * result["system1"]["wer"], 100.0 * result["system2"]["wer"], not_better / replications
     )
 
 
-def _words(texts: Mapping[str, str], utts: Sequence[str]) -> list[list[str]]:
-    return [split_words(texts[utt]) for utt in utts]
+def _units(texts: Mapping[str, str], utts: Sequence[str], metric: str) -> list[list[str]]:
+    return [split_units(texts[utt], metric) for utt in utts]

@@ -14,7 +14,7 @@ from itertools import chain, count
 import numpy as np
 from numpy.typing import NDArray
 
-from lorescore.files import split_words
+from lorescore.wer.units import WER, split_units
 
 Ints = NDArray[np.int64]
 WordIds = NDArray[np.int32]
@@ -25,6 +25,8 @@ CELLS_AT_A_TIME = 1 << 17  # of an anti-diagonal over all tables: half a megabyt
 @dataclass(frozen=True)
 class WordCounts:
     """What is counted once for N-best lists of U utterances, H hypotheses over all of them, list by list.
+
+    Where the metric is `cer`, words are characters.
 
     Attributes:
         errors: Word errors of each hypothesis, (H,); zeros where there are no references.
@@ -50,12 +52,12 @@ class NumberedTexts:
     lengths: Ints
 
     @classmethod
-    def of(cls, texts: Iterable[str]) -> "NumberedTexts":
-        """Number the words of texts."""
+    def of(cls, texts: Iterable[str], metric: str = WER) -> "NumberedTexts":
+        """Number the words of texts; their characters where the metric is `cer`."""
         numbers: defaultdict[str, int] = defaultdict(count().__next__)
         numbered, lengths = array("i"), array("q")
         for text in texts:
-            words = split_words(text)
+            words = split_units(text, metric)
             numbered.extend(map(numbers.__getitem__, words))
             lengths.append(len(words))
         return cls(np.asarray(numbered, dtype=np.int32), np.asarray(lengths, dtype=np.int64))
@@ -91,14 +93,15 @@ class NumberedTexts:
         return self.words.take(begins[texts] + np.arange(longest)[:, None], mode="clip")
 
 
-def count_words(lists: Sequence[Sequence[str]], refs: Sequence[str] | None) -> WordCounts:
+def count_words(lists: Sequence[Sequence[str]], refs: Sequence[str] | None, metric: str = WER) -> WordCounts:
     """Words and word errors of the hypotheses of N-best lists.
 
     Args:
         lists: The texts of each utterance's hypotheses.
         refs: The reference of each of these utterances; None where there are no references.
+        metric: `wer`, or `cer` to count characters.
     """
-    numbered = NumberedTexts.of(chain(chain.from_iterable(lists), refs or ()))
+    numbered = NumberedTexts.of(chain(chain.from_iterable(lists), refs or ()), metric)
     sizes = [len(texts) for texts in lists]
     utts, hyps = len(sizes), sum(sizes)
     hyp_words, ref_words = numbered.lengths[:hyps], numbered.lengths[hyps:]

@@ -1,4 +1,4 @@
-"""Kaldi's score files, as steps/scoring/score_kaldi_wer.sh writes them.
+"""Kaldi's score files, as steps/scoring/score_kaldi_wer.sh writes them, or, for characters, score_kaldi_cer.sh.
 
     wer_<lm_weight>_<word_bonus>   compute-wer's three lines
     best_wer                       the %WER line and the path of its file (utils/best_wer.sh)
@@ -6,6 +6,9 @@
     wer_details/per_spk            counts and rates of each speaker (wer_per_spk_details.pl)
     wer_details/ops                how often each word was right, or mistaken for which (wer_ops_details.pl)
     wer_details/wer_bootci         confidence interval (compute-wer-bootci)
+
+With `cer` for `wer` in all names, the errors are those of characters (`lorescore.wer.units`); the line says %WER there
+too, as Kaldi's does.
 
 `wer_bootci` gives the WER itself, where Kaldi gives the mean over the resamples, which can differ from it in the last
 digit: all files here name the same WER.
@@ -20,6 +23,7 @@ from lorescore.errors import InputError
 from lorescore.files import atomic_write, read_lines
 from lorescore.wer.alignment import NO_WORD, EditCounts, align
 from lorescore.wer.bootstrap import Interval
+from lorescore.wer.units import WER
 
 EMPTY = "***"  # what stands in for the missing word of an insertion or deletion (score_kaldi_wer.sh)
 SPEAKER_COLUMNS = ("#SENT", "#WORD", "Corr", "Sub", "Ins", "Del", "Err", "S.Err")
@@ -65,6 +69,7 @@ def write_scoring_kaldi(
     *,
     lm_weight: float,
     word_bonus: float,
+    metric: str = WER,
 ) -> Path:
     """Write all score files of one set at one pair of weights; `wer_*` files of other weights are removed.
 
@@ -75,7 +80,8 @@ def write_scoring_kaldi(
         utt2spk: Speaker of each of these utterances.
         interval: Confidence interval of the WER.
         lm_weight: The PLM's weight that chose the hypotheses.
-        word_bonus: The bonus a word that chose the hypotheses.
+        word_bonus: The bonus a word, or a character, that chose the hypotheses.
+        metric: `wer` or `cer`, which begins the names of the files.
 
     Returns:
         The path of the `wer_*` file.
@@ -83,18 +89,18 @@ def write_scoring_kaldi(
     Raises:
         InputError: There are no reference words, or a file cannot be written.
     """
-    for stale in scoring_dir.glob("wer_*_*"):
+    for stale in scoring_dir.glob(f"{metric}_*_*"):
         stale.unlink()
-    counts = write_details(scoring_dir / "wer_details", refs, hyps, utt2spk, interval)
+    counts = write_details(scoring_dir / f"{metric}_details", refs, hyps, utt2spk, interval, metric)
     total = sum(counts.values(), EditCounts())
     wrong = sum(one.errors > 0 for one in counts.values())
     # Adding 0.0 turns -0.0 into 0.0.
-    wer_path = scoring_dir / f"wer_{lm_weight + 0.0:g}_{word_bonus + 0.0:g}"
+    wer_path = scoring_dir / f"{metric}_{lm_weight + 0.0:g}_{word_bonus + 0.0:g}"
     with atomic_write(wer_path) as file:
         file.write(f"{wer_line(total)}\n")
         file.write(f"%SER {100.0 * wrong / len(counts):.2f} [ {wrong} / {len(counts)} ]\n")
         file.write(f"Scored {len(counts)} sentences, 0 not present in hyp.\n")
-    with atomic_write(scoring_dir / "best_wer") as file:
+    with atomic_write(scoring_dir / f"best_{metric}") as file:
         file.write(f"{wer_line(total)} {wer_path}\n")
     return wer_path
 
@@ -105,14 +111,15 @@ def write_details(
     hyps: Mapping[str, str],
     utt2spk: Mapping[str, str],
     interval: Interval,
+    metric: str = WER,
 ) -> dict[str, EditCounts]:
-    """Write `wer_details`; returns the counts of each utterance, sorted by utterance."""
+    """Write `wer_details`, or `cer_details`; returns the counts of each utterance, sorted by utterance."""
     counts: dict[str, EditCounts] = {}
     ops: Counter[tuple[str, str]] = Counter()
     cells = _Cells()
     with atomic_write(details_dir / "per_utt") as file:
         for utt in sorted(refs):
-            alignment = align(refs[utt], hyps[utt])
+            alignment = align(refs[utt], hyps[utt], metric)
             ops.update(alignment)
             columns = [cells[pair] for pair in alignment]
             ref_row, hyp_row, op_row = ("  ".join([column[row] for column in columns]) for row in range(3))
@@ -123,7 +130,7 @@ def write_details(
         file.writelines(f"{line}\n" for line in _speaker_lines(counts, utt2spk))
     with atomic_write(details_dir / "ops") as file:
         file.writelines(f"{line}\n" for line in _op_lines(ops))
-    with atomic_write(details_dir / "wer_bootci") as file:
+    with atomic_write(details_dir / f"{metric}_bootci") as file:
         wer = sum(counts.values(), EditCounts()).wer
         file.write(f"Set1: %WER {wer:.2f} 95% Conf Interval [ {interval.low:.2f}, {interval.high:.2f} ]\n")
     return counts

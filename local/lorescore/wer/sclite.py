@@ -35,15 +35,20 @@ RAW_SUM = re.compile(r"\|\s*Sum\s*\|\s*(\d+)\s+(\d+)\s*\|\s*(\d+)\s+(\d+)\s+(\d+
 
 
 def sclite_command() -> list[str]:
-    """How sclite is called here: by itself, or through Debian's front end `sctk`.
+    """How sclite is called here, see `sctk_command`."""
+    return sctk_command("sclite")
+
+
+def sctk_command(program: str) -> list[str]:
+    """How a program of SCTK is called here: by itself, or through Debian's front end `sctk`.
 
     Raises:
         InputError: Neither is on the PATH.
     """
-    for command in (["sclite"], ["sctk", "sclite"]):
+    for command in ([program], ["sctk", program]):
         if shutil.which(command[0]):
             return command
-    raise InputError("sclite not found on the PATH", mend="apt-get install sctk")
+    raise InputError(f"{program} not found on the PATH", mend="apt-get install sctk")
 
 
 def write_score_wer(
@@ -64,7 +69,7 @@ def write_score_wer(
         InputError: sclite is missing or fails, or did not count the words and utterances that it was given.
     """
     utts = sorted(refs)
-    ids = {utt: _sclite_id(utt2spk[utt], utt) for utt in utts}
+    ids = {utt: sclite_id(utt2spk[utt], utt) for utt in utts}
     return score_files(
         score_dir,
         {
@@ -105,7 +110,7 @@ def score_files(
     for name, lines in files.items():
         with atomic_write(score_dir / name) as file:
             file.writelines(f"{line}\n" for line in lines)
-    report = run_sclite([*command, "-s", *arguments, "-o", "all", "stdout"], score_dir)
+    report = run_sctk([*command, "-s", *arguments, "-o", "all", "stdout"], score_dir)
     utterances, counts = parse_report(report, result_path)
     ref_words = sum(len(split_words(text)) for text in refs.values())
     scored_hyp_words = counts.correct + counts.sub + counts.ins
@@ -142,28 +147,34 @@ def parse_report(report: str, path: Path) -> tuple[int, EditCounts]:
     raise InputError("no table of raw sums in the output of sclite", path=path, mend="check the version of sclite")
 
 
-def run_sclite(command: list[str], score_dir: Path) -> str:
-    """Run sclite in `score_dir` and return what it prints."""
+def run_sctk(command: list[str], score_dir: Path, given: str = "") -> str:
+    """Run a program of SCTK in `score_dir` and return what it prints; `given` is its standard input.
+
+    Raises:
+        InputError: It cannot be run, does not come to an end, or fails.
+    """
+    program = command[1] if command[0] == "sctk" else command[0]
     try:
         # The C locale: in others, isspace() may split a multi-byte character.
         done = subprocess.run(
             command,
             cwd=score_dir,
             env={**os.environ, "LC_ALL": "C"},
+            input=given.encode(),
             capture_output=True,
             timeout=TIMEOUT_S,
             check=False,
         )
     except OSError as error:
-        raise InputError(f"sclite cannot be run: {error.strerror}", path=score_dir) from error
+        raise InputError(f"{program} cannot be run: {error.strerror}", path=score_dir) from error
     except subprocess.TimeoutExpired as error:
         raise InputError(
-            f"sclite had not finished after {TIMEOUT_S:.0f} s", path=score_dir, mend="split very long utterances"
+            f"{program} had not finished after {TIMEOUT_S:.0f} s", path=score_dir, mend="split very long utterances"
         ) from error
     if done.returncode != 0:
         lines = done.stderr.decode("utf-8", "replace").split("\n")
         last = next((line.strip() for line in reversed(lines) if line.strip()), "no message")
-        raise InputError(f"sclite failed with status {done.returncode}: {last}", path=score_dir)
+        raise InputError(f"{program} failed with status {done.returncode}: {last}", path=score_dir)
     return done.stdout.decode("utf-8", "replace")
 
 
@@ -179,5 +190,6 @@ def _shortened(word: str) -> str:
     return f"{word[:20]}~{hashlib.sha256(encoded).hexdigest()[:16]}"
 
 
-def _sclite_id(speaker: str, utt: str) -> str:
+def sclite_id(speaker: str, utt: str) -> str:
+    """An utterance's id for sclite, which takes what stands before the first `-` or `_` for the speaker."""
     return f"{speaker}-{utt}".translate(ID_SPECIALS)

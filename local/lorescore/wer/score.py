@@ -5,15 +5,22 @@
     score_ctm/{ref.stm,hyp.ctm,result.txt}          sclite with the words' confidences, where there is a ctm
     result.yaml                                     the numbers, written last: without it the scoring is unfinished
 
+Where the metric is `cer`, they are numbers of characters (`lorescore.wer.units`): score_cer, scoring_kaldi/cer_*,
+best_cer and cer_details stand instead, and `result.yaml` has the CER as `wer`, with `metric: cer`. What a scoring by
+the other metric left in the directory is removed.
+
 The WER of this project is Kaldi's (unit-cost Levenshtein). sclite's is kept beside it; where its errors are more (see
-`lorescore.wer.sclite`), a warning names both, and `result.yaml` has both.
+`lorescore.wer.sclite`), a warning names both, and `result.yaml` has both. The CER is Kaldi's too, without spaces;
+sclite's is ESPnet's, which counts them.
 """
 
 import logging
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lorescore.choices import require_choice
 from lorescore.errors import InputError
 from lorescore.files import split_words, write_yaml
 from lorescore.wer.alignment import EditCounts, word_error_rate
@@ -21,8 +28,15 @@ from lorescore.wer.bootstrap import Interval, compare, wer_interval
 from lorescore.wer.ctm import CtmWord, ctm_texts, write_score_ctm
 from lorescore.wer.kaldi import read_wer_line, write_scoring_kaldi
 from lorescore.wer.sclite import sclite_command, write_score_wer
+from lorescore.wer.sclite_characters import character_ctm, character_texts, write_score_cer
+from lorescore.wer.units import CER, METRICS, WER, split_units
 
 logger = logging.getLogger(__name__)
+
+WHY_SCLITE_DIFFERS = {
+    WER: "they weigh substitutions differently",
+    CER: "they weigh substitutions differently, and sclite counts spaces and each character of <unk>, as in ESPnet",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +44,15 @@ class ScoreResult:
     """What a scoring found.
 
     Attributes:
-        counts: Word errors by Levenshtein, summed over the utterances.
+        counts: Errors by Levenshtein, summed over the utterances.
         utterances: Number of utterances.
-        interval: 95 % confidence interval of the WER.
+        interval: 95 % confidence interval of the rate.
         sclite_counts: The same by sclite.
         p_value: One-sided, of being better than the baseline (see `PairedComparison`); None without a baseline.
         lm_weight: The PLM's weight that chose the hypotheses.
-        word_bonus: The bonus a word that chose the hypotheses.
-        wer_path: Kaldi's `wer_*` file.
+        word_bonus: The bonus a word, or a character, that chose the hypotheses.
+        wer_path: Kaldi's `wer_*` or `cer_*` file.
+        metric: What was counted: `wer` or `cer`.
     """
 
     counts: EditCounts
@@ -48,10 +63,11 @@ class ScoreResult:
     lm_weight: float
     word_bonus: float
     wer_path: Path
+    metric: str = WER
 
     @property
     def wer(self) -> float:
-        """Word error rate in percent."""
+        """Word error rate, or character error rate, in percent."""
         return self.counts.wer
 
 
@@ -64,6 +80,7 @@ def score_hypotheses(
     word_bonus: float,
     baseline_hyps: Mapping[str, str] | None = None,
     ctm: Sequence[CtmWord] | None = None,
+    metric: str = WER,
 ) -> ScoreResult:
     """Score hypotheses and write all score files.
 
@@ -73,9 +90,10 @@ def score_hypotheses(
         utt2spk: Speaker of each of these utterances; None: see `default_speaker`.
         out_dir: Where the files go; it is made.
         lm_weight: The PLM's weight that chose the hypotheses.
-        word_bonus: The bonus a word that chose the hypotheses.
+        word_bonus: The bonus a word, or a character, that chose the hypotheses.
         baseline_hyps: The baseline's hypothesis text of each of these utterances, to compare with.
         ctm: The words of the hypotheses with their times, and confidences.
+        metric: What is counted: `wer` or `cer`.
 
     Returns:
         The numbers that `result.yaml` has.
@@ -84,6 +102,7 @@ def score_hypotheses(
         InputError: An utterance is missing on one side, the ctm has other words than the hypotheses, there are no
             reference words, sclite is missing or fails, or a file cannot be written.
     """
+    require_choice("metric", metric, METRICS)
     require_same_utterances(refs, hyps, "hypothesis")
     if ctm is not None:
         _require_same_words(hyps, ctm)
@@ -94,30 +113,47 @@ def score_hypotheses(
     for utt in sorted(refs):
         if utt not in utt2spk:
             raise InputError(f"utterance {utt} has no speaker in utt2spk", mend="add it to utt2spk")
-    word_error_rate(0, sum(map(len, map(split_words, refs.values()))))  # fails before anything is written
+    num_units = sum(len(split_units(text, metric)) for text in refs.values())
+    word_error_rate(0, num_units)  # fails before anything is written
     sclite_command()
 
     result_path = out_dir / "result.yaml"
     result_path.unlink(missing_ok=True)
-    interval = wer_interval(refs, hyps)
+    _remove_scores(out_dir, CER if metric == WER else WER)
+    interval = wer_interval(refs, hyps, metric=metric)
     wer_path = write_scoring_kaldi(
-        out_dir / "scoring_kaldi", refs, hyps, utt2spk, interval, lm_weight=lm_weight, word_bonus=word_bonus
+        out_dir / "scoring_kaldi",
+        refs,
+        hyps,
+        utt2spk,
+        interval,
+        lm_weight=lm_weight,
+        word_bonus=word_bonus,
+        metric=metric,
     )
     counts = read_wer_line(wer_path)
-    sclite_counts = write_score_wer(out_dir / "score_wer", refs, hyps, utt2spk)
-    if ctm is not None:
+    if metric == CER:
+        sclite_counts = write_score_cer(out_dir / "score_cer", refs, hyps, utt2spk)
+    else:
+        sclite_counts = write_score_wer(out_dir / "score_wer", refs, hyps, utt2spk)
+    if ctm is not None and metric == CER:
+        write_score_ctm(out_dir / "score_ctm", character_texts(refs), list(character_ctm(ctm)), utt2spk)
+    elif ctm is not None:
         write_score_ctm(out_dir / "score_ctm", refs, ctm, utt2spk)
     if sclite_counts.errors != counts.errors:
         logger.warning(
-            "%s: sclite counts %d errors (WER %.2f), Levenshtein %d (WER %.2f): they weigh substitutions differently",
+            "%s: sclite counts %d errors (%s %.2f), Levenshtein %d (%s %.2f): %s",
             out_dir,
             sclite_counts.errors,
+            metric.upper(),
             sclite_counts.wer,
             counts.errors,
+            metric.upper(),
             counts.wer,
+            WHY_SCLITE_DIFFERS[metric],
         )
-    p_value = None if baseline_hyps is None else compare(refs, baseline_hyps, hyps).p_value
-    result = ScoreResult(counts, len(refs), interval, sclite_counts, p_value, lm_weight, word_bonus, wer_path)
+    p_value = None if baseline_hyps is None else compare(refs, baseline_hyps, hyps, metric=metric).p_value
+    result = ScoreResult(counts, len(refs), interval, sclite_counts, p_value, lm_weight, word_bonus, wer_path, metric)
     write_yaml(result_path, _summary(result))
     return result
 
@@ -153,9 +189,19 @@ def _require_same_words(hyps: Mapping[str, str], ctm: Sequence[CtmWord]) -> None
             )
 
 
-def _summary(result: ScoreResult) -> dict[str, float | int | None]:
+def _remove_scores(out_dir: Path, metric: str) -> None:
+    """Remove what a scoring by another metric left: it need not be of these hypotheses."""
+    scoring_dir = out_dir / "scoring_kaldi"
+    for path in (scoring_dir / f"best_{metric}", *scoring_dir.glob(f"{metric}_*_*")):
+        path.unlink(missing_ok=True)
+    for directory in (out_dir / f"score_{metric}", scoring_dir / f"{metric}_details"):
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _summary(result: ScoreResult) -> dict[str, str | float | int | None]:
     """The content of `result.yaml`, rates in percent with four decimals."""
-    summary: dict[str, float | int | None] = {
+    summary: dict[str, str | float | int | None] = {
+        "metric": result.metric,
         "wer": round(result.wer, 4),
         "errors": result.counts.errors,
         "ref_words": result.counts.ref_words,
