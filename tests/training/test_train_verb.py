@@ -13,6 +13,7 @@ from lorescore.nbest import write_nbest_dir
 from lorescore.plm.load import fetch_plm
 from lorescore.plm.settings import PlmSettings
 from lorescore.scoring.rescorer import Rescorer
+from lorescore.training.rank_history import RankHistory
 
 # Exit status, standard output, standard error.
 Outcome = tuple[int, str, str]
@@ -125,11 +126,32 @@ def test_settings_come_from_a_file_and_options_override_it(exp: Path, train: Tra
 
 def test_adalora_keeps_its_ranks(exp: Path, train: Train) -> None:
     assert train("llama", "clm", "--lora", "adalora", "--rank", "2", "--epochs", "2", *QUICK[2:])[0] == 0
-    directory = exp / "plm" / "llama_clm_adalora_mwer_s1"
+    directory = exp / "plm" / "llama_clm_adalora_r2_mwer_s1"
     ranks = read_yaml(directory / "ranks.yaml")
     assert len(ranks) == 14 and all(0 <= rank <= 3 for rank in ranks.values())
+    history = RankHistory.read(directory / "rank_history.yaml")
+    assert dict(zip(history.layers, list(history.changes.values())[-1], strict=True)) == ranks
     config = read_yaml(directory / "config.yaml")
     assert 0 < config["trainable_parameters"] < config["total_parameters"]
+
+
+def test_ranks_do_not_collide_and_mean_nothing_to_what_has_none(exp: Path, train: Train) -> None:
+    frozen = (exp / "plm" / "llama_clm_none" / "config.yaml").read_bytes()
+    for options in (("--rank", "2"), ("--rank", "3", "--alpha", "5", "--targets", "q_proj", "--learning_rate", "0.1")):
+        assert train("llama", "clm", *options, *QUICK)[0] == 0
+        assert "finished before" in train("llama", "clm", "--lora", "none", *options)[1]
+    assert (exp / "plm" / "llama_clm_none" / "config.yaml").read_bytes() == frozen
+    small, large = (
+        read_yaml(exp / "plm" / f"llama_clm_vanilla_{part}_mwer_s1" / "config.yaml") for part in ("r2", "r3_a5_q_proj")
+    )
+    assert (small["strategy"]["rank"], large["strategy"]["rank"], large["strategy"]["alpha"]) == (2, 3, 5)
+    assert large["plm"]["targets"] == ["q_proj"] != small["plm"]["targets"]
+    assert large["trainable_parameters"] == 3 * 2 * (32 + 32)  # two layers' A and B
+    options = ("--lora", "full", "--rank", "5", "--alpha", "3", "--targets", "q_proj", *QUICK)
+    assert train("llama", "clm", *options)[0] == 0
+    full = read_yaml(exp / "plm" / "llama_clm_full_mwer_s1" / "config.yaml")
+    assert (full["strategy"]["rank"], full["plm"]["targets"]) == (8, ["all-linear"])
+    assert "finished before" in train("llama", "clm", "--lora", "full", *QUICK)[1]
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,33 @@ class Perturbation:
             raise InputError(f"the perturbation {self.perturbation} {what}")
         object.__setattr__(self, "rate", abs(float(self.rate)))  # so that 0, 0.0 and -0.0 have one name
 
+    @classmethod
+    def parse(cls, text: str) -> "Perturbation":
+        """A perturbation as a user writes it in one word, `NAME:RATE` or `NAME:KIND:RATE`; seed 1, every hypothesis.
+
+        >>> Perturbation.parse("near:0.1").spec
+        'near:nbest:0.1'
+
+        Raises:
+            InputError: It is not of this form, it does not exist, or it is `worst`, which needs a rescorer's scores.
+        """
+        name, *kind, rate = text.strip().split(":") if ":" in text else (text, "")
+        try:
+            number = float(rate)
+        except ValueError:
+            number = None
+        if number is None or len(kind) > 1:
+            message = f"perturbation {text!r:.60}, expected NAME:RATE or NAME:KIND:RATE"
+            raise InputError(message, mend="for example homophone:0.2 or near:1best:0.1, commas between several")
+        if name == WORST:
+            raise InputError(f"the perturbation {WORST} needs a rescorer's scores", mend="choose another one")
+        return cls(kind[0] if kind else "nbest", number, perturbation=name)
+
+    @property
+    def spec(self) -> str:
+        """The inverse of `parse`, with the kind."""
+        return f"{self.perturbation}:{self.kind}:{_shortest(self.rate)}"
+
     @property
     def name(self) -> str:
         """The settings as a part of a directory's name; different settings have different names.

@@ -6,6 +6,7 @@ from pathlib import Path
 from lorescore.errors import InputError
 from lorescore.files import read_lines, split_words
 from lorescore.nbest import NbestSet
+from lorescore.wer.units import CER
 
 
 def nbest_vocabulary(sets: Iterable[NbestSet]) -> frozenset[str]:
@@ -18,6 +19,21 @@ def nbest_vocabulary(sets: Iterable[NbestSet]) -> frozenset[str]:
         for ref in nbest.refs.values():
             words.update(split_words(ref))
     return frozenset(words)
+
+
+def require_spaces(sets: Iterable[NbestSet]) -> None:
+    """Check that texts that are scored in characters have words all the same: a lexicon knows words.
+
+    Raises:
+        InputError: No hypothesis of a set of them has a space.
+    """
+    for nbest in sets:
+        if nbest.metric == CER and not any(" " in text for one in nbest for text in one.texts):
+            raise InputError(
+                "homophones need words, but the hypotheses of a set with metric cer have no spaces between words",
+                mend="make the lists from segmented text (the CER stays the same) and give their --lexicon, or stop at "
+                "stage 7",
+            )
 
 
 def read_vocabulary(path: Path) -> frozenset[str]:

@@ -27,7 +27,7 @@ from lorescore.plm.load import cannot_be_written
 logger = logging.getLogger(__name__)
 
 RECORD = "state.json"
-VERSION = 1  # of what a checkpoint holds
+VERSION = 2  # of what a checkpoint holds
 TENSOR = "__tensor__"  # stands in the JSON file for a tensor of that name
 
 

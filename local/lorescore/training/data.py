@@ -10,9 +10,28 @@ import torch
 
 from lorescore.combine import ScoredLists
 from lorescore.errors import InputError
-from lorescore.nbest import NbestList, NbestSet
+from lorescore.nbest import NbestSet
 from lorescore.scoring.rescorer import Rescorer
 from lorescore.training.settings import TrainingSettings
+
+
+@dataclass(frozen=True)
+class Twin:
+    """The perturbed hypotheses of a training list (`lorescore.training.twins`).
+
+    Attributes:
+        first_pass: (m,) log scores.
+        num_words: (m,) words.
+        errors: (m,) word errors against the reference, which is not perturbed.
+        sources: (m,) index of the list's hypothesis that each was made from.
+        teacher: (m,) what a teacher's scores say of them, where there is one.
+    """
+
+    first_pass: torch.Tensor
+    num_words: torch.Tensor
+    errors: torch.Tensor
+    sources: torch.Tensor
+    teacher: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -21,13 +40,14 @@ class TrainingList:
 
     Attributes:
         utt: The utterance's id; of a text, the text.
-        encoded: The texts of the hypotheses, and the reference's last where `with_reference`, as the scorer encodes
-            them.
+        encoded: The texts of the hypotheses, those of the twin where there is one, and the reference's last where
+            `with_reference`, as the scorer encodes them.
         first_pass: (n,) log scores.
         num_words: (n,) words.
         errors: (n,) word errors.
         with_reference: Whether the reference is the last of the encoded texts.
         teacher: (n,) what a teacher's scores say of the hypotheses, where there is one.
+        twin: The perturbed list that is trained on beside it in this epoch, where there is one.
     """
 
     utt: str
@@ -37,6 +57,7 @@ class TrainingList:
     errors: torch.Tensor
     with_reference: bool
     teacher: torch.Tensor | None = None
+    twin: Twin | None = None
 
     def __len__(self) -> int:
         return len(self.encoded)
@@ -70,7 +91,7 @@ def training_lists(
     for index, one in enumerate(nbest):
         ref = [nbest.refs[one.utt]] if with_reference and nbest.refs[one.utt] else []
         if not with_hypotheses:
-            kept += [replace(training_text(rescorer, text), utt=one.utt) for text in ref]
+            kept += [replace(training_text(rescorer, text, one.context), utt=one.utt) for text in ref]
             continue
         span = slice(arrays.offsets[index], arrays.offsets[index + 1])
         errors = arrays.errors[span]
@@ -80,7 +101,7 @@ def training_lists(
         columns = (arrays.first_pass[span], arrays.num_words[span], errors)
         first_pass, num_words, errors_ = (torch.tensor(column, dtype=torch.float32) for column in columns)
         targets = None if teacher is None else teacher[index]
-        encoded = rescorer.encode(texts)
+        encoded = rescorer.encode(texts, one.context)
         kept.append(TrainingList(one.utt, encoded, first_pass, num_words, errors_, bool(ref), targets))
     if not kept and with_hypotheses:
         raise InputError("no training list has hypotheses with different errors: nothing to learn from")
@@ -93,14 +114,13 @@ def shortened(nbest: NbestSet, max_hyps: int) -> NbestSet:
     """The lists cut to their first `max_hyps` hypotheses; 0 leaves them as they are."""
     if not max_hyps:
         return nbest
-    lists = tuple(NbestList(one.utt, one.hypotheses[:max_hyps]) for one in nbest)
-    return NbestSet(lists, nbest.refs, nbest.info)
+    return replace(nbest, lists=tuple(replace(one, hypotheses=one.hypotheses[:max_hyps]) for one in nbest))
 
 
-def training_text(rescorer: Rescorer, text: str) -> TrainingList:
-    """A text of the domain, for the PLM's own loss alone."""
+def training_text(rescorer: Rescorer, text: str, context: Sequence[str] = ()) -> TrainingList:
+    """A text of the domain, for the PLM's own loss alone, after what stands before it."""
     nothing = torch.empty(0)
-    return TrainingList(text, rescorer.encode([text]), nothing, nothing, nothing, with_reference=True)
+    return TrainingList(text, rescorer.encode([text], context), nothing, nothing, nothing, with_reference=True)
 
 
 def num_steps(num_lists: int, settings: TrainingSettings, num_texts: int = 0) -> int:

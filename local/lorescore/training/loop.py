@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 
 from lorescore.combine import ScoredLists, Weights, tune
+from lorescore.errors import InputError
 from lorescore.nbest import NbestSet
+from lorescore.perturb import HomophoneLexicon
+from lorescore.perturb.worst import Score
 from lorescore.plm.strategies import Strategy, adapt
 from lorescore.progress import Progress, silent
 from lorescore.scoring.rescorer import Rescorer
@@ -15,6 +18,7 @@ from lorescore.training.settings import TrainingSettings
 from lorescore.training.teacher import TeacherScores
 from lorescore.training.tensorboard import Curves, no_curves
 from lorescore.training.trainer import Trainer
+from lorescore.training.twins import Twins
 
 Costs = Sequence[Sequence[float]]  # PLM costs (negative scores) of each list's hypotheses by rank
 
@@ -29,6 +33,8 @@ def train_rescorer(
     texts: Sequence[str] = (),
     start_costs: Costs | None = None,
     teacher_costs: Costs | None = None,
+    lexicon: HomophoneLexicon | None = None,
+    teacher_score: Score | None = None,
     checkpoint: Checkpoint | None = None,
     curves: Curves = no_curves,
 ) -> TrainingResult:
@@ -44,11 +50,14 @@ def train_rescorer(
         texts: Texts of the domain, for the PLM's own loss.
         start_costs: The frozen PLM's costs of dev, where they are known.
         teacher_costs: The teacher's costs of `train`, for `distill`.
+        lexicon: What sounds alike, for `perturb_train`.
+        teacher_score: Gives the teacher's scores of further texts, for `distill` with `perturb_train`.
         checkpoint: Where the run keeps its state, and goes on from.
         curves: Takes what there is to watch.
 
     Raises:
-        InputError: The objective is not for this scorer or lacks its teacher or texts; or what the Trainer raises.
+        InputError: The objective is not for this scorer or lacks its teacher or texts, `perturb_train` lacks its
+            lexicon or the teacher; or what the Trainer raises.
     """
     require_objective(settings, rescorer.plm.scorer, has_teacher=teacher_costs is not None, has_texts=bool(texts))
     train = shortened(train, settings.max_hyps)
@@ -57,6 +66,12 @@ def train_rescorer(
         teacher_costs = [costs[: len(one.hypotheses)] for costs, one in zip(teacher_costs, train, strict=True)]
         teacher = TeacherScores.from_costs(teacher_costs, settings.teacher_norm, rescorer.plm.scorer)
     lists = _lists(rescorer, train, settings, teacher)
+    twins = None
+    if settings.perturb_train:
+        if lexicon is None or (teacher is not None and teacher_score is None):
+            what = "lexicon" if lexicon is None else "teacher to ask"
+            raise InputError(f"--perturb_train without a {what}", mend="give it, or leave out --perturb_train")
+        twins = Twins(rescorer, train, settings, lexicon, teacher, teacher_score)
     total_steps = num_steps(len(lists), settings, len(texts))
     adaptation = adapt(rescorer.scorer.model, strategy, rescorer.plm.targets, total_steps, settings.seed)
     rescorer.scorer.model = adaptation.model
@@ -70,6 +85,7 @@ def train_rescorer(
         start_costs=start_costs,
         start_weights=_teacher_weights(train, teacher_costs, teacher.unit) if teacher and teacher_costs else None,
         centred=teacher is not None and teacher.centred,
+        twins=twins,
         checkpoint=checkpoint,
         curves=curves,
     )
@@ -83,7 +99,7 @@ def _lists(
     if not settings.trains_on_lists:
         return []
     if settings.objective == LM:
-        return training_lists(rescorer, train, with_reference=True, with_hypotheses=False)
+        return training_lists(rescorer, train, with_reference=True, with_hypotheses=settings.consistency > 0)
     with_reference = settings.lm_loss > 0 and rescorer.plm.scorer != "cls"
     return training_lists(rescorer, train, with_reference, teacher=teacher.scores if teacher else None)
 

@@ -5,6 +5,7 @@
 - `mwer+distill`: both, `distill` with a weight.
 - `lm`: the PLM's own loss on references and texts; beside the others, it holds a PLM near to its language.
 
+Beside them, the consistency loss (this project's own) keeps hypotheses and their perturbed versions in their order.
 Each goes with the correlation regulariser of LoRB (arXiv 2309.15223), which is over the texts of a whole step, not of a
 list (`lorescore.training.states`).
 """
@@ -15,7 +16,7 @@ import torch
 
 from lorescore.combine import Weights
 from lorescore.errors import InputError
-from lorescore.training.data import TrainingList
+from lorescore.training.data import TrainingList, Twin
 from lorescore.training.settings import TrainingSettings
 
 LM = "lm"
@@ -87,6 +88,29 @@ def correlation_loss(states: torch.Tensor) -> torch.Tensor:
     return off_diagonal.square().sum() / max(1, dimensions * (dimensions - 1))
 
 
+def consistency_loss(gains: torch.Tensor, more_errors: torch.Tensor, margin: float) -> torch.Tensor:
+    """Hinge on the score that a hypothesis loses by a perturbation, by the errors that it gains (this project's own).
+
+    For a hypothesis h and its perturbed version h' with word errors W and combined scores s,
+
+        loss = mean of max(0, margin - sign(W(h') - W(h)) (s(h) - s(h')))
+
+    over the pairs with W(h') != W(h): whichever has fewer errors is to be ahead by the margin. A pair with as many
+    errors, such as one in which a word that is wrong anyway was replaced, has no order to keep.
+
+    Args:
+        gains: (n,) s(h) - s(h').
+        more_errors: (n,) W(h') - W(h).
+        margin: In the units of the scores.
+
+    Returns:
+        A scalar; 0 where no pair has an order.
+    """
+    ordered = more_errors != 0
+    hinges = torch.clamp(margin - torch.sign(more_errors[ordered]) * gains[ordered], min=0)
+    return hinges.sum() / max(1, len(hinges))
+
+
 @dataclass(frozen=True)
 class Objective:
     """What training minimises over the lists of a step: the weights of its terms, 0 for those that it does not have.
@@ -98,6 +122,8 @@ class Objective:
         weights: Weights of the combined scores in `mwer`.
         score_scale: Factor of the combined scores in `mwer`.
         centred: Whether the teacher's scores are centred by list.
+        consistency: Weight of `consistency_loss`, by list with a twin.
+        margin: Its margin.
     """
 
     mwer: float
@@ -106,6 +132,8 @@ class Objective:
     weights: Weights
     score_scale: float
     centred: bool
+    consistency: float
+    margin: float
 
     @classmethod
     def of(cls, settings: TrainingSettings, weights: Weights, centred: bool) -> "Objective":
@@ -118,19 +146,32 @@ class Objective:
             weights=weights,
             score_scale=settings.score_scale,
             centred=centred,
+            consistency=settings.consistency,
+            margin=settings.consistency_margin,
         )
 
-    def of_hypotheses(self, one: TrainingList, scores: torch.Tensor) -> torch.Tensor:
-        """The loss on a list's hypotheses, whose scores come first, (n,) or more."""
+    def of_hypotheses(self, one: TrainingList | Twin, scores: torch.Tensor) -> torch.Tensor:
+        """The loss on the hypotheses of a list or of its twin, whose scores come first, (n,) or more."""
         device, scores = scores.device, scores[: len(one.errors)]
-        losses = []
+        losses = [scores[:0].sum()]  # 0: `lm` has hypotheses for the consistency loss alone
         if self.mwer:
-            combined = one.first_pass.to(device) + self.weights.lm_weight * scores
-            combined = combined + self.weights.word_bonus * one.num_words.to(device)
-            losses.append(self.mwer * mwer_loss(self.score_scale * combined, one.errors.to(device)))
+            losses.append(self.mwer * mwer_loss(self._combined(one, scores), one.errors.to(device)))
         if self.distill and one.teacher is not None:
             losses.append(self.distill * distill_loss(scores, one.teacher.to(device), self.centred))
         return torch.stack(losses).sum()
+
+    def of_pairs(self, one: TrainingList, twin: Twin, scores: torch.Tensor) -> torch.Tensor:
+        """The consistency loss of a list and its twin, whose scores come first and second, (n + m,) or more."""
+        errors, device = one.errors.to(scores.device), scores.device
+        sources = twin.sources.to(device)
+        gains = self._combined(one, scores[: len(errors)])[sources] - self._combined(twin, scores[len(errors) :])
+        return self.consistency * consistency_loss(gains, twin.errors.to(device) - errors[sources], self.margin)
+
+    def _combined(self, one: TrainingList | Twin, scores: torch.Tensor) -> torch.Tensor:
+        """(n,) combined scores, scaled; those of the hypotheses come first in `scores`."""
+        combined = one.first_pass.to(scores.device) + self.weights.lm_weight * scores[: len(one.errors)]
+        combined = combined + self.weights.word_bonus * one.num_words.to(scores.device)
+        return self.score_scale * combined
 
     def of_reference(self, one: TrainingList, scores: torch.Tensor) -> torch.Tensor:
         """The loss on a list's reference, whose score is the last."""
@@ -165,5 +206,10 @@ def require_objective(settings: TrainingSettings, scorer: str, *, has_teacher: b
         )
     if has_teacher and not settings.distils:
         raise InputError(f"--objective {objective} has no use for a teacher", mend="leave out --teacher")
+    if settings.consistency and not settings.perturb_train:
+        raise InputError("--consistency is of perturbed lists", mend="give --perturb_train, such as homophone:0.2")
+    if settings.perturb_train and objective == LM and not (settings.lm_references and settings.consistency):
+        message = "--objective lm trains on references and texts, and --perturb_train perturbs neither"
+        raise InputError(message, mend="leave it out, or set --consistency, with lm_references true")
     if settings.correlation and scorer == "pll":
         raise InputError("--correlation is for cls and clm: a pll has no sentence state", mend="leave it out")

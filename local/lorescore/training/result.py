@@ -10,6 +10,7 @@ from torch import nn
 from lorescore.plm.adaptation import Adaptation
 from lorescore.plm.strategies import count_parameters
 from lorescore.training.evaluation import Evaluation
+from lorescore.training.rank_history import RankHistory
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class TrainingResult:
         peak_memory_mb: Largest resident memory of the process; on a GPU, largest memory of its tensors.
         trainable_parameters: Parameters that were trained, at the final ranks, with a scorer's head.
         total_parameters: Those and the frozen ones.
+        rank_history: The ranks over the steps.
     """
 
     evaluations: list[Evaluation]
@@ -37,6 +39,7 @@ class TrainingResult:
     peak_memory_mb: float
     trainable_parameters: int
     total_parameters: int
+    rank_history: RankHistory
 
     @property
     def ranks_moved(self) -> bool:

@@ -5,9 +5,20 @@ from typing import Any
 
 from lorescore.choices import DECAYS, OBJECTIVES, PRECISIONS, TEACHER_NORMS, require_choice
 from lorescore.errors import InputError
+from lorescore.perturb.settings import Perturbation
 
 # What changes the run of a training, not the weights that come of it.
 OPERATIONAL = ("checkpoint_minutes",)
+NOT_NEGATIVE = (
+    "distill_weight",
+    "lm_loss",
+    "correlation",
+    "consistency",
+    "consistency_margin",
+    "max_hyps",
+    "patience",
+    "checkpoint_minutes",
+)
 
 
 @dataclass(frozen=True)
@@ -24,6 +35,11 @@ class TrainingSettings:
             none).
         lm_references: Whether `lm` trains on the references of the lists; without them, on the texts alone.
         correlation: Weight of the correlation regulariser (0: none).
+        perturb_train: Perturbations that make a twin of a training list (`lorescore.training.twins`), separated by
+            commas: `homophone:0.2,near:1best:0.1`; empty: none.
+        perturb_share: Share of the lists that have a twin in an epoch, where there are perturbations.
+        consistency: Weight of the consistency loss of hypotheses and their perturbed versions (0: none).
+        consistency_margin: Difference of their combined scores, times score_scale, from which it is 0.
         epochs: Passes over the training lists.
         lists_per_step: Lists whose gradients make one optimizer step.
         max_hyps: Hypotheses of a training list that are taken, the first pass's best (0: all).
@@ -50,6 +66,10 @@ class TrainingSettings:
     lm_loss: float = 1.0
     lm_references: bool = True
     correlation: float = 0.0
+    perturb_train: str = ""
+    perturb_share: float = 0.5
+    consistency: float = 0.0
+    consistency_margin: float = 1.0
     epochs: int = 1
     lists_per_step: int = 8
     max_hyps: int = 0
@@ -80,9 +100,18 @@ class TrainingSettings:
         for name in ("epochs", "lists_per_step", "texts_per_step", "evaluations", "token_budget"):
             if getattr(self, name) < 1:
                 raise InputError(f"--{name} is {getattr(self, name)}, expected 1 or more")
-        for name in ("distill_weight", "lm_loss", "correlation", "max_hyps", "patience", "checkpoint_minutes"):
+        for name in NOT_NEGATIVE:
             if not getattr(self, name) >= 0:
                 raise InputError(f"--{name} is {getattr(self, name)}, expected 0 or more")
+        if not 0 < self.perturb_share <= 1:
+            raise InputError(f"--perturb_share is {self.perturb_share}, expected a number above 0, at most 1")
+        # In one way of writing, so that settings that mean the same are the same.
+        object.__setattr__(self, "perturb_train", ",".join(one.spec for one in self.perturbations))
+
+    @property
+    def perturbations(self) -> tuple[Perturbation, ...]:
+        """What makes the twins of training lists."""
+        return tuple(Perturbation.parse(one) for one in self.perturb_train.split(",")) if self.perturb_train else ()
 
     @property
     def distils(self) -> bool:

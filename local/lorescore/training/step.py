@@ -72,7 +72,8 @@ class StepGradients:
         # drawn would depend on the batches.
         self.scorer.eval()
         self.scorer.token_budget = self.token_budget
-        num_lists = sum(len(one.errors) > 0 for one in lists)
+        num_twins = sum(one.twin is not None for one in lists)
+        num_lists = sum(len(one.errors) > 0 for one in lists) + num_twins
         num_references = sum(one.with_reference for one in lists)
         total = 0.0
         for batch in batches_in_order(lists, range(len(lists)), self.token_budget):
@@ -80,10 +81,15 @@ class StepGradients:
                 scores = self.scorer([lists[index].encoded for index in batch])
             losses = []
             for index, score in zip(batch, scores, strict=True):
-                if len(lists[index].errors):
-                    losses.append(self.objective.of_hypotheses(lists[index], score) / num_lists)
-                if lists[index].with_reference:
-                    losses.append(self.objective.of_reference(lists[index], score) / num_references)
+                one = lists[index]
+                if len(one.errors):
+                    losses.append(self.objective.of_hypotheses(one, score) / num_lists)
+                if one.twin is not None:  # it counts as a list
+                    losses.append(self.objective.of_hypotheses(one.twin, score[len(one.errors) :]) / num_lists)
+                    if self.objective.consistency:
+                        losses.append(self.objective.of_pairs(one, one.twin, score) / num_twins)
+                if one.with_reference:
+                    losses.append(self.objective.of_reference(one, score) / num_references)
             total += self._backward(torch.stack(losses).sum())
         if self.correlation:
             with autocast(self.precision, self.scorer.device):

@@ -32,11 +32,13 @@ class TeacherScores:
         scores: (n,) of each list's hypotheses.
         unit: What a difference of 1 is in nats.
         centred: Whether they are differences from their mean over the list.
+        mean: What was taken off all of them, in nats.
     """
 
     scores: list[torch.Tensor]
     unit: float
     centred: bool
+    mean: float = 0.0
 
     @classmethod
     def from_costs(cls, costs: Sequence[Sequence[float]], norm: str, scorer: str) -> "TeacherScores":
@@ -53,8 +55,8 @@ class TeacherScores:
         if norm == AUTO:
             norm = "list" if scorer == "cls" else "none"
         scores = [-np.array(one, dtype=np.float64) for one in costs]
+        mean = float(np.concatenate(scores).mean()) if norm == "set" else 0.0
         if norm == "set":
-            mean = np.concatenate(scores).mean()
             scores = [one - mean for one in scores]
         elif norm == "list":
             scores = [one - one.mean() for one in scores]
@@ -62,4 +64,10 @@ class TeacherScores:
         if unit < MIN_SPREAD:
             raise InputError("the teacher gives all hypotheses the same score", mend="choose another --teacher")
         tensors = [torch.tensor(one / unit, dtype=torch.float32) for one in scores]
-        return cls(tensors, unit, centred=norm == "list")
+        return cls(tensors, unit, centred=norm == "list", mean=mean)
+
+    def of(self, costs: Sequence[float]) -> torch.Tensor:
+        """The teacher's costs of another list, brought to the same scale, (n,)."""
+        scores = -np.array(costs, dtype=np.float64)
+        scores = scores - (scores.mean() if self.centred else self.mean)
+        return torch.tensor(scores / self.unit, dtype=torch.float32)

@@ -24,12 +24,14 @@ from lorescore.training.data import TrainingList, plan_steps, training_text
 from lorescore.training.evaluation import Evaluation, ModelChoice, State, evaluate
 from lorescore.training.memory import gradient_checkpointing
 from lorescore.training.objectives import Objective
+from lorescore.training.rank_history import RankHistory
 from lorescore.training.result import TrainingResult, parameters_at_final_ranks, peak_memory_mb
 from lorescore.training.resume import take_on, training_state
 from lorescore.training.schedule import Schedule
 from lorescore.training.settings import TrainingSettings
 from lorescore.training.step import StepGradients
 from lorescore.training.tensorboard import Curves, no_curves
+from lorescore.training.twins import Twins
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +53,7 @@ class Trainer:
         start_weights: Weights of the combined score in `mwer` where dev has no use for the first scores, as for those
             of a new head.
         centred: Whether the teacher's scores are centred by list.
+        twins: Makes the perturbed twins of the lists; None: there are none.
         checkpoint: Where the run keeps its state, and goes on from; None: nowhere.
         curves: Takes what there is to watch.
     """
@@ -67,12 +70,13 @@ class Trainer:
         start_costs: Sequence[Sequence[float]] | None = None,
         start_weights: Weights | None = None,
         centred: bool = False,
+        twins: Twins | None = None,
         checkpoint: Checkpoint | None = None,
         curves: Curves = no_curves,
     ) -> None:
         self.rescorer, self.adaptation, self.lists, self.dev = rescorer, adaptation, lists, dev
         self.settings, self.start_costs, self.start_weights = settings, start_costs, start_weights
-        self.centred, self.checkpoint, self.curves = centred, checkpoint, curves
+        self.centred, self.twins, self.checkpoint, self.curves = centred, twins, checkpoint, curves
         self.scorer: Any = rescorer.scorer
         self.plan = plan_steps(len(lists), texts, settings)
         # All of them now: a text that the PLM cannot take is an error before hours of training.
@@ -84,6 +88,7 @@ class Trainer:
         )
         self.schedule = Schedule(len(self.plan), settings.warmup_share, settings.decay)
         self.token_budget = settings.token_budget
+        self.rank_history = RankHistory()
         self.seconds_before = 0.0
         self.started = self.saved = time.monotonic()
 
@@ -109,7 +114,7 @@ class Trainer:
                     logger.info("no better on dev in %d evaluations: stopped at step %d", self.settings.patience, step)
                     break
                 step += 1
-                lists = [self.lists[index] for index in indices] + [self.texts[text] for text in texts]
+                lists = self._lists_of_step(indices, step) + [self.texts[text] for text in texts]
                 rate = self.schedule.apply(self.optimizer, step)
                 diverged = self._update(step, rate, gradients, lists)
                 if not diverged and step in evaluate_at:
@@ -135,7 +140,16 @@ class Trainer:
             peak_memory_mb=peak_memory_mb(self.scorer.device),
             trainable_parameters=trainable,
             total_parameters=parameters,
+            rank_history=self.rank_history,
         )
+
+    def _lists_of_step(self, indices: Sequence[int], step: int) -> list[TrainingList]:
+        """The lists of a step, counted from 1, with their twins of its epoch."""
+        lists = [self.lists[index] for index in indices]
+        if self.twins is None:
+            return lists
+        epoch = (step - 1) * self.settings.epochs // len(self.plan)
+        return [self.twins.beside(one, epoch) for one in lists]
 
     def _begin(self, progress: Progress) -> tuple[int, ModelChoice]:
         """The steps that are done, and the choice so far: from the checkpoint, or before the first step."""
@@ -144,9 +158,11 @@ class Trainer:
             step, state = found
             logger.info("going on after step %d of %d", step, len(self.plan))
             self.token_budget, self.seconds_before = state["token_budget"], state["seconds"]
+            self.rank_history = RankHistory.from_dict(state["rank_history"])
             return step, take_on(state, self.scorer, self.named, self.optimizer, self.adaptation)
         if self.checkpoint:
             self.checkpoint.remove()
+        self.rank_history.add(0, self.adaptation.ranks())
         first = self._evaluate(0, progress, self.start_costs)
         choice = ModelChoice(first, trainable_state(self.scorer), self.adaptation.first_choice_step)
         self._save(0, choice)
@@ -174,6 +190,7 @@ class Trainer:
             return f"training diverged: loss {loss:.4g}, norm of its gradient {norm:.4g},"
         self.optimizer.step()
         self.adaptation.after_step(step, self.optimizer)
+        self.rank_history.add(step, self.adaptation.ranks())
         self.optimizer.zero_grad(set_to_none=True)
         self.curves(step, {"train/loss": loss, "train/learning_rate": rate, "train/gradient_norm": norm})
         return ""
@@ -181,7 +198,9 @@ class Trainer:
     def _evaluate(self, step: int, progress: Progress, costs: Sequence[Sequence[float]] | None = None) -> Evaluation:
         """Dev, as the model is now."""
         evaluation = evaluate(self.rescorer, self.dev, step, self.adaptation.ranks(), costs, progress)
-        logger.info("step %d of %d: dev WER %.2f at %s", step, len(self.plan), evaluation.dev_wer, evaluation.weights)
+        weights = evaluation.weights
+        rate = weights.metric.upper()
+        logger.info("step %d of %d: dev %s %.2f at %s", step, len(self.plan), rate, evaluation.dev_wer, weights)
         self.curves(step, evaluation.curves())
         return evaluation
 
@@ -198,7 +217,8 @@ class Trainer:
         if self.checkpoint is None:
             return
         state = training_state(step, self.scorer, self.named, self.optimizer, self.adaptation, choice)
-        self.checkpoint.write(step, state | {"token_budget": self.token_budget, "seconds": self._seconds()})
+        run = {"token_budget": self.token_budget, "seconds": self._seconds()}
+        self.checkpoint.write(step, state | run | {"rank_history": self.rank_history.to_dict()})
         self.saved = time.monotonic()
 
     def _is_time_to_save(self) -> bool:
