@@ -1,8 +1,4 @@
-"""NPRR against numbers worked out by hand, its bootstrap, and the records."""
-
-import json
-from dataclasses import replace
-from pathlib import Path
+"""NPRR against numbers worked out by hand, and its bootstrap."""
 
 import numpy as np
 import pytest
@@ -10,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lorescore.errors import InputError
-from lorescore.nprr import Nprr, NprrRecord, nprr, nprr_difference, read_records, write_records
+from lorescore.nprr import Nprr, nprr, nprr_difference
 from lorescore.wer import resampling
 
 # Ten utterances, 100 reference words.
@@ -147,42 +143,3 @@ def test_difference_to_an_undefined_value() -> None:
 def test_bad_counts(clean: list[int], perturbed: list[list[int]], ref_words: list[int], message: str) -> None:
     with pytest.raises(InputError, match=message):
         nprr(clean, perturbed, ref_words)
-
-
-def test_records_round_trip_and_are_sorted(tmp_path: Path) -> None:
-    defined, undefined = nprr(CLEAN, PERTURBED, REF_WORDS), nprr([0, 0], [[1, 0], [1, 1]], [5, 5])
-    first = NprrRecord("smollm2_adalora", "test", "1best", 0.1, (1, 2), defined, undefined)
-    second = replace(first, rate=0.3)
-    write_records(tmp_path / "nprr.json", [second, first])
-    assert read_records(tmp_path / "nprr.json") == [first, second]
-    assert '\n  "tag": "smollm2_adalora",\n' in (tmp_path / "nprr.json").read_text()
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("[\n{,", ":2: not JSON"),
-        ("{}", "expected a JSON list"),
-        ('[{"tag": "a"}]', "record 1 is not an NPRR record"),
-        ('["a"]', "record 1 is not an NPRR record"),
-    ],
-)
-def test_bad_records(tmp_path: Path, content: str, message: str) -> None:
-    (tmp_path / "nprr.json").write_text(content)
-    with pytest.raises(InputError, match=message):
-        read_records(tmp_path / "nprr.json")
-    with pytest.raises(InputError, match="cannot be read"):
-        read_records(tmp_path / "nowhere.json")
-
-
-def test_a_record_says_which_lists_it_is_of_and_old_ones_are_of_homophones(tmp_path: Path) -> None:
-    value = Nprr(1.0, 0.5, 1.5, (1.0,), 10.0, 10.1)
-    near = NprrRecord("m", "test", "nbest", 0.1, (1,), value, value, "near")
-    plain = NprrRecord("m", "test", "nbest", 0.1, (1,), value, value)
-    assert (near.lists, plain.lists) == ("near nbest", "nbest")
-    write_records(tmp_path / "m.json", [near, plain])
-    assert read_records(tmp_path / "m.json") == [plain, near]
-    content = json.loads((tmp_path / "m.json").read_text())
-    del content[0]["perturbation"]
-    (tmp_path / "m.json").write_text(json.dumps(content))
-    assert read_records(tmp_path / "m.json") == [plain, near]

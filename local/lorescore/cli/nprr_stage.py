@@ -1,0 +1,198 @@
+"""`nprr --tags`: stage 9, rescore the perturbed lists with the weights tuned on clean dev, and measure NPRR.
+
+exp/nprr/<tag>.json      NPRR, the area under its curve, the losses, and the differences to the reference model
+exp/nprr/<tag>.errors    the word errors of each utterance, with which any two models can be compared
+"""
+
+import argparse
+import logging
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from lorescore.choices import parse_numbers, require_choice
+from lorescore.cli.cache_options import add_cache_argument, cache_path
+from lorescore.cli.progress import progress
+from lorescore.cli.rescore import require_rescorers
+from lorescore.cli.scoring_options import add_scoring_arguments, scoring_options
+from lorescore.combine import ScoredLists, Weights, read_weights
+from lorescore.errors import InputError
+from lorescore.files import read_yaml
+from lorescore.nbest import read_nbest_dir
+from lorescore.nprr import (
+    AreaRecord,
+    ListErrors,
+    Nprr,
+    NprrArea,
+    NprrRecord,
+    read_word_errors,
+    write_records,
+    write_word_errors,
+)
+from lorescore.nprr.conditions import Condition, MeasuredSet, mismatch, records_of, with_differences, word_errors_of
+from lorescore.nprr.stored import SUFFIX
+from lorescore.perturb import KINDS, PERTURBATIONS
+from lorescore.perturb.settings import HOMOPHONE
+from lorescore.scoring.rescorer import Rescorer
+from lorescore.scoring.sets import list_costs, score_nbest_dirs
+from lorescore.wer.resampling import Counts
+
+FROZEN = "none"  # the strategy that others are compared with, where a user names no reference
+
+logger = logging.getLogger(__name__)
+
+
+def add_stage_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of stage 9."""
+    parser.add_argument("--tags", default="", help="rescorers of exp/plm, separated by spaces")
+    parser.add_argument("--sets", default="", help="sets of exp/nbest, separated by spaces")
+    parser.add_argument("--perturbations", default=HOMOPHONE, help=f"of the lists: {' '.join(PERTURBATIONS)}")
+    parser.add_argument("--kinds", default="1best nbest", help="kinds of perturbation")
+    parser.add_argument("--rates", default="0.1 0.3", help="rates of perturbation")
+    parser.add_argument("--seeds", default="1 2 3", help="seeds of perturbation")
+    parser.add_argument(
+        "--reference",
+        default="",
+        help=f"tag that the others are compared with, of --tags or measured before; left out: the first of strategy "
+        f"{FROZEN}, of --tags or else measured before; where there is none, the first of --tags",
+    )
+    parser.add_argument("--exp_dir", type=Path, default=Path("exp"), help="what the stages wrote")
+    add_cache_argument(parser)
+    add_scoring_arguments(parser)
+
+
+def run_stage(args: argparse.Namespace) -> None:
+    """One rescorer after the other, the reference first: score, choose, measure, write.
+
+    Raises:
+        InputError: A rescorer, its weights, lists or an option cannot be used.
+    """
+    tags = list(dict.fromkeys(args.tags.split()))
+    conditions = _conditions(args, tags)
+    require_rescorers(tags, args.exp_dir / "plm")
+    weights = {tag: _weights(args.exp_dir / "rescore" / tag / "weights.yaml") for tag in tags}
+    reference = _reference(args.reference, tags, args.exp_dir)
+    known = {} if reference in tags else {reference: read_word_errors(_errors_path(args.exp_dir, reference))}
+    for tag in sorted(tags, key=lambda tag: tag != reference):
+        sets = {name: _measure(tag, name, weights[tag], conditions, args) for name in dict.fromkeys(args.sets.split())}
+        known[tag] = word_errors_of(list(sets.values()))
+        records: list[NprrRecord] = []
+        areas: list[AreaRecord] = []
+        for one in conditions:
+            found = records_of(tag, one, sets[one.set])
+            pair = (known[tag], known[reference])
+            if reason := mismatch(one, (tag, reference), pair):
+                logger.warning("no difference to the reference model: %s; measure both again", reason)
+            else:
+                found = with_differences(*found, one, (tag, reference), pair)
+            records += found[0]
+            areas += found[1]
+        write_word_errors(_errors_path(args.exp_dir, tag), known[tag])
+        write_records(args.exp_dir / "nprr" / f"{tag}.json", records, areas)
+        _print(records, areas)
+
+
+def _conditions(args: argparse.Namespace, tags: Iterable[str]) -> list[Condition]:
+    """Set by set the perturbations and kinds, each with all rates and seeds."""
+    rates = tuple(dict.fromkeys(parse_numbers("--rates", args.rates, float)))
+    seeds = tuple(dict.fromkeys(parse_numbers("--seeds", args.seeds, int)))
+    for name in args.perturbations.split():
+        require_choice("--perturbations", name, PERTURBATIONS)
+    conditions = [
+        Condition(set_name, name, kind, rates, seeds)
+        for set_name in dict.fromkeys(args.sets.split())
+        for name in dict.fromkeys(args.perturbations.split())
+        for kind in dict.fromkeys(args.kinds.split())
+    ]
+    if not conditions:
+        empty, words = ("--kinds", KINDS) if args.perturbations.split() else ("--perturbations", PERTURBATIONS)
+        raise InputError(f"{empty} is empty", mend=f"give {' or '.join(words)}")
+    for one in conditions:
+        for tag in tags:
+            one.names(tag)  # refuses kinds, rates and seeds that do not exist
+    return conditions
+
+
+def _errors_path(exp_dir: Path, tag: str) -> Path:
+    return exp_dir / "nprr" / f"{tag}{SUFFIX}"
+
+
+def _reference(named: str, tags: Sequence[str], exp_dir: Path) -> str:
+    """The tag that the others are compared with."""
+    measured = [path.name.removesuffix(SUFFIX) for path in sorted((exp_dir / "nprr").glob(f"[!.]*{SUFFIX}"))]
+    if named:
+        if named not in {*tags, *measured}:
+            message = f"--reference {named} was not measured"
+            raise InputError(
+                message, path=_errors_path(exp_dir, named), mend="name it in --tags too, or measure it first"
+            )
+        return named
+    frozen = [tag for tag in [*tags, *measured] if _strategy(exp_dir / "plm" / tag / "config.yaml") == FROZEN]
+    return frozen[0] if frozen else tags[0]
+
+
+def _strategy(config_path: Path) -> str:
+    """A rescorer's strategy; empty where it is not known."""
+    strategy = read_yaml(config_path).get("strategy") if config_path.is_file() else None
+    return str(strategy.get("name", "")) if isinstance(strategy, dict) else ""
+
+
+def _weights(path: Path) -> Weights:
+    """The weights that stage 6 tuned."""
+    if not path.is_file():
+        raise InputError("no weights", path=path, mend="stage 6 tunes them on dev: ./run.sh --stage 6")
+    return read_weights(path)
+
+
+def _measure(
+    tag: str, set_name: str, weights: Weights, conditions: Sequence[Condition], args: argparse.Namespace
+) -> MeasuredSet:
+    """Score the clean and the perturbed lists of a set, and count the errors of what is chosen."""
+    names = [
+        name for one in conditions if one.set == set_name for of_rate in one.names(tag).values() for name in of_rate
+    ]
+    nbest_dirs = {name: args.exp_dir / "nbest" / name for name in [set_name, *names]}
+    for name in names:
+        if not (nbest_dirs[name] / "nbest.yaml").is_file():
+            mend = "stage 8 makes them: ./run.sh --stage 8"
+            raise InputError("no perturbed lists", path=nbest_dirs[name], mend=mend)
+    if not read_nbest_dir(nbest_dirs[set_name]).refs:
+        path = nbest_dirs[set_name] / "text"
+        raise InputError("no references, which NPRR needs", path=path, mend="give stage 4 --ref")
+    rescorer_dir, options = args.exp_dir / "plm" / tag, scoring_options(args)
+    score_nbest_dirs(
+        lambda: Rescorer.load(rescorer_dir, options=options),
+        rescorer_dir,
+        list(nbest_dirs.values()),
+        progress(f"{tag} {set_name} perturbed"),
+        cache_path=cache_path(args.score_cache, args.exp_dir),
+        options=options,
+    )
+    errors: dict[str, ListErrors] = {}
+    checksums: dict[str, str] = {}
+    ref_words: dict[str, Counts] = {}
+    for name, path in nbest_dirs.items():
+        nbest = read_nbest_dir(path)
+        lists = ScoredLists.build(nbest, list_costs(path, nbest, tag))
+        errors[name], checksums[name] = ListErrors.count(lists, weights), nbest.info["checksum"]
+        ref_words[name] = lists.ref_words
+    return MeasuredSet(errors, checksums, ref_words[set_name])
+
+
+def _print(records: Iterable[NprrRecord], areas: Iterable[AreaRecord]) -> None:
+    for one in records:
+        print(f"{one.tag} {one.set} {one.lists} {one.rate:g}: NPRR {_text(one.nprr)}{_against(one)}")
+    for area in areas:
+        print(f"{area.tag} {area.set} {area.lists}: area under the curve {_text(area.area)}{_against(area)}")
+
+
+def _text(value: Nprr | NprrArea) -> str:
+    if value.value is None:
+        return "undefined (clean WER is 0)"
+    return f"{value.value:.2f} % [{value.low:.2f}, {value.high:.2f}]"
+
+
+def _against(record: NprrRecord | AreaRecord) -> str:
+    difference = record.difference
+    if difference is None or difference.value is None:
+        return ""
+    return f", {difference.value:+.2f} against {record.reference} (p {difference.p:.4f})"

@@ -1,0 +1,43 @@
+"""NPRR, N-best Perturbation-based Rescoring Robustness: how much of its WER a rescorer loses on perturbed lists.
+
+From the paper (arXiv 2401.10447, of which only the abstract was at hand): the name, and the idea of comparing a
+rescorer's performance on clean N-best lists with that on perturbed ones. This project's own definitions (DESIGN
+section 3), which the abstract does not fix:
+
+- `measure`: NPRR of a model for a perturbation, a kind and a rate, and its difference to that of another model;
+- `area`: the area under the curve of NPRR over the rate, the single figure to rank models by;
+- `losses`: what the lists lost apart from what the rescorer lost;
+- `lists`: all three from rescored lists; `groups`: which perturbed lists belong together, by their `nbest.yaml`;
+- `records`: what stage 9 leaves for the report; `stored`: the word errors of each utterance beside them.
+"""
+
+from lorescore.nprr.area import NprrArea, nprr_area, nprr_area_difference
+from lorescore.nprr.lists import ListErrors, Robustness, area_of, robustness_of
+from lorescore.nprr.losses import Losses, losses_of
+from lorescore.nprr.measure import Nprr, NprrDifference, nprr, nprr_difference
+from lorescore.nprr.records import AreaRecord, NprrRecord, read_areas, read_records, write_records
+from lorescore.nprr.stored import WordErrors, read_word_errors, write_word_errors
+
+__all__ = [
+    "AreaRecord",
+    "ListErrors",
+    "Losses",
+    "Nprr",
+    "NprrArea",
+    "NprrDifference",
+    "NprrRecord",
+    "Robustness",
+    "WordErrors",
+    "area_of",
+    "losses_of",
+    "nprr",
+    "nprr_area",
+    "nprr_area_difference",
+    "nprr_difference",
+    "read_areas",
+    "read_records",
+    "read_word_errors",
+    "robustness_of",
+    "write_records",
+    "write_word_errors",
+]

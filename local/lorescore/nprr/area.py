@@ -1,0 +1,166 @@
+"""The area under the curve of NPRR over the rate: the single figure to rank models by.
+
+This project's own definition, in percent like NPRR itself:
+
+    area = 1 / r_max x integral of NPRR(r) dr from 0 to r_max
+
+by the trapezoid rule through NPRR(0) = 0 (rate 0 gives the clean lists back) and the rates that were measured. It is
+the mean NPRR over the rates up to the largest one, `r_max`, and so is comparable between models that were measured at
+the same rates, but not between different ranges of them. Undefined (None) where the clean lists have no errors.
+
+The area is linear in the errors on perturbed lists, area = sum over rates of weight(r) x NPRR(r), so that a resample of
+the utterances gives it at the same cost as NPRR.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lorescore.errors import InputError
+from lorescore.nprr.counts import clean_and_perturbed
+from lorescore.nprr.measure import NprrDifference, difference_with_p, paired
+from lorescore.wer.resampling import (
+    NUM_REPLICATIONS,
+    PERCENT,
+    SEED,
+    Counts,
+    Floats,
+    defined_value,
+    percentile_interval,
+    resampled_totals,
+)
+
+
+@dataclass(frozen=True)
+class NprrArea:
+    """The area under a model's NPRR curve, divided by the largest rate, in percent.
+
+    Attributes:
+        value: None where the clean lists have no errors (undefined).
+        low: Lower end of the 95 % interval, by paired bootstrap over utterances; None where undefined.
+        high: Upper end.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+def nprr_area(
+    clean_errors: npt.ArrayLike,
+    perturbed_errors: Mapping[float, npt.ArrayLike],
+    *,
+    num_replications: int = NUM_REPLICATIONS,
+    seed: int = SEED,
+) -> NprrArea:
+    """The area under the NPRR curve of a model, from the word errors of its rescored lists.
+
+    Args:
+        clean_errors: Word errors of each utterance on the clean lists, shape (U,).
+        perturbed_errors: By rate, on the perturbed lists of each seed, shape (S, U); S may differ between rates.
+        num_replications: Bootstrap resamples. One that draws no clean errors has no area and is left out.
+        seed: Of the bootstrap.
+
+    Raises:
+        InputError: No rate is above 0, one is not from 0 to 1, the shapes disagree, or a count is negative.
+    """
+    curve = _Curve.of(clean_errors, perturbed_errors)
+    low, high = percentile_interval(curve.areas(resampled_totals(curve.errors, num_replications, seed)))
+    return NprrArea(defined_value(curve.areas(curve.errors.sum(axis=1)[None])), low, high)
+
+
+def nprr_area_difference(
+    clean_errors: npt.ArrayLike,
+    perturbed_errors: Mapping[float, npt.ArrayLike],
+    other_clean_errors: npt.ArrayLike,
+    other_perturbed_errors: Mapping[float, npt.ArrayLike],
+    *,
+    num_replications: int = NUM_REPLICATIONS,
+    seed: int = SEED,
+) -> NprrDifference:
+    """The area of a model minus that of another, with the same resamples of the utterances for both.
+
+    Args:
+        clean_errors: Word errors of the first model on the clean lists, shape (U,).
+        perturbed_errors: By rate, on the perturbed lists of each seed, shape (S, U).
+        other_clean_errors: Of the second model, the same utterances in the same order, shape (U,).
+        other_perturbed_errors: Of the second model at the same rates, each of shape (S', U).
+        num_replications: Bootstrap resamples.
+        seed: Of the bootstrap.
+
+    Raises:
+        InputError: As in `nprr_area`, or the models were measured at different rates or on different utterances.
+    """
+    first = _Curve.of(clean_errors, perturbed_errors)
+    second = _Curve.of(other_clean_errors, other_perturbed_errors)
+    if first.rates != second.rates:
+        raise InputError(f"the first model was measured at the rates {first.rates}, the second at {second.rates}")
+    errors, split = paired(first.errors, second.errors), len(first.errors)
+
+    def difference(totals: Counts) -> Floats:
+        return first.areas(totals[:, :split]) - second.areas(totals[:, split:])
+
+    value = defined_value(difference(errors.sum(axis=1)[None]))
+    if value is None:
+        return NprrDifference(None, None, None, None)
+    return difference_with_p(value, difference(resampled_totals(errors, num_replications, seed)))
+
+
+def rate_weights(rates: Sequence[float]) -> Floats:
+    """The weight of NPRR at each rate in the area: weights of the trapezoid rule over the largest rate.
+
+    Args:
+        rates: Increasing, above 0, shape (R,).
+
+    Returns:
+        Shape (R,). Their sum is below 1, as NPRR(0) = 0 has a weight too: of one rate, it is 1/2.
+    """
+    points = np.array([0.0, *rates])
+    steps = np.diff(points)
+    halves: Floats = (steps + np.append(steps[1:], 0.0)) / (2 * points[-1])
+    return halves
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """A model's errors by rate.
+
+    Attributes:
+        rates: Increasing, above 0, R of them.
+        num_seeds: Perturbed lists at each rate, shape (R,).
+        errors: On clean lists (row 0), and at each rate the sum over its seeds, shape (1 + R, U).
+    """
+
+    rates: tuple[float, ...]
+    num_seeds: Counts
+    errors: Counts
+
+    @classmethod
+    def of(cls, clean_errors: npt.ArrayLike, perturbed_errors: Mapping[float, npt.ArrayLike]) -> "_Curve":
+        """Check and sum up. What was measured at rate 0 is left out: it is 0 by definition."""
+        rates = tuple(sorted(float(rate) for rate in perturbed_errors if rate != 0))
+        if not rates:
+            raise InputError("no rate above 0, so that there is no area under the NPRR curve")
+        for rate in rates:
+            if not 0 < rate <= 1:
+                raise InputError(f"perturbation rate {rate:g}, expected a number from 0 to 1")
+        stacked = [clean_and_perturbed(clean_errors, perturbed_errors[rate]) for rate in rates]
+        rows = [stacked[0][0], *(errors[1:].sum(axis=0) for errors in stacked)]
+        return cls(rates, np.array([len(errors) - 1 for errors in stacked]), np.stack(rows))
+
+    def areas(self, totals: Counts) -> Floats:
+        """The area for each row of total errors; NaN where there are no clean ones.
+
+        Args:
+            totals: Shape (N, 1 + R), columns like the rows of `errors`.
+
+        Returns:
+            Shape (N,).
+        """
+        clean = totals[:, :1].astype(np.float64)
+        clean[clean == 0] = np.nan
+        changes = PERCENT * (totals[:, 1:] / self.num_seeds - clean) / clean
+        areas: Floats = changes @ rate_weights(self.rates)
+        return areas

@@ -1,0 +1,127 @@
+"""Which perturbed N-best directories belong together: those that differ in the seed of the perturbation alone.
+
+What a directory was made with stands in its `nbest.yaml`. One from elsewhere, without that, is a group of its own.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lorescore.errors import InputError
+from lorescore.nbest import NbestSet
+from lorescore.nprr.records import lists_in_words
+from lorescore.perturb.sets import INFO_KEY
+from lorescore.perturb.settings import HOMOPHONE, Perturbation
+
+MEND_INFO = "correct it, or delete the section `perturbation`: the directory is a group of its own then"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Perturbed lists of one perturbation, kind and rate.
+
+    Attributes:
+        lists: In words: `nbest`, `near 1best`; the directory's name where nothing is known.
+        rate: None where nothing is known.
+        seeds: In the order of `dirs`; none where nothing is known.
+        dirs: The N-best directories, by seed.
+    """
+
+    lists: str
+    rate: float | None
+    seeds: tuple[int, ...]
+    dirs: tuple[Path, ...]
+
+
+def group_dirs(infos: Mapping[Path, Mapping[str, Any]]) -> list[Group]:
+    """Group N-best directories.
+
+    Args:
+        infos: What their `nbest.yaml` say.
+
+    Returns:
+        The groups by lists and rate, then those of which nothing is known, by name.
+
+    Raises:
+        InputError: A `perturbation` is not one, or the same one stands in two directories.
+    """
+    known: dict[tuple[str, float], dict[int, Path]] = {}
+    unknown = []
+    for path, info in infos.items():
+        settings = _settings(info, path)
+        if settings is None:
+            unknown.append(Group(path.resolve().name, None, (), (path,)))
+            continue
+        lists = lists_in_words(settings.perturbation, settings.kind) + (f" of {settings.tag}" if settings.tag else "")
+        by_seed = known.setdefault((lists, settings.rate), {})
+        if settings.seed in by_seed:
+            message = f"is {settings.name}, and so is {by_seed[settings.seed]}"
+            raise InputError(message, path=path, mend="give each perturbation once")
+        by_seed[settings.seed] = path
+    groups = [
+        Group(lists, rate, tuple(sorted(by_seed)), tuple(by_seed[seed] for seed in sorted(by_seed)))
+        for (lists, rate), by_seed in sorted(known.items())
+    ]
+    return [*groups, *sorted(unknown, key=lambda group: group.lists)]
+
+
+def require_versions(clean: NbestSet, clean_dir: Path, perturbed: Mapping[Path, NbestSet]) -> None:
+    """Check that the directories are a clean set with references and perturbed versions of it.
+
+    Raises:
+        InputError: The clean set is a perturbed one or has no references, or another one has other utterances,
+            references or another metric, or says that it was made from other lists.
+    """
+    if INFO_KEY in clean.info:
+        raise InputError("is perturbed", path=clean_dir, mend="--clean is the directory that it was made from")
+    if not clean.refs:
+        raise InputError("no references, which NPRR needs", path=clean_dir / "text", mend="make the lists with --ref")
+    utts = [one.utt for one in clean]
+    for path, nbest in perturbed.items():
+        others = [one.utt for one in nbest]
+        if others != utts:
+            utt = min(set(utts) ^ set(others))
+            message = f"utterance {utt} is {'not here' if utt in set(utts) else 'here'}, unlike in {clean_dir}"
+            raise InputError(message, path=path, mend="NPRR compares versions of the same utterances")
+        if nbest.metric != clean.metric:
+            message = f"metric {nbest.metric}, that of {clean_dir} is {clean.metric}"
+            raise InputError(message, path=path / "nbest.yaml", mend="make both with the same --metric")
+        if nbest.refs:
+            _require_same_refs(utts, clean, clean_dir, nbest, path)
+        source = nbest.info[INFO_KEY].get("source_checksum") if _is_mapping(nbest.info.get(INFO_KEY)) else None
+        if source is not None and source != clean.info["checksum"]:
+            message = f"was made from other lists than those of {clean_dir}"
+            raise InputError(message, path=path, mend="perturb the clean lists again: python -m lorescore perturb")
+
+
+def _require_same_refs(utts: Sequence[str], clean: NbestSet, clean_dir: Path, nbest: NbestSet, path: Path) -> None:
+    for utt in utts:
+        if nbest.refs[utt] != clean.refs[utt]:
+            message = f"the reference of {utt} is not that of {clean_dir / 'text'}"
+            raise InputError(message, path=path / "text", mend="a perturbation leaves references as they are")
+
+
+def _settings(info: Mapping[str, Any], path: Path) -> Perturbation | None:
+    """What `nbest.yaml` says about the perturbation; None where it says nothing."""
+    recorded = info.get(INFO_KEY)
+    if recorded is None:
+        return None
+    if not _is_mapping(recorded):
+        raise InputError(
+            f"perturbation is {recorded!r:.60}, expected a mapping", path=path / "nbest.yaml", mend=MEND_INFO
+        )
+    kind, rate, seed = (recorded.get(key) for key in ("kind", "rate", "seed"))
+    name, tag = recorded.get("perturbation", HOMOPHONE), recorded.get("tag", "")
+    numbers = isinstance(rate, int | float) and isinstance(seed, int) and bool not in (type(rate), type(seed))
+    if not (numbers and all(isinstance(word, str) for word in (kind, name, tag))):
+        message = f"perturbation {dict(recorded)!r:.80} lacks a kind, a rate or a seed"
+        raise InputError(message, path=path / "nbest.yaml", mend=MEND_INFO)
+    try:
+        return Perturbation(kind, rate, seed, name, tag)
+    except InputError as error:
+        raise InputError(error.message, path=path / "nbest.yaml", mend=error.mend or MEND_INFO) from error
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, Mapping)

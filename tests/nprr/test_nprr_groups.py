@@ -1,0 +1,87 @@
+"""Which perturbed directories belong together, and what is refused: by `nbest.yaml`, utterances, references, metric."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lorescore.errors import InputError
+from lorescore.nbest import Hypothesis, NbestList, NbestSet
+from lorescore.nprr.groups import Group, group_dirs, require_versions
+
+LISTS = tuple(NbestList(utt, (Hypothesis("the sun", -1.0),)) for utt in ("a", "b"))
+CLEAN = NbestSet(LISTS, {"a": "the sun", "b": "the son"}, {"checksum": "c1ea"})
+
+
+def info(**changes: Any) -> dict[str, Any]:
+    return {"perturbation": {"kind": "nbest", "rate": 0.3, "seed": 1, "perturbation": "homophone"} | changes}
+
+
+def test_those_that_differ_in_their_seed_alone_are_together() -> None:
+    infos = {
+        Path("exp/x"): {"source": "elsewhere"},
+        Path("c"): info(seed=2),
+        Path("b"): info(),
+        Path("a"): info(rate=0.1),
+        Path("d"): info(perturbation="near", kind="1best"),
+        Path("e"): info(perturbation="worst", tag="m1"),
+        Path("f"): info(perturbation="worst", tag="m2"),
+    }
+    assert group_dirs(infos) == [
+        Group("nbest", 0.1, (1,), (Path("a"),)),
+        Group("nbest", 0.3, (1, 2), (Path("b"), Path("c"))),
+        Group("near 1best", 0.3, (1,), (Path("d"),)),
+        Group("worst nbest of m1", 0.3, (1,), (Path("e"),)),
+        Group("worst nbest of m2", 0.3, (1,), (Path("f"),)),
+        Group("x", None, (), (Path("exp/x"),)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("infos", "message"),
+    [
+        ({"a": info(), "b": info()}, "b: is nbest_p0.3_s1, and so is a .give each perturbation once"),
+        ({"a": {"perturbation": "near"}}, "a/nbest.yaml: perturbation is 'near', expected a mapping"),
+        ({"a": {"perturbation": {"kind": "nbest"}}}, "lacks a kind, a rate or a seed"),
+        ({"a": info(rate=True)}, "lacks a kind, a rate or a seed"),
+        ({"a": info(rate=3)}, "a/nbest.yaml: perturbation rate 3, expected a number from 0 to 1"),
+        ({"a": info(kind="2best")}, "a/nbest.yaml: unknown kind of perturbation '2best'"),
+    ],
+)
+def test_bad_groups(infos: Mapping[str, Mapping[str, Any]], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        group_dirs({Path(name): one for name, one in infos.items()})
+
+
+def test_versions_of_one_set() -> None:
+    made_from_it = replace(CLEAN, refs={}, info=info(source_checksum="c1ea"))
+    require_versions(CLEAN, Path("clean"), {Path("p"): made_from_it, Path("q"): replace(CLEAN, info={})})
+
+
+@pytest.mark.parametrize(
+    ("perturbed", "message"),
+    [
+        (replace(CLEAN, lists=LISTS[:1], refs={}), "p: utterance b is not here, unlike in clean"),
+        (replace(CLEAN, lists=(*LISTS, replace(LISTS[0], utt="c")), refs={}), "p: utterance c is here, unlike in"),
+        (replace(CLEAN, refs={"a": "the sun", "b": "x"}), "p/text: the reference of b is not that of clean/text"),
+        (replace(CLEAN, info={"metric": "cer"}), "p/nbest.yaml: metric cer, that of clean is wer"),
+        (replace(CLEAN, info=info(source_checksum="beef")), "p: was made from other lists than those of clean"),
+    ],
+)
+def test_other_lists_are_no_versions(perturbed: NbestSet, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        require_versions(CLEAN, Path("clean"), {Path("p"): perturbed})
+
+
+@pytest.mark.parametrize(
+    ("clean", "message"),
+    [
+        (replace(CLEAN, refs={}), "clean/text: no references"),
+        (replace(CLEAN, info=info()), "clean: is perturbed .--clean is the directory"),
+    ],
+)
+def test_a_clean_set_is_clean_and_has_references(clean: NbestSet, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        require_versions(clean, Path("clean"), {})
