@@ -39,6 +39,8 @@ inference_tag=                   # asr_exp: its decode, decode_...; stage 3 deco
 asr_dir=                         # asr_exp: the ESPnet recipe, egs2/<corpus>/asr1 (default: two folders above asr_exp)
 nbest_sh=                        # stage 4: script that makes exp/nbest/<set> in its own way (default: from asr_decode)
 asr_decode=exp/asr               # stage 4: first-pass decodes, <dir>/<set> or <dir>/decode_<set>
+context=0                        # stage 4: utterances before each one, as the first pass has them, that a clm reads too
+metric=wer                       # stage 4: what all stages count errors in: words (wer), or characters (cer): Mandarin, Japanese
 ref="data/{set}/text"            # stage 4: references; {set} stands for the set; also sought beside each decode
 train_set=train                  # set to train on
 dev_set=dev                      # set to choose models and to tune weights on
@@ -47,22 +49,30 @@ test_sets="test"                 # sets to report, separated by spaces
 plm=smollm2                      # a file of conf/plm, a model directory or a Hugging Face name
 scorer=                          # clm or cls (default: the PLM's)
 plm_text=                        # lower, sentence, upper or as-is (default: the PLM's)
+plm_spaces=                      # auto: none between characters of scripts that are written without; keep (default: the PLM's)
+within_word_l2r=                 # pll: true or false: mask the later tokens of a word with each of its tokens (default: the PLM's)
 targets=                         # layers that get an adapter, separated by commas (default: the PLM's)
 lora="none vanilla adalora"      # strategies to train, separated by spaces
 rank=                            # rank of the adapters (default: conf/strategy)
+alpha=                           # their updates are scaled by alpha / rank (default: conf/strategy)
 learning_rate=                   # peak learning rate (default: conf/strategy)
 objective=mwer                   # mwer, distill, mwer+distill or lm
 teacher=                         # distill: a clm or pll rescorer to learn from, exp/plm/<tag>
 train_config=                    # settings of the training (default: conf/train.yaml)
 epochs=                          # passes over the training set (default: train_config)
-lm_text=                         # sentences of the domain, one a line (default: the demo's, where stage 1 made them)
+lm_text=                         # sentences of the domain, one a line, or none (default: the demo's, where stage 1 made them)
 lm_loss=                         # weight of the PLM's own loss on references and lm_text (default: train_config)
+perturb_train=                   # perturbed lists beside the clean ones, homophone:0.2,near:1best:0.1 (default: train_config)
+consistency=                     # weight of the order of hypotheses and their perturbed versions (default: train_config)
+suffix=                          # ends the tags of these rescorers, for settings of the training of their own: robust
 seed=1                           # of the training
+seeds=                           # several trainings of each strategy, a seed each: "1 2 3" (default: the one of seed)
 dtype=auto                       # stages 6 and 9: fp32, bf16, or auto: bf16 on a GPU that has it, else fp32
 quantize=                        # stages 6 and 9: int8: 8-bit weights and activations, on a CPU
 history=                         # stages 6 and 9: clm: share scores after so many equal tokens; empty: exact scores
 score_cache=exp/score_cache.sqlite  # stages 5, 6 and 9: PLM scores that were given before; empty: none are kept
 
+mixed_ranks=all                  # stage 6: mixed: ranks at which its adapters are scored too: all, "1 2 4", or empty: none
 decode=map                       # stage 6: map (highest combined score), or mbr (fewest expected errors) beside it
 lattice_dir="exp/asr/lat_{set}"  # stage 6: lattices of the lists, to come back rescored; {set} stands for the set
 
@@ -70,9 +80,9 @@ perturbations=homophone          # stages 8 and 9: homophone, near, split, tied,
 kinds="1best nbest"              # stage 8: kinds of perturbation
 rates="0.1 0.3"                  # stage 8: chances that a replaceable word is replaced
 perturb_seeds="1 2 3"            # stage 8: seeds of the perturbation
-pronunciations=                  # stage 8: Kaldi lexicon.txt in CMUdict's phones (default: CMUdict)
-g2p=none                         # stage 8: espeak-ng pronounces words that the dictionary lacks, or none does
-vocab=                           # stage 8: words that may be put in, one a line (default: the words of all lists)
+pronunciations=                  # stages 5 and 8: Kaldi lexicon.txt in CMUdict's phones (default: CMUdict)
+g2p=none                         # stages 5 and 8: espeak-ng pronounces words that the dictionary lacks, or none does
+vocab=                           # stages 5 and 8: words that may be put in, one a line (default: the words of the lists)
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 command_line="$0 $*"
@@ -110,6 +120,8 @@ ref_of() {
 
 [[ "${nbest_source}" =~ ^(beam|lattice)$ ]] || die "--nbest_source is '${nbest_source}', expected beam or lattice"
 [[ "${lattice_backend}" =~ ^(k2|kaldi)$ ]] || die "--lattice_backend is '${lattice_backend}', expected k2 or kaldi"
+[[ "${metric}" =~ ^(wer|cer)$ ]] || die "--metric is '${metric}', expected wer or cer"
+[ "${metric}" = wer ] || [ -z "${nbest_sh}" ] || die "--metric ${metric}: ${nbest_sh} makes the lists, give it to import-nbest there"
 
 mkdir -p exp
 echo "$(date '+%F %T') ${command_line}" >> exp/run.log
@@ -123,10 +135,17 @@ fi
 plm_options=(--plm "${plm}")
 [ -z "${scorer}" ] || plm_options+=(--scorer "${scorer}")
 [ -z "${plm_text}" ] || plm_options+=(--plm_text "${plm_text}")
+[ -z "${plm_spaces}" ] || plm_options+=(--plm_spaces "${plm_spaces}")
+[ -z "${within_word_l2r}" ] || plm_options+=(--within_word_l2r "${within_word_l2r}")
 [ -z "${targets}" ] || plm_options+=(--targets "${targets}")
-# Checks --plm, --lora and --objective before anything long begins.
-tags="$(lorescore tag "${plm_options[@]}" --lora "${lora}" --objective "${objective}" --seed "${seed}")"
-tags="${tags//$'\n'/ }"
+tag_options=("${plm_options[@]}" --objective "${objective}" --suffix "${suffix}")
+[ -z "${rank}" ] || tag_options+=(--rank "${rank}")
+[ -z "${alpha}" ] || tag_options+=(--alpha "${alpha}")
+# A line for each rescorer: tag, strategy, seed (`-` for what is frozen). Checks --plm, --lora, --objective, --seeds and
+# --perturb_train before anything long begins.
+trainings="$(lorescore tag "${tag_options[@]}" --lora "${lora}" --seed "${seed}" --seeds "${seeds}" \
+    --perturb_train "${perturb_train}" --trainings)"
+tags="$(cut -f 1 <<< "${trainings}" | paste -s -d ' ')"
 
 [ -n "${asr_exp}${dev_set}" ] || [ "${stop_stage}" -lt 1 ] || die "--asr_exp exp/asr_train_...: which model of the ESPnet recipe?"
 if [ -n "${asr_exp}" ] && [ "${stop_stage}" -ge 3 ]; then
@@ -146,9 +165,9 @@ if [ -n "${asr_exp}" ] && [ "${stop_stage}" -ge 3 ]; then
     done <<< "${found}"
     asr_decode="${asr_exp}/${inference_tag}"
 fi
-for tag in ${tags}; do
-    [ -n "${train_set}" ] || [[ "${tag}" == *_none ]] || die "--train_set is empty, but ${tag} has to be trained on lists of a decoded set"
-done
+while IFS=$'\t' read -r tag _ of_seed; do
+    [ -n "${train_set}" ] || [ "${of_seed}" = - ] || die "--train_set is empty, but ${tag} has to be trained on lists of a decoded set"
+done <<< "${trainings}"
 
 if [ -z "${asr_exp}" ] && begins 1 "data -> data/{${train_set},${dev_set},${test_sets// /,}}"; then
     "${data_sh}" --n_train "${n_train}" --n_dev "${n_dev}" --n_test "${n_test}" --train_asr "${train_asr}" --nj "${nj}"
@@ -189,11 +208,13 @@ fi
 if begins 4 "N-best lists: ${asr_decode} -> exp/nbest/<set>; PLM ${plm} -> exp/plm_base"; then
     [ -z "${nbest_sh}" ] || "${nbest_sh}" --asr_decode "${asr_decode}" --ref "${ref}"
     [ -n "${nbest_sh}" ] || for set in ${train_set} ${dev_set} ${test_sets}; do
+        import_options=(--ref "$(ref_of "${set}")" --metric "${metric}" --context "${context}" --out "exp/nbest/${set}")
+        [ ! -f "$(data_of "${set}")/segments" ] || import_options+=(--segments "$(data_of "${set}")/segments")
         if [ "${nbest_source}" = lattice ]; then
             lorescore import-nbest --lattice_dir "exp/asr/lat_${set}" --fallback "$(decode_of "${set}")" --num_hyps "${num_hyps}" \
-                --acoustic_scale "${acwt}" --ref "$(ref_of "${set}")" --out "exp/nbest/${set}"
+                --acoustic_scale "${acwt}" "${import_options[@]}"
         else
-            lorescore import-nbest --decode_dir "$(decode_of "${set}")" --ref "$(ref_of "${set}")" --out "exp/nbest/${set}"
+            lorescore import-nbest --decode_dir "$(decode_of "${set}")" "${import_options[@]}"
         fi
     done
     lorescore fetch-plm "${plm_options[@]}"
@@ -201,19 +222,23 @@ fi
 
 if begins 5 "train rescorers: exp/nbest/{${train_set},${dev_set}} -> exp/plm/{${tags// /,}}"; then
     # What is frozen is not trained on any set.
-    train_options=(--train "exp/nbest/${train_set:-${dev_set}}" --dev "exp/nbest/${dev_set}" --objective "${objective}" --seed "${seed}")
-    train_options+=(--score_cache "${score_cache}")
-    [ -z "${rank}" ] || train_options+=(--rank "${rank}")
+    train_options=(--train "exp/nbest/${train_set:-${dev_set}}" --dev "exp/nbest/${dev_set}" --score_cache "${score_cache}" --g2p "${g2p}")
     [ -z "${learning_rate}" ] || train_options+=(--learning_rate "${learning_rate}")
     [ -z "${teacher}" ] || train_options+=(--teacher "${teacher}")
     [ -z "${train_config}" ] || train_options+=(--train_config "${train_config}")
     [ -z "${epochs}" ] || train_options+=(--epochs "${epochs}")
     [ -z "${lm_loss}" ] || train_options+=(--lm_loss "${lm_loss}")
+    [ -z "${perturb_train}" ] || train_options+=(--perturb_train "${perturb_train}")
+    [ -z "${consistency}" ] || train_options+=(--consistency "${consistency}")
+    [ -z "${vocab}" ] || train_options+=(--vocab "${vocab}")
+    [ -z "${pronunciations}" ] || train_options+=(--pronunciations "${pronunciations}")
     [ -n "${lm_text}" ] || [ ! -f data/sentences/train.txt ] || lm_text=data/sentences/train.txt
-    [ -z "${lm_text}" ] || train_options+=(--lm_text "${lm_text}")
-    for strategy in ${lora}; do
-        lorescore train "${plm_options[@]}" --lora "${strategy}" "${train_options[@]}"
-    done
+    [[ "${lm_text}" =~ ^(none)?$ ]] || train_options+=(--lm_text "${lm_text}")
+    while IFS=$'\t' read -r _ strategy of_seed; do
+        seed_options=()
+        [ "${of_seed}" = - ] || seed_options=(--seed "${of_seed}")
+        lorescore train "${tag_options[@]}" --lora "${strategy}" "${seed_options[@]}" "${train_options[@]}" < /dev/null
+    done <<< "${trainings}"
 fi
 
 scoring_options=(--dtype "${dtype}" --quantize "${quantize}" --score_cache "${score_cache}")
@@ -222,9 +247,14 @@ scoring_options=(--dtype "${dtype}" --quantize "${quantize}" --score_cache "${sc
 if begins 6 "rescore: exp/plm, exp/nbest -> exp/rescore/<tag>/<set>/{text,ctm,lat.1.gz}"; then
     lorescore rescore --tags "${tags}" --dev "${dev_set}" --sets "${test_sets}" --decode "${decode}" \
         --lattice_dir "${lattice_dir}" "${scoring_options[@]}"
+    mixed_tags="$(awk -F '\t' '$2 == "mixed" { print $1 }' <<< "${trainings}" | paste -s -d ' ')"
+    if [ -n "${mixed_tags}" ] && [ -n "${mixed_ranks}" ]; then
+        lorescore ranks --tags "${mixed_tags}" --ranks "${mixed_ranks}" --dev "${dev_set}" --sets "${test_sets}" \
+            --dtype "${dtype}" --quantize "${quantize}" ${history:+--history "${history}"}
+    fi
 fi
 
-if begins 7 "score: exp/rescore/<tag>/<set>/{scoring_kaldi,score_wer,score_ctm}"; then
+if begins 7 "score: exp/rescore/<tag>/<set>/{scoring_kaldi,score_wer or score_cer,score_ctm}"; then
     systems="first_pass oracle ${tags}"
     [ "${decode}" != mbr ] || for tag in ${tags}; do systems+=" ${tag}_mbr"; done
     for tag in ${systems}; do
@@ -241,7 +271,7 @@ if begins 7 "score: exp/rescore/<tag>/<set>/{scoring_kaldi,score_wer,score_ctm}"
                 rm -rf "${beside}"/score_*
                 mkdir -p "${beside}"
                 cp -r "exp/rescore/${tag}/${set}"/{text,score_[wct]er} "${beside}/"
-                log "${beside}/score_wer/result.txt"
+                for result in "${beside}"/score_[wc]er/result.txt; do log "${result}"; done
             fi
         done
     done

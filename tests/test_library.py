@@ -57,7 +57,7 @@ def test_an_import_loads_nothing_heavy() -> None:
         capture_output=True,
         text=True,
     )
-    assert (done.stdout, done.stderr) == ("\nWeights(lm_weight=0.5, word_bonus=0.0) False\n", "")
+    assert (done.stdout, done.stderr) == ("\nWeights(lm_weight=0.5, word_bonus=0.0, metric='wer') False\n", "")
 
 
 def test_all_names_are_there() -> None:

@@ -20,6 +20,7 @@ VERBS = {
     "tag": ("tag", "stage 5: print the tag of a rescorer, the name of its directories"),
     "train": ("train", "stage 5: train a rescorer"),
     "rescore": ("rescore", "stage 6: score N-best lists, tune the weights on dev, choose hypotheses"),
+    "ranks": ("mixed_ranks", "stage 6: the WER of an adapter of mixed-rank training at every rank"),
     "score": ("score", "stage 7: WER files of Kaldi, ESPnet and sclite"),
     "perturb": ("perturb", "stage 8: replace words by homophones"),
     "nprr": ("nprr", "stage 9: rescore perturbed lists and measure NPRR"),

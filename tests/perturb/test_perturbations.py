@@ -67,6 +67,20 @@ def test_order_and_jobs_do_not_matter(name: str, order: list[int], num_jobs: int
 
 
 @pytest.mark.parametrize("name", UNSCORED)
+def test_1_and_8_jobs_write_the_same_bytes(name: str, tmp_path: Path) -> None:
+    whole, one = random_set(), Perturbation("nbest", 0.4, 3, name)
+    for num_jobs in (1, 8):
+        parts = [replace(whole, lists=whole.lists[job::num_jobs]) for job in reversed(range(num_jobs))]
+        lists = sorted(
+            (made for part in parts for made in perturb(part, LEXICON, one).nbest), key=lambda made: made.utt
+        )
+        write_nbest_dir(tmp_path / f"jobs{num_jobs}", replace(whole, lists=tuple(lists)))
+    assert perturb(whole, LEXICON, one).counts.replaced > 0
+    for path in sorted((tmp_path / "jobs1").iterdir()):
+        assert (tmp_path / "jobs8" / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("name", UNSCORED)
 def test_rate_0_writes_the_same_bytes(name: str, tmp_path: Path) -> None:
     write_nbest_dir(tmp_path / "clean", random_set())
     perturbed = perturb(read_nbest_dir(tmp_path / "clean"), LEXICON, Perturbation("nbest", 0, 1, name))

@@ -120,6 +120,7 @@ def test_values_reach_the_script_as_they_are(tmp_path: Path) -> None:
     [
         (["--lora", "none adalroa"], "--lora 'adalroa' is not known (did you mean adalora? valid: none "),
         (["--plm", "smolm2"], "--plm 'smolm2' is not known (did you mean smollm2? valid: "),
+        (["--seeds", "1 two"], "--seeds 'two' is not a whole number (separate numbers by spaces)"),
         (["--objective", "mvver"], "--objective 'mvver' is not known (did you mean mwer? valid: "),
     ],
 )

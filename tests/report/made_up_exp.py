@@ -53,7 +53,7 @@ def write_scores(
         score_hypotheses(refs, hyps, None, set_dir, lm_weight, word_bonus, hyps_by_tag.get("first_pass"))
 
 
-def write_model(exp_dir: Path, strategy: str, **changes: Any) -> Path:
+def write_model(exp_dir: Path, strategy: str, /, **changes: Any) -> Path:
     """What stage 5 leaves; `changes` to the configuration."""
     model_dir = exp_dir / "plm" / tag_of(strategy)
     steps = [0, 100, 200, 300, 400, 500]

@@ -14,6 +14,7 @@ from lorescore.errors import InputError
 from lorescore.files import read_yaml, write_yaml
 from lorescore.nprr import write_records
 from lorescore.report import write_report
+from lorescore.training.rank_history import RankHistory
 
 
 def run(exp_dir: Path) -> None:
@@ -36,18 +37,30 @@ def test_everything(exp_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "## Table 1: word error rate",
         "### dev, the set on which the weights were tuned (60 utterances, 900 words)",
         "### test (80 utterances, 1,200 words)",
+        "## Strategies compared",
+        "### dev: smollm2, scorer clm, objective mwer",
+        "### test: smollm2, scorer clm, objective mwer",
         "## Table 2: robustness (NPRR)",
         "### dev, the set on which the weights were tuned",
         "### test",
         "## Table 3: rescorers",
     ]
     adalora = tag_of("adalora")
-    names = ["wer.png", "nprr.png", "training.png", f"ranks_{adalora}.png"]
+    names = [
+        "wer.png",
+        "parameters.png",
+        "nprr.png",
+        "nprr_map_dev.png",
+        "nprr_map_test.png",
+        "training.png",
+        f"ranks_{adalora}.png",
+    ]
     assert linked(text) == [f"figures/{name}" for name in names]
     assert sorted(path.name for path in (exp_dir / "figures").iterdir()) == sorted(names)
     tables = [line for line in text.splitlines() if line.startswith("|")]
     printed_tables = [line for line in printed.splitlines() if line.startswith("|")]
-    assert printed_tables == tables[:-6]  # all but table 3
+    cost = [line for line in (exp_dir / "COST.md").read_text().splitlines() if line.startswith("|")]
+    assert printed_tables == tables[:-6] + cost  # all but table 3
     assert str(exp_dir / "RESULTS.md") in printed.splitlines()
     result = read_yaml(exp_dir / "rescore" / adalora / "test" / "result.yaml")
     row = next(line for line in tables[9:] if adalora in line)
@@ -58,7 +71,7 @@ def test_everything(exp_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_same_bytes_again_and_after_another_machine_time(exp_dir: Path) -> None:
     def written() -> dict[str, bytes]:
         report = write_report(exp_dir)
-        return {path.name: path.read_bytes() for path in (report.path, *report.figures)}
+        return {path.name: path.read_bytes() for path in (report.path, report.page, *report.figures)}
 
     before = written()
     path = exp_dir / "plm" / tag_of("full") / "config.yaml"
@@ -75,7 +88,7 @@ def test_mbr_is_below_table_1(exp_dir: Path) -> None:
     report = write_report(exp_dir)
     text = report.path.read_text(encoding="utf-8")
     headings = re.findall(r"^#.*", text, re.MULTILINE)
-    assert headings[4:6] == ["### MBR against MAP", "## Table 2: robustness (NPRR)"]
+    assert headings[4:6] == ["### MBR against MAP", "## Strategies compared"]
     assert "The scale\nwas chosen on the set `dev`" in text
     rows = [line.split()[1:6:2] for line in report.main_tables.splitlines() if re.match(r"\| (dev|test) +\|", line)]
     assert [row[:2] for row in rows] == [["dev", tag], ["test", tag]]
@@ -83,12 +96,12 @@ def test_mbr_is_below_table_1(exp_dir: Path) -> None:
 
 
 def test_only_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_model(tmp_path, "none")
+    write_model(tmp_path, "none", training=None)
     run(tmp_path)
     text = (tmp_path / "RESULTS.md").read_text()
     assert re.findall(r"^## .*", text, re.MULTILINE) == ["## Table 3: rescorers"]
     assert linked(text) == []
-    assert capsys.readouterr().out.split() == [str(tmp_path / "RESULTS.md")]
+    assert capsys.readouterr().out.split() == [str(tmp_path / name) for name in ("RESULTS.md", "report.html")]
 
 
 def test_only_robustness_and_the_name_of_the_dev_set(tmp_path: Path) -> None:
@@ -103,7 +116,7 @@ def test_only_robustness_and_the_name_of_the_dev_set(tmp_path: Path) -> None:
         "### a_test",
     ]
     assert "tuned on the set `dev_clean` only" in text
-    assert linked(text) == ["figures/nprr.png"]
+    assert linked(text) == ["figures/nprr.png", "figures/nprr_map_dev_clean.png", "figures/nprr_map_a_test.png"]
 
 
 def test_figures_of_an_earlier_report_go(tmp_path: Path) -> None:
@@ -111,9 +124,14 @@ def test_figures_of_an_earlier_report_go(tmp_path: Path) -> None:
     write_records(tmp_path / "nprr" / "x.json", [make_record("adalora", "test", "nbest", 0.1)])
     run(tmp_path)
     (tmp_path / "figures" / "mine.png").write_bytes(b"")
-    shutil.rmtree(model_dir)
+    write_yaml(model_dir / "rank_history.yaml", RankHistory(("layers.0.q",), {0: (4,), 9: (2,)}).to_dict())
     run(tmp_path)
-    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == ["mine.png", "nprr.png"]
+    assert (tmp_path / "figures" / f"rank_steps_{model_dir.name}.png").is_file()
+    shutil.rmtree(model_dir)
+    write_records(tmp_path / "nprr" / "x.json", [make_record("adalora", "other", "nbest", 0.1)])
+    run(tmp_path)
+    left = ["mine.png", "nprr.png", "nprr_map_other.png"]
+    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == left
 
 
 def test_a_tag_with_a_space_is_linked(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lorescore.nprr import Nprr, NprrRecord
+from lorescore.nprr import Nprr, NprrDifference, NprrRecord
 from lorescore.report import Model, Results, SetScore, Training
 from lorescore.report.mbr import MbrComparison
 from lorescore.report.tables import (
@@ -105,17 +105,21 @@ def test_p_values(p: float | None, text: str) -> None:
 def test_nprr_rows() -> None:
     defined = Nprr(4.0, -1.0, 9.0, (3.0, 5.0), 5.0, 5.2)
     undefined = Nprr(None, None, None, (None, None), 0.0, 0.5)
+    difference = NprrDifference(-1.25, -3.0, 0.5, 0.125)
     records = (
-        NprrRecord("lora", "test", "1best", 0.1, (1, 2), defined, undefined),
+        NprrRecord("lora", "test", "1best", 0.1, (1, 2), defined, undefined, "homophone", "none", difference),
+        NprrRecord("none", "test", "1best", 0.1, (1, 2), defined, undefined, "homophone", "none"),
         NprrRecord("lora", "voice", "nbest", 0.3, (1, 2), undefined, defined),
     )
     first, second = nprr_tables(Results("dev", {}, {}, records))
     assert (first.title, second.title) == ("test", "voice")
+    nprr, first_pass = ("2", "+4.00", "[-1.00, 9.00]"), ("undefined (clean WER is 0)", "-")
     assert first.rows == (
-        ("1best", "0.1", "lora", "2", "+4.00", "[-1.00, 9.00]", "undefined (clean WER is 0)", "-", "5.00", "5.20"),
+        ("1best", "0.1", "lora", *nprr, "-1.25", "0.1250", *first_pass, "5.00", "5.20"),
+        ("1best", "0.1", "none", *nprr, "reference", "-", *first_pass, "5.00", "5.20"),
     )
     assert second.rows == (
-        ("nbest", "0.3", "lora", "2", "undefined (clean WER is 0)", "-", "+4.00", "[-1.00, 9.00]", "0.00", "0.50"),
+        ("nbest", "0.3", "lora", "2", *first_pass, "-", "-", "+4.00", "[-1.00, 9.00]", "0.00", "0.50"),
     )
 
 

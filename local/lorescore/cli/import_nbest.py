@@ -1,11 +1,13 @@
 """`import-nbest`: a decode, or the lattices of a set -> an N-best directory, with first-pass and oracle WER."""
 
 import argparse
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from lorescore.choices import require_choice
 from lorescore.combine import first_pass, oracle
 from lorescore.errors import InputError
 from lorescore.files import checksum, read_table, read_yaml
@@ -14,10 +16,14 @@ from lorescore.lattice.nbest import PathSettings, lists_from_lattices
 from lorescore.lattice.ngram import NgramModel
 from lorescore.lattice.sampling import NBEST_SCALE
 from lorescore.nbest import NbestSet, read_nbest_dir, write_nbest_dir
+from lorescore.nbest.context import read_segments, with_context
 from lorescore.nbest.directory import content_checksum
 from lorescore.nbest.espnet import read_espnet_decode
 from lorescore.nbest.formats import FORMATS, Format, FormatOptions, find_format, format_named, reading_lines
-from lorescore.wer import EditCounts, edit_counts, wer_line
+from lorescore.wer import CER, METRICS, WER, EditCounts, edit_counts, wer_line
+from lorescore.wer.units import first_decomposed
+
+logger = logging.getLogger(__name__)
 
 LATTICE_ORACLE = "lattice_oracle"  # where nbest.yaml has the lattices' %WER line, which needs the lattices
 
@@ -37,6 +43,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--ref", type=Path, help="Kaldi text of the references")
     parser.add_argument("--out", type=Path, required=True, help="N-best directory to write: exp/nbest/<set>")
+    parser.add_argument(
+        "--context", type=int, default=0, help="utterances before each one whose first-pass 1-best a clm reads too"
+    )
+    parser.add_argument(
+        "--segments",
+        type=Path,
+        help="Kaldi segments, for --context; else a recording is the utterance id up to its last -",
+    )
+    parser.add_argument(
+        "--metric",
+        help="what errors are counted in, here and by all stages: wer, words (the default), or cer, characters, for "
+        "languages that are written without spaces",
+    )
     decode = parser.add_argument_group("with --decode_dir")
     decode.add_argument(
         "--format", help=f"format of --decode_dir: {', '.join(FORMATS)}; else it is found by looking (see `convert`)"
@@ -69,9 +88,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Read everything, check it, write the directory, print its WERs."""
+    if args.metric is not None:
+        require_choice("--metric", args.metric, METRICS)
     form, why = (None, "") if args.lattice_dir else _decode_format(args)
+    places = read_segments(args.segments) if args.segments else None
     nbest, is_new = _from_decode(args, form) if form else _from_lattices(args)
+    if is_new:
+        nbest = with_context(nbest, args.context, places)
+        nbest = replace(nbest, info={**nbest.info, **_context_settings(args)})
     wers = wer_lines(nbest) if nbest.refs else {}
+    _warn_of_decomposed(nbest)
     if is_new:
         write_nbest_dir(args.out, nbest)
     if form and form.name != "espnet":
@@ -85,7 +111,7 @@ def run(args: argparse.Namespace) -> None:
     if nbest.info.get("stopped"):
         print(f"{args.out}: {nbest.info['stopped']} searches in large lattices were stopped")
     for name, line in wers.items():
-        print(f"{args.out}: {name} {line}")
+        print(f"{args.out}: {name}{', characters:' if nbest.metric == CER else ''} {line}")
 
 
 def _decode_format(args: argparse.Namespace) -> tuple[Format, str]:
@@ -102,7 +128,9 @@ def _from_decode(args: argparse.Namespace, form: Format) -> tuple[NbestSet, bool
     """The lists of a decode, and whether the directory has yet to be written."""
     nbest = form.read(args.decode_dir, FormatOptions(args.ref, args.utts, args.acoustic_scale))
     wanted = {key: nbest.info[key] for key in ("source", "input_checksum", "acoustic_scale") if key in nbest.info}
-    return nbest, not _is_up_to_date(args.out, wanted)
+    wanted["metric"] = args.metric or nbest.metric
+    nbest = replace(nbest, info={**nbest.info, "metric": wanted["metric"]})
+    return nbest, not _is_up_to_date(args.out, wanted | _context_settings(args))
 
 
 def _from_lattices(args: argparse.Namespace) -> tuple[NbestSet, bool]:
@@ -113,23 +141,29 @@ def _from_lattices(args: argparse.Namespace) -> tuple[NbestSet, bool]:
         raise InputError("empty, expected `utt words`", path=args.ref, mend="correct --ref")
     stand_in = _first_pass(args.fallback) if args.fallback else NbestSet(())
     wanted = settings.provenance() | {"input_checksum": checksum(_input_files(args))}
+    wanted["metric"] = args.metric or WER
     if args.fallback:
         wanted["fallback_checksum"] = stand_in.info.get("checksum") or stand_in.info["input_checksum"]
-    if _is_up_to_date(args.out, wanted):
+    if _is_up_to_date(args.out, wanted | _context_settings(args)):
         return read_nbest_dir(args.out), False
     lattices = read_lattices(args.lattice_dir, args.words, require_path=False)
     fallback = {one.utt: one.hypotheses[0] for one in stand_in}
     lm_cost = NgramModel.read(args.lm_arpa).lm_cost if args.lm_arpa else None
     made = lists_from_lattices(lattices, settings, refs=refs, fallback=fallback, lm_cost=lm_cost)
     info = {**made.nbest.info, **wanted}
-    if refs:
-        info[LATTICE_ORACLE] = _wer_of(refs, made.oracle)
+    if refs and wanted["metric"] == WER:  # the path with the fewest word errors need not be that of characters
+        info[LATTICE_ORACLE] = _wer_of(refs, made.oracle, WER)
     return replace(made.nbest, info=info), True
 
 
 def _first_pass(directory: Path) -> NbestSet:
     """The lists of an N-best directory or an ESPnet decode."""
     return read_nbest_dir(directory) if (directory / "nbest.yaml").is_file() else read_espnet_decode(directory)
+
+
+def _context_settings(args: argparse.Namespace) -> dict[str, Any]:
+    """What the contexts of the lists depend on besides the lists, as `nbest.yaml` has it."""
+    return {"context": args.context} | ({"segments_checksum": checksum([args.segments])} if args.segments else {})
 
 
 def _input_files(args: argparse.Namespace) -> Iterator[Path]:
@@ -148,6 +182,7 @@ def _is_up_to_date(nbest_dir: Path, wanted: Mapping[str, Any]) -> bool:
     if not (nbest_dir / "nbest.yaml").is_file():
         return False
     info = read_yaml(nbest_dir / "nbest.yaml")
+    info = {"context": 0, "metric": WER} | info  # those of lists made before there was a choice
     as_wanted = all(info.get(key) == value for key, value in wanted.items())
     return as_wanted and info.get("checksum") == content_checksum(nbest_dir)
 
@@ -155,13 +190,29 @@ def _is_up_to_date(nbest_dir: Path, wanted: Mapping[str, Any]) -> bool:
 def wer_lines(nbest: NbestSet) -> dict[str, str]:
     """Kaldi's %WER lines of the first pass's best and of the best that the lists, and the lattices, hold."""
     lines = {
-        name: _wer_of(nbest.refs, texts) for name, texts in (("1-best", first_pass(nbest)), ("oracle", oracle(nbest)))
+        name: _wer_of(nbest.refs, texts, nbest.metric)
+        for name, texts in (("1-best", first_pass(nbest)), ("oracle", oracle(nbest)))
     }
     if LATTICE_ORACLE in nbest.info:
         lines["lattice oracle"] = nbest.info[LATTICE_ORACLE]
     return lines
 
 
-def _wer_of(refs: Mapping[str, str], texts: Mapping[str, str]) -> str:
+def _wer_of(refs: Mapping[str, str], texts: Mapping[str, str], metric: str) -> str:
     """The %WER line of texts."""
-    return wer_line(sum((edit_counts(refs[utt], text) for utt, text in texts.items()), EditCounts()))
+    return wer_line(sum((edit_counts(refs[utt], text, metric) for utt, text in texts.items()), EditCounts()))
+
+
+def _warn_of_decomposed(nbest: NbestSet) -> None:
+    """Say where marks that are written apart count as characters: then two forms of one text are not equal."""
+    if nbest.metric != CER:
+        return
+    hyps = (text for one in nbest for text in one.texts)
+    for what, texts in (("references", nbest.refs.values()), ("hypotheses", hyps)):
+        if text := first_decomposed(texts):
+            logger.warning(
+                "%s are not in Unicode's form NFC, such as %r: a mark that is written apart counts as a character; "
+                "normalize references and decode alike where their forms differ",
+                what,
+                text[:40],
+            )

@@ -15,12 +15,12 @@ from typing import Any
 
 from lorescore.choices import parse_numbers, require_choice
 from lorescore.cli.cache_options import add_cache_argument, cache_path
+from lorescore.cli.lexicon_options import add_lexicon_arguments, read_pronunciations
 from lorescore.errors import InputError
 from lorescore.files import read_yaml
 from lorescore.nbest import NbestSet, read_nbest_dir, write_nbest_dir
 from lorescore.nbest.directory import content_checksum
 from lorescore.perturb import (
-    G2PS,
     KINDS,
     NUM_CANDIDATES,
     PERTURBATIONS,
@@ -29,10 +29,8 @@ from lorescore.perturb import (
     Perturbation,
     Perturbed,
     is_up_to_date,
-    nbest_vocabulary,
     perturb,
     perturb_worst,
-    read_vocabulary,
 )
 from lorescore.perturb.sets import COUNTS_FILE, INFO_KEY
 from lorescore.perturb.settings import HOMOPHONE, NEAR, SPLIT
@@ -60,23 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="chances, 0 to 1, that a replaceable word is replaced (default: '%(default)s')",
     )
     parser.add_argument("--seeds", default="1 2 3", help="one perturbation each (default: '%(default)s')")
-    vocab = parser.add_mutually_exclusive_group()
-    vocab.add_argument("--vocab", type=Path, help="vocabulary: a file with one word a line, or Kaldi's words.txt")
-    vocab.add_argument(
-        "--vocab_from",
-        type=Path,
-        nargs="+",
-        metavar="DIR",
-        help="N-best directories whose words, in hypotheses and references, are the vocabulary (default: --nbest_dir)",
-    )
-    parser.add_argument(
-        "--lexicon", type=Path, help="pronunciations: a Kaldi lexicon.txt in CMUdict's phones (default: CMUdict)"
-    )
-    parser.add_argument(
-        "--g2p",
-        default="none",
-        help=f"what pronounces words that the dictionary lacks, {' or '.join(G2PS)} (default: %(default)s)",
-    )
+    add_lexicon_arguments(parser, "--nbest_dir")
     parser.add_argument("--tags", default="", help="worst: the rescorers of --plm_dir to deceive, separated by spaces")
     parser.add_argument("--plm_dir", type=Path, default=Path("exp/plm"), help="worst (default: %(default)s)")
     parser.add_argument(
@@ -99,7 +81,7 @@ def run(args: argparse.Namespace) -> None:
     """
     settings = _settings(args)
     clean = _read_clean(args.nbest_dir)
-    lexicon = _lexicon(args, clean)
+    lexicon = read_pronunciations(args, clean.values(), args.perturbations.split())
     lexicon.write(args.lexicon_dir)
     if any(one.perturbation == NEAR for one in settings):
         lexicon.near.write(args.lexicon_dir)
@@ -147,26 +129,6 @@ def _read_clean(nbest_dirs: Iterable[Path]) -> dict[str, NbestSet]:
             raise InputError(f"a second set with the name {name}", path=nbest_dir, mend="perturb them one by one")
         clean[name] = nbest
     return clean
-
-
-def _lexicon(args: argparse.Namespace, clean: Mapping[str, NbestSet]) -> HomophoneLexicon:
-    """The homophones of the vocabulary that `--vocab` or `--vocab_from` names, else of the clean sets' words."""
-    if args.vocab:
-        vocab = read_vocabulary(args.vocab)
-    elif args.vocab_from:
-        vocab = nbest_vocabulary(read_nbest_dir(nbest_dir) for nbest_dir in args.vocab_from)
-    else:
-        vocab = nbest_vocabulary(clean.values())
-    lexicon = HomophoneLexicon.for_vocabulary(vocab, args.lexicon, args.g2p)
-    if not lexicon.homophones and not {NEAR, SPLIT}.issuperset(args.perturbations.split()):
-        logger.warning(
-            "no homophones among the %d words of the vocabulary, %d of which %s pronounces: "
-            "the perturbed lists are the clean ones",
-            len(vocab),
-            len(lexicon.pronunciations),
-            args.lexicon or "CMUdict",
-        )
-    return lexicon
 
 
 def _make_worst(

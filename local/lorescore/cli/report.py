@@ -8,16 +8,19 @@ from lorescore.report import write_report
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the verb."""
-    parser.add_argument("--exp_dir", type=Path, default=Path("exp"), help="what the stages wrote; RESULTS.md goes here")
+    parser.add_argument("--exp_dir", type=Path, default=Path("exp"), help="what the stages wrote; the report goes here")
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the report and print its two main tables and where everything is.
+    """Write the report and print its main tables and where everything is.
 
     Raises:
         InputError: Nothing ran yet, or a file is not what its stage writes.
     """
     report = write_report(args.exp_dir)
     print(report.main_tables.lstrip("\n"))
-    for path in (report.path, *report.figures):
-        print(path)
+    if report.cost:
+        print(report.cost_table)
+    for path in (report.path, report.page, report.examples, report.cost, *report.figures):
+        if path is not None:
+            print(path)

@@ -8,7 +8,7 @@ With `--nbest` it is another thing: one list, file or directory by one rescorer,
 """
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lorescore.choices import DECODES, nearest_hint, require_choice
@@ -86,6 +86,7 @@ def run(args: argparse.Namespace) -> None:
     sets = {name: read_nbest_dir(path) for name, path in nbest_dirs.items()}
     if not sets[args.dev].refs:
         raise InputError("no references to tune on", path=nbest_dirs[args.dev] / "text", mend="give stage 4 --ref")
+    require_one_metric(sets, args.exp_dir / "nbest")
     sources = {name: _lattice_source(name, sets[name], args.lattice_dir, args.frame_shift) for name in sets}
     for name, nbest in sets.items():
         _write(args.exp_dir / "rescore" / FIRST_PASS / name, first_pass(nbest))
@@ -123,6 +124,22 @@ def require_rescorers(tags: Iterable[str], plm_root: Path) -> None:
             )
 
 
+def require_one_metric(sets: Mapping[str, NbestSet], nbest_root: Path) -> None:
+    """Check that weights tuned on one set mean the same on the others.
+
+    Raises:
+        InputError: A set is of words and another of characters.
+    """
+    first = next(iter(sets))
+    for name, nbest in sets.items():
+        if nbest.metric != sets[first].metric:
+            raise InputError(
+                f"metric {nbest.metric}, but {sets[first].metric} in {first}",
+                path=nbest_root / name / "nbest.yaml",
+                mend="make all lists with one --metric: stage 4",
+            )
+
+
 def _score(
     tag: str, sets: dict[str, NbestSet], exp_dir: Path, cache: Path | None, options: ScoringOptions
 ) -> dict[str, ScoredLists]:
@@ -157,11 +174,15 @@ def _choose(
     out_dir = exp_dir / "rescore" / system
     ranks = {name: chosen_ranks(lists[name], nbest, weights, posterior_scale) for name, nbest in sets.items()}
     dev_wer = word_error_rate(error_count(lists[dev], ranks[dev]), int(lists[dev].ref_words.sum()))
-    record = {"lm_weight": weights.lm_weight, "word_bonus": weights.word_bonus}
+    record: dict[str, float | str] = {"lm_weight": weights.lm_weight, "word_bonus": weights.word_bonus}
+    record["metric"] = weights.metric
     if posterior_scale != MAP_SCALE:
         record["posterior_scale"] = posterior_scale
     write_yaml(out_dir / "weights.yaml", record | {"tuned_on": dev, "dev_wer": round(dev_wer, 4)})
-    print(f"{out_dir}: weights tuned on {dev}: {_describe(weights, posterior_scale)}, WER {dev_wer:.2f}")
+    print(
+        f"{out_dir}: weights tuned on {dev}: {_describe(weights, posterior_scale)}, "
+        f"{weights.metric.upper()} {dev_wer:.2f}"
+    )
     hyps = {name: select(nbest, ranks[name]) for name, nbest in sets.items()}
     for name, texts in hyps.items():
         _write(out_dir / name, texts)

@@ -9,10 +9,12 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from lorescore.choices import require_choice
 from lorescore.cli.cache_options import cache_path
 from lorescore.cli.progress import progress
 from lorescore.cli.scoring_options import scoring_options
@@ -27,7 +29,7 @@ from lorescore.scoring.rescorer import Rescorer
 from lorescore.scoring.sets import list_costs, score_nbest_dirs
 from lorescore.scoring.stored import WEIGHTS_FILE, require_weights, stored_weights
 from lorescore.stream import STANDARD_INPUT, rescored_lines
-from lorescore.wer import word_error_rate
+from lorescore.wer import METRICS, WER, word_error_rate
 
 STDIN = "-"
 CONFIDENCE_SCALE = 1.0  # posteriors of the combined scores as they are, where no development set has told better
@@ -43,6 +45,10 @@ def add_nbest_arguments(parser: argparse.ArgumentParser) -> None:
     one.add_argument("--weights", type=Path, help="weights.yaml; else the one beside the rescorer, or stage 6's")
     one.add_argument("--lm_weight", type=float, help="weight of the PLM score, instead of --weights")
     one.add_argument("--word_bonus", type=float, default=0.0, help="bonus a word, with --lm_weight")
+    one.add_argument(
+        "--metric",
+        help="JSON Lines: what --word_bonus counts, wer: words (the default), or cer: characters; a directory says it",
+    )
     one.add_argument("--tune", action="store_true", help="tune the weights on these lists, a development set's")
     one.add_argument("--lists_at_a_time", type=int, default=1, help="lists of JSON Lines that are scored together")
     one.add_argument("--out", type=Path, help="where the results of a directory go")
@@ -88,7 +94,8 @@ def _given_weights(args: argparse.Namespace) -> Weights | None:
             raise InputError("--weights and --lm_weight", mend="give one of them")
         if not (np.isfinite([args.lm_weight, args.word_bonus]).all() and args.lm_weight >= 0):
             raise InputError(f"--lm_weight is {args.lm_weight}, expected a finite number, 0 or more")
-        return Weights(args.lm_weight, args.word_bonus)
+        metric = require_choice("--metric", args.metric, METRICS) if args.metric else WER
+        return Weights(args.lm_weight, args.word_bonus, metric)
     return read_weights(args.weights) if args.weights else None
 
 
@@ -101,6 +108,8 @@ def _rescore_directory(args: argparse.Namespace) -> None:
     if args.tune and given:
         raise InputError("--tune and given weights", mend="give one of them")
     nbest = read_nbest_dir(nbest_dir)
+    if given and args.lm_weight is not None:
+        given = replace(given, metric=nbest.metric)
     if args.tune and not nbest.refs:
         raise InputError("no references to tune on", path=nbest_dir / "text", mend="make the lists with --ref")
     if not args.tune:
@@ -124,12 +133,13 @@ def _rescore_directory(args: argparse.Namespace) -> None:
     record: dict[str, float | str] = {
         "lm_weight": weights.lm_weight,
         "word_bonus": weights.word_bonus,
+        "metric": weights.metric,
         "confidence_scale": scale,
     }
     wer = ""
     if nbest.refs:
         percent = word_error_rate(error_count(lists, ranks), int(lists.ref_words.sum()))
-        wer = f", WER {percent:.2f}"
+        wer = f", {nbest.metric.upper()} {percent:.2f}"
         if args.tune:
             record |= {"tuned_on": str(nbest_dir), "dev_wer": round(percent, 4)}
     hyps = select(nbest, ranks)

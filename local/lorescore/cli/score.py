@@ -1,12 +1,14 @@
-"""The verb `score`: word error rate of a hypothesis file, with every score file of Kaldi, sclite and ESPnet."""
+"""The verb `score`: word or character error rate of a hypothesis file, with all score files of Kaldi and ESPnet."""
 
 import argparse
 from pathlib import Path
 
+from lorescore.choices import require_choice
 from lorescore.combine import Weights, read_weights
-from lorescore.files import read_table
-from lorescore.wer import score_hypotheses, wer_line
+from lorescore.files import read_table, read_yaml
+from lorescore.wer import METRICS, WER, score_hypotheses, wer_line
 from lorescore.wer.ctm import read_ctm
+from lorescore.wer.units import require_metric
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,12 +22,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--baseline", type=Path, metavar="FILE", help="hypotheses to compare with, `utt words`")
     parser.add_argument(
+        "--metric", help="wer, words, or cer, characters; default: what nbest.yaml beside the references says, else wer"
+    )
+    parser.add_argument(
         "--ctm", type=Path, metavar="FILE", help="the hypotheses' words with their times, for sclite: DIR/score_ctm"
     )
 
 
 def run(args: argparse.Namespace) -> None:
     """Score and print a line as in Kaldi's best_wer."""
+    metric = require_choice("--metric", args.metric, METRICS) if args.metric else _metric_of(args.ref)
     weights = read_weights(args.weights) if args.weights else Weights()
     result = score_hypotheses(
         read_table(args.ref, mend="stage 4 writes the references"),
@@ -36,5 +42,12 @@ def run(args: argparse.Namespace) -> None:
         weights.word_bonus,
         read_table(args.baseline) if args.baseline else None,
         read_ctm(args.ctm) if args.ctm else None,
+        metric,
     )
     print(f"{wer_line(result.counts)} {result.wer_path}")
+
+
+def _metric_of(ref_path: Path) -> str:
+    """The metric of the N-best directory that the references are in; `wer` where they are in none."""
+    info_path = ref_path.parent / "nbest.yaml"
+    return require_metric(read_yaml(info_path), info_path) if info_path.is_file() else WER

@@ -2,22 +2,37 @@
 
 import argparse
 
-from lorescore.choices import OBJECTIVES, require_choice
-from lorescore.cli.plm_options import add_plm_arguments, plm_settings, rescorer_tag
+from lorescore.choices import OBJECTIVES, parse_numbers, require_choice
+from lorescore.cli.plm_options import add_plm_arguments, add_tag_arguments, is_frozen, plm_settings, rescorer_tag
+from lorescore.training.settings import TrainingSettings
+
+NO_SEED = "-"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
     add_plm_arguments(parser)
     parser.add_argument("--lora", default="vanilla", help="strategies, separated by spaces")
-    parser.add_argument("--objective", default="mwer", help=" ".join(OBJECTIVES))
-    parser.add_argument("--seed", type=int, default=1, help="of the training")
+    add_tag_arguments(parser)
+    parser.add_argument("--seeds", default="", help="one training each, separated by spaces; empty: --seed")
+    parser.add_argument("--perturb_train", default="", help="perturbed lists of the training: checked, not in the tag")
+    parser.add_argument(
+        "--trainings",
+        action="store_true",
+        help=f"tell the strategy and the seed behind each tag, with tabs between; what is not trained has {NO_SEED}",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print a tag a strategy."""
+    """Print a tag for each strategy and seed; a frozen PLM has no seed, and one tag."""
     require_choice("--objective", args.objective, OBJECTIVES)
-    settings = plm_settings(args)
-    tags = [rescorer_tag(settings, lora, args.objective, args.seed) for lora in args.lora.split()]
-    for tag in tags:
-        print(tag)
+    TrainingSettings(perturb_train=args.perturb_train)
+    seeds = parse_numbers("--seeds", args.seeds, int) if args.seeds.split() else [args.seed]
+    trainings: dict[str, tuple[str, str]] = {}
+    for lora in args.lora.split():
+        for seed in seeds:
+            tag = rescorer_tag(args, lora, seed)
+            frozen = is_frozen(plm_settings(args, lora), lora)
+            trainings.setdefault(tag, (lora, NO_SEED if frozen else str(seed)))
+    for tag, (lora, seed) in trainings.items():
+        print(f"{tag}\t{lora}\t{seed}" if args.trainings else tag)

@@ -5,11 +5,20 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from lorescore.choices import OBJECTIVES, STRATEGIES
+from lorescore.choices import STRATEGIES, WITHOUT_RANK
 from lorescore.cli.cache_options import add_cache_argument, cache_path
-from lorescore.cli.plm_options import add_plm_arguments, plm_dir, plm_settings, rescorer_tag
+from lorescore.cli.lexicon_options import add_lexicon_arguments, read_pronunciations
+from lorescore.cli.plm_options import (
+    add_plm_arguments,
+    add_tag_arguments,
+    is_frozen,
+    plm_dir,
+    plm_settings,
+    rescorer_tag,
+)
 from lorescore.cli.progress import progress
 from lorescore.cli.train_options import add_training_arguments, training_settings, true_or_false
+from lorescore.cli.worst import rescorer_score
 from lorescore.errors import InputError
 from lorescore.files import checksum, read_lines, read_yaml, split_words
 from lorescore.nbest import NbestSet, read_nbest_dir
@@ -22,20 +31,19 @@ from lorescore.training.loop import train_rescorer
 from lorescore.training.objectives import require_objective
 from lorescore.training.settings import TrainingSettings
 from lorescore.training.tensorboard import TensorBoard, no_curves
+from lorescore.wer.units import WER
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options; what is not given comes from conf/strategy and conf/train.yaml."""
     add_plm_arguments(parser)
     parser.add_argument("--lora", default="vanilla", help=f"strategy: {' '.join(STRATEGIES)}")
-    parser.add_argument("--rank", type=int, help="rank of the adapter")
-    parser.add_argument("--alpha", type=int, help="the adapter's update is scaled by alpha / rank")
+    add_tag_arguments(parser)
     parser.add_argument("--learning_rate", type=float, help="peak learning rate")
-    parser.add_argument("--objective", default="mwer", help=" ".join(OBJECTIVES))
     parser.add_argument("--teacher", type=Path, help="distill: a clm or pll rescorer, exp/plm/<tag>")
     parser.add_argument("--lm_text", type=Path, help="sentences of the domain, one a line, for the PLM's own loss")
     add_training_arguments(parser)
-    parser.add_argument("--seed", type=int, default=1, help="of the training")
+    add_lexicon_arguments(parser, "--train and --dev")
     parser.add_argument("--train", type=Path, default=Path("exp/nbest/train"), help="N-best directory to train on")
     parser.add_argument("--dev", type=Path, default=Path("exp/nbest/dev"), help="N-best directory to choose on")
     parser.add_argument("--out_root", type=Path, default=Path("exp/plm"), help="the rescorer goes to <out_root>/<tag>")
@@ -47,20 +55,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train, unless the same rescorer is there already."""
-    settings = plm_settings(args)
-    overrides = {name: getattr(args, name) for name in ("rank", "alpha", "learning_rate")}
-    strategy = Strategy.read(args.lora, args.conf_dir / "strategy", **overrides)
+    settings = plm_settings(args, args.lora)
+    frozen = is_frozen(settings, args.lora)
+    # What means nothing to a strategy is no setting of its rescorer.
+    given = [] if frozen else ["learning_rate"] if args.lora in WITHOUT_RANK else ["learning_rate", "rank", "alpha"]
+    strategy = Strategy.read(args.lora, args.conf_dir / "strategy", **{name: getattr(args, name) for name in given})
     training = training_settings(args)
-    out = args.out_root / rescorer_tag(settings, args.lora, args.objective, args.seed)
-    frozen = args.lora == "none" and settings.scorer != "cls"
+    out = args.out_root / rescorer_tag(args, args.lora, args.seed)
     train = _read_lists(args.train) if training.trains_on_lists else NbestSet(())
     dev = _read_lists(args.dev)
+    if len(train) and train.metric != dev.metric:
+        message = f"metric {dev.metric}, but {train.metric} in {args.train}"
+        raise InputError(message, path=args.dev, mend="make all lists with one --metric: stage 4")
     texts = _read_texts(args.lm_text) if args.lm_text else []
     if texts and settings.scorer == "cls":
         print(f"{out}: --lm_text is left out, as a cls scorer has no loss for it")
         texts = []
     if not frozen:
         require_objective(training, settings.scorer, has_teacher=args.teacher is not None, has_texts=bool(texts))
+    lexicon = None
+    if training.perturb_train and not frozen:
+        lexicon = read_pronunciations(args, (train, dev), [one.perturbation for one in training.perturbations])
     asked: dict[str, Any] = {
         "plm": settings.to_dict(),
         "strategy": strategy.to_dict(),
@@ -70,12 +85,18 @@ def run(args: argparse.Namespace) -> None:
         "train_checksum": None if frozen else train.info.get("checksum"),
         "dev_checksum": None if frozen else dev.info["checksum"],
         "lm_text_checksum": checksum([args.lm_text]) if texts and not frozen else None,
+        "lexicon_checksum": lexicon.sound_checksum if lexicon else None,
+        # None for words, as in what was trained before there was a choice.
+        "metric": None if frozen or dev.metric == WER else dev.metric,
         "teacher": None if frozen or args.teacher is None else _teacher(args.teacher),
     }
     if _is_finished(out, asked):
         print(f"{out}: finished before, left as it is")
         return
-    teacher_costs = _teacher_costs(args, train) if asked["teacher"] else None
+    teacher_costs, teacher_score = None, None
+    if asked["teacher"]:
+        teacher_costs = _teacher_costs(args, train)
+        teacher_score = rescorer_score(args.teacher, cache_path(args.score_cache, args.out_root.parent), "perturbed")
     rescorer = Rescorer.new(plm_dir(settings, args), settings, args.seed)
     rescorer.scorer.to(default_device())
     checkpoint = Checkpoint(
@@ -95,8 +116,10 @@ def run(args: argparse.Namespace) -> None:
                 training,
                 progress(out.name),
                 texts=texts,
-                start_costs=_frozen_costs(settings, args, dev),
+                start_costs=_frozen_costs(args, dev),
                 teacher_costs=teacher_costs,
+                lexicon=lexicon,
+                teacher_score=teacher_score,
                 checkpoint=checkpoint,
                 curves=curves or no_curves,
             )
@@ -105,7 +128,9 @@ def run(args: argparse.Namespace) -> None:
         records["history"] = {"evaluations": [one.to_dict() for one in result.evaluations]}
         if result.ranks_moved:
             records["ranks"] = dict(result.evaluations[-1].ranks)
-        print(f"{out}: dev WER {result.evaluations[0].dev_wer:.2f} -> {result.best.dev_wer:.2f}")
+        if result.rank_history.has_moved:
+            records["rank_history"] = result.rank_history.to_dict()
+        print(f"{out}: dev {dev.metric.upper()} {result.evaluations[0].dev_wer:.2f} -> {result.best.dev_wer:.2f}")
     rescorer.config |= asked | {"trainable_parameters": trainable, "total_parameters": total}
     rescorer.save(out, records)
     checkpoint.remove()
@@ -150,9 +175,10 @@ def _read_texts(path: Path) -> list[str]:
     return [text for text in texts if text]
 
 
-def _frozen_costs(settings: PlmSettings, args: argparse.Namespace, dev: NbestSet) -> list[list[float]] | None:
+def _frozen_costs(args: argparse.Namespace, dev: NbestSet) -> list[list[float]] | None:
     """The frozen PLM's costs of dev, where its `none` rescorer is there (no `cls`); scored once for every strategy."""
-    frozen_dir = args.out_root / rescorer_tag(settings, "none", args.objective, args.seed)
+    settings = plm_settings(args, "none")
+    frozen_dir = args.out_root / rescorer_tag(args, "none", args.seed)
     if settings.scorer == "cls" or not (frozen_dir / "config.yaml").is_file():
         return None
     if read_yaml(frozen_dir / "config.yaml")["plm"] != settings.to_dict():
@@ -183,6 +209,6 @@ def _is_finished(out: Path, asked: dict[str, Any]) -> bool:
         raise InputError(
             f"holds a rescorer trained with another {', '.join(other)}",
             path=out,
-            mend="move it away or train in another directory",
+            mend="give this one another name, --suffix NAME, or move that one away",
         )
     return True

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from lorescore.choices import SCORERS, TEXT_CASES, require_choice
+from lorescore.choices import SCORERS, TEXT_CASES, TEXT_SPACES, require_choice
 from lorescore.errors import InputError
 from lorescore.files import read_yaml
 
@@ -25,6 +25,7 @@ class PlmSettings:
             the Hugging Face hub.
         scorer: What gives the score, `clm`, `cls` or `pll`.
         plm_text: Text case: `lower`, `sentence`, `upper` or `as-is`.
+        plm_spaces: `auto`: no spaces between characters of scripts that are written without; `keep`: as they are.
         bos: Token that stands before the text of a `clm`; empty: the tokenizer's own.
         eos: Token that closes the text of a `clm` and is scored with it; empty: the end is not scored.
         within_word_l2r: Whether a `pll` masks the later tokens of a word together with each of its tokens.
@@ -35,6 +36,7 @@ class PlmSettings:
     model: str
     scorer: str = "clm"
     plm_text: str = "sentence"
+    plm_spaces: str = "auto"
     bos: str = ""
     eos: str = ""
     within_word_l2r: bool = False
@@ -43,6 +45,7 @@ class PlmSettings:
     def __post_init__(self) -> None:
         require_choice("scorer", self.scorer, SCORERS)
         require_choice("plm_text", self.plm_text, TEXT_CASES)
+        require_choice("plm_spaces", self.plm_spaces, TEXT_SPACES)
         if not isinstance(self.within_word_l2r, bool):
             raise InputError(f"within_word_l2r {self.within_word_l2r!r}, expected true or false")
 

@@ -16,13 +16,14 @@ from lorescore.combine import FIRST_PASS, ORACLE, read_weights
 from lorescore.decode import read_posterior_scale
 from lorescore.errors import InputError
 from lorescore.files import read_table, read_yaml
-from lorescore.nprr import NprrRecord, read_records
+from lorescore.nprr import AreaRecord, NprrRecord, read_areas, read_records
 from lorescore.perturb.settings import PERTURBATIONS, WORST
 from lorescore.report.fields import Fields
 from lorescore.report.mbr import MBR_SUFFIX, MbrComparison, base_tag, compare_mbr
 from lorescore.report.models import Model, frozen_counterpart, read_models
 from lorescore.wer import Interval, compare
 from lorescore.wer.score import require_same_utterances
+from lorescore.wer.units import WER, require_metric
 
 MEND = "rescore and score again: ./run.sh --stage 6 --stop_stage 7"
 WHO_WRITES_WHAT = (
@@ -45,6 +46,7 @@ class SetScore:
         word_bonus: Of the number of words, as tuned on dev.
         p_first_pass: One-sided p of being better than the first pass; None where it was not computed.
         p_frozen: The same against the frozen rescorer of the same PLM and scorer.
+        metric: What was counted: words (`wer`), or characters (`cer`), and then all of this is of characters.
     """
 
     wer: float
@@ -56,6 +58,7 @@ class SetScore:
     word_bonus: float
     p_first_pass: float | None = None
     p_frozen: float | None = None
+    metric: str = WER
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ class Results:
         scores: By set (dev first), then by tag in the order of the tables.
         nprr: The robustness records; sets, kinds, rates and tags in the order of the tables.
         mbr: MBR against MAP, sets and tags in the order of the tables.
+        areas: Under the NPRR curves; in the order of `nprr`.
     """
 
     dev_set: str | None
@@ -75,6 +79,7 @@ class Results:
     scores: Mapping[str, Mapping[str, SetScore]]
     nprr: tuple[NprrRecord, ...]
     mbr: tuple[MbrComparison, ...] = ()
+    areas: tuple[AreaRecord, ...] = ()
 
     @property
     def tags(self) -> list[str]:
@@ -96,7 +101,9 @@ def collect(exp_dir: Path) -> Results:
     """
     models, dev_set = read_models(exp_dir / "plm"), _read_dev_set(exp_dir)
     scores = _read_scores(exp_dir)
-    records = [record for path in sorted(exp_dir.glob("nprr/[!.]*.json")) for record in read_records(path)]
+    nprr_paths = sorted(exp_dir.glob("nprr/[!.]*.json"))
+    records = [record for path in nprr_paths for record in read_records(path)]
+    areas = [record for path in nprr_paths for record in read_areas(path)]
     _require_same_lists(records)
     if not (models or scores or records):
         raise InputError("nothing to report", path=exp_dir, mend=WHO_WRITES_WHAT)
@@ -109,9 +116,12 @@ def collect(exp_dir: Path) -> Results:
         },
         (),
     )
-    places = {tag: place for place, tag in enumerate(_ordered({record.tag for record in records}, models))}
+    measured = {one.tag for one in records} | {one.tag for one in areas}
+    places = {tag: place for place, tag in enumerate(_ordered(measured, models))}
     records.sort(key=lambda one: (one.set != dev_set, one.set, _place(one), one.kind, one.rate, places[one.tag]))
-    results = replace(results, nprr=tuple(records), mbr=tuple(_compared_with_mbr(results.scores, exp_dir)))
+    areas.sort(key=lambda one: (one.set != dev_set, one.set, _place(one), one.kind, one.rates, places[one.tag]))
+    mbr = tuple(_compared_with_mbr(results.scores, exp_dir))
+    results = replace(results, nprr=tuple(records), areas=tuple(areas), mbr=mbr)
     return _with_p_frozen(results, exp_dir)
 
 
@@ -144,6 +154,8 @@ def _read_scores(exp_dir: Path) -> dict[str, dict[str, SetScore]]:
         score = _read_score(path)
         by_tag = scores.setdefault(set_name, {})
         for other_tag, other in by_tag.items():
+            if other.metric != score.metric:
+                raise InputError(f"metric {score.metric}, that of {other_tag} is {other.metric}", path=path, mend=MEND)
             if (other.utterances, other.ref_words) != (score.utterances, score.ref_words):
                 raise InputError(
                     f"scored on {score.utterances} utterances with {score.ref_words} reference words, {other_tag} on "
@@ -175,7 +187,7 @@ def _require_same_lists(records: Iterable[NprrRecord]) -> None:
                 )
 
 
-def _place(record: NprrRecord) -> int:
+def _place(record: NprrRecord | AreaRecord) -> int:
     """Where a perturbation stands in the tables."""
     known = list(PERTURBATIONS)
     return known.index(record.perturbation) if record.perturbation in known else len(known)
@@ -198,6 +210,7 @@ def _read_score(path: Path) -> SetScore:
         lm_weight=fields.number("lm_weight"),
         word_bonus=fields.number("word_bonus"),
         p_first_pass=p_value,
+        metric=require_metric(fields.content, path),
     )
     weights_path = path.parent.parent / "weights.yaml"
     if weights_path.is_file():
@@ -219,10 +232,11 @@ def _compared_with_mbr(scores: Mapping[str, Mapping[str, SetScore]], exp_dir: Pa
             other = by_tag.get(mbr_tag)
             if other is None or (other.lm_weight, other.word_bonus) != (score.lm_weight, score.word_bonus):
                 continue
-            refs, map_hyps, mbr_hyps = _read_texts(exp_dir, set_name, tag, mbr_tag)
+            refs, map_hyps, mbr_hyps = read_texts(exp_dir, set_name, tag, mbr_tag)
             weights_path = exp_dir / "rescore" / mbr_tag / "weights.yaml"
             if refs and weights_path.is_file():
-                yield compare_mbr(set_name, tag, refs, map_hyps, mbr_hyps, read_posterior_scale(weights_path))
+                scale = read_posterior_scale(weights_path)
+                yield compare_mbr(set_name, tag, refs, map_hyps, mbr_hyps, scale, score.metric)
 
 
 def _with_p_frozen(results: Results, exp_dir: Path) -> Results:
@@ -233,14 +247,14 @@ def _with_p_frozen(results: Results, exp_dir: Path) -> Results:
             frozen = frozen_counterpart(model, results.models)
             if frozen is None or not {model.tag, frozen.tag} <= by_tag.keys():
                 continue
-            refs, frozen_hyps, hyps = _read_texts(exp_dir, set_name, frozen.tag, model.tag)
+            refs, frozen_hyps, hyps = read_texts(exp_dir, set_name, frozen.tag, model.tag)
             if refs:
-                p_value = compare(refs, frozen_hyps, hyps).p_value
+                p_value = compare(refs, frozen_hyps, hyps, metric=by_tag[model.tag].metric).p_value
                 by_tag[model.tag] = replace(by_tag[model.tag], p_frozen=p_value)
     return replace(results, scores=scores)
 
 
-def _read_texts(exp_dir: Path, set_name: str, *tags: str) -> list[dict[str, str]]:
+def read_texts(exp_dir: Path, set_name: str, *tags: str) -> list[dict[str, str]]:
     """The references of a set and the hypotheses of some systems; empty ones where a file is not there."""
     paths = [exp_dir / "nbest" / set_name / "text", *(exp_dir / "rescore" / tag / set_name / "text" for tag in tags)]
     if not all(path.is_file() for path in paths):

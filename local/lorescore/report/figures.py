@@ -9,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from lorescore.combine import FIRST_PASS, ORACLE
 from lorescore.nprr import Nprr, NprrRecord
+from lorescore.perturb.settings import HOMOPHONE
 from lorescore.report.collect import Results, SetScore
 from lorescore.report.models import Model
 from lorescore.report.style import FIRST_PASS_COLOUR, ORACLE_COLOUR, WIDTH_INCH, LineStyle, line_styles
@@ -45,33 +46,37 @@ def wer_figure(results: Results) -> Figure:
             axes.axvline(by_tag[FIRST_PASS].wer, color=FIRST_PASS_COLOUR, linewidth=1, linestyle="--")
         tuned = " (weights tuned here)" if set_name == results.dev_set else ""
         axes.set_title(f"{set_name}{tuned}")
-        axes.set_xlabel("WER (%)")
+        axes.set_xlabel(f"{next(iter(by_tag.values())).metric.upper()} (%)")
         axes.set_yticks(range(len(tags)), tags)
         axes.set_ylim(len(tags) - 0.5, -0.7)
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=NICE_STEPS))
     _hide_unused(figure, len(results.scores))
-    figure.suptitle("Word error rate with 95 % bootstrap intervals; dashed: first pass")
+    figure.suptitle("Error rate with 95 % bootstrap intervals; dashed: first pass")
     return figure
 
 
 def nprr_figure(results: Results) -> Figure:
-    """NPRR against the rate with 95 % intervals: a row of panels a set, a column for the lists, a line a rescorer."""
+    """NPRR against the rate with 95 % intervals.
+
+    A row of panels for each set and perturbation, a column a kind, in them a line a rescorer. All lines begin at rate
+    0, which leaves the lists as they are.
+    """
     styles = styles_of(results)
-    sets = list(dict.fromkeys(record.set for record in results.nprr))
-    # The plain kinds of homophones first, then perturbation by perturbation.
-    kinds = sorted({record.lists for record in results.nprr}, key=lambda lists: (" " in lists, lists))
+    rows = list(dict.fromkeys((record.set, record.perturbation) for record in results.nprr))
+    kinds = sorted({record.kind for record in results.nprr})
     rates = sorted({record.rate for record in results.nprr})
-    figure = Figure((WIDTH_INCH, 3.2 * len(sets) + 0.6 + _legend_inch(len(styles) + 1)), layout="constrained")
-    panels = figure.subplots(len(sets), len(kinds), sharex=True, squeeze=False)
-    for row, set_name in zip(panels, sets, strict=True):
+    figure = Figure((WIDTH_INCH, 3.2 * len(rows) + 0.6 + _legend_inch(len(styles) + 1)), layout="constrained")
+    panels = figure.subplots(len(rows), len(kinds), sharex=True, squeeze=False)
+    for row, (set_name, perturbation) in zip(panels, rows, strict=True):
+        of_row = [record for record in results.nprr if (record.set, record.perturbation) == (set_name, perturbation)]
+        named = set_name if perturbation == HOMOPHONE else f"{set_name}, {perturbation}"
         for axes, kind in zip(row, kinds, strict=True):
-            records = [record for record in results.nprr if (record.set, record.lists) == (set_name, kind)]
-            _nprr_panel(axes, records, styles, rates)
-            axes.set_title(f"{set_name}, {KIND_TITLES.get(kind, kind)}")
+            _nprr_panel(axes, [record for record in of_row if record.kind == kind], styles, rates)
+            axes.set_title(f"{named}, {KIND_TITLES.get(kind, kind)}")
         row[0].set_ylabel("NPRR (% of the clean WER)")
     for axes in panels[-1]:
         axes.set_xlabel("rate: chance that a replaceable word is replaced")
-    _shared_legend(figure, list(panels.flat))
+    shared_legend(figure, list(panels.flat))
     figure.suptitle("Robustness (NPRR, lower is more robust) with 95 % bootstrap intervals")
     return figure
 
@@ -94,7 +99,7 @@ def training_figure(models: Sequence[Model], styles: Mapping[str, LineStyle]) ->
         axes.set_xlabel("optimizer steps")
         axes.set_ylabel("WER on dev (%)")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=NICE_STEPS))
-    _shared_legend(figure, list(panels))
+    shared_legend(figure, list(panels))
     figure.suptitle("WER on the dev lists during training; ring: the step that was kept")
     return figure
 
@@ -126,7 +131,7 @@ def _nprr_panel(
 ) -> None:
     """The lines of one set and kind; where NPRR is undefined there is no point. `rates`: of all panels."""
     axes.axhline(0.0, color="#999999", linewidth=0.8)
-    span = rates[-1] - rates[0] or 1.0
+    span = rates[-1] or 1.0
     tags = list(dict.fromkeys(record.tag for record in records))
     for index, tag in enumerate(tags):
         points = [(record.rate, record.nprr) for record in records if record.tag == tag]
@@ -136,8 +141,8 @@ def _nprr_panel(
     first_pass = {record.rate: record.first_pass for record in records}
     style = LineStyle(FIRST_PASS_COLOUR, "x", "--")
     _nprr_line(axes, sorted(first_pass.items(), key=lambda point: point[0]), style, FIRST_PASS, 0.0)
-    axes.set_xticks(rates)
-    axes.set_xlim(rates[0] - 0.1 * span, rates[-1] + 0.1 * span)
+    axes.set_xticks([0.0, *(rate for rate in rates if rate > 0)])
+    axes.set_xlim(-0.03 * span, 1.1 * span)
     _limit_scale(axes, [record.nprr for record in records], first_pass)
 
 
@@ -163,20 +168,29 @@ def _limit_scale(axes: Axes, nprrs: Iterable[Nprr], first_pass: Mapping[float, N
 
 
 def _nprr_line(axes: Axes, points: Sequence[tuple[float, Nprr]], style: LineStyle, label: str, shift: float) -> None:
-    """The values over the rates, with a band for the intervals and a bar at each of them."""
+    """The values over the rates, with a band for the intervals and a bar at each of them; from 0 at rate 0 on."""
     defined = [
-        (rate, nprr.value, nprr.low, nprr.high)
+        (rate + shift, nprr.value, nprr.low, nprr.high)
         for rate, nprr in points
-        if nprr.value is not None and nprr.low is not None and nprr.high is not None
+        if rate > 0 and nprr.value is not None and nprr.low is not None and nprr.high is not None
     ]
     if not defined:
         return
-    rates, values, lows, highs = zip(*defined, strict=True)
-    moved = [rate + shift for rate in rates]
-    axes.plot(moved, values, color=style.colour, marker=style.marker, linestyle=style.line, label=label, zorder=3)
+    rates, values, lows, highs = zip((0.0, 0.0, 0.0, 0.0), *defined, strict=True)
+    marked = slice(1, None)
+    axes.plot(
+        rates,
+        values,
+        color=style.colour,
+        marker=style.marker,
+        markevery=marked,
+        linestyle=style.line,
+        label=label,
+        zorder=3,
+    )
     if label != FIRST_PASS:  # its interval is in the table; here it would hide the others
-        axes.vlines(moved, lows, highs, color=style.colour, linewidth=1, alpha=0.7)
-        axes.fill_between(moved, lows, highs, color=style.colour, alpha=BAND_ALPHA, linewidth=0)
+        axes.vlines(rates[marked], lows[marked], highs[marked], color=style.colour, linewidth=1, alpha=0.7)
+        axes.fill_between(rates, lows, highs, color=style.colour, alpha=BAND_ALPHA, linewidth=0)
 
 
 def _training_line(axes: Axes, model: Model, style: LineStyle) -> None:
@@ -190,7 +204,7 @@ def _training_line(axes: Axes, model: Model, style: LineStyle) -> None:
         )
 
 
-def _shared_legend(figure: Figure, panels: Sequence[Axes]) -> None:
+def shared_legend(figure: Figure, panels: Sequence[Axes]) -> None:
     """One legend below all panels, each label once."""
     handles: dict[str, Artist] = {}
     for axes in panels:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lorescore.decode import MBR
-from lorescore.files import split_words
 from lorescore.wer import edit_counts, word_error_rate
 from lorescore.wer.resampling import RelativeChange, relative_change
+from lorescore.wer.units import WER, split_units
 
 MBR_SUFFIX = f"_{MBR}"
 
@@ -47,6 +47,7 @@ def compare_mbr(
     map_hyps: Mapping[str, str],
     mbr_hyps: Mapping[str, str],
     posterior_scale: float,
+    metric: str = WER,
 ) -> MbrComparison:
     """Compare the hypotheses that MBR chose with those that MAP chose.
 
@@ -57,11 +58,12 @@ def compare_mbr(
         map_hyps: The text of each of these utterances by MAP.
         mbr_hyps: By MBR.
         posterior_scale: Of MBR.
+        metric: What errors are counted in: `wer` or `cer`.
     """
     by_map, by_mbr = (
-        np.array([edit_counts(ref, hyps[utt]).errors for utt, ref in refs.items()], dtype=np.int64)
+        np.array([edit_counts(ref, hyps[utt], metric).errors for utt, ref in refs.items()], dtype=np.int64)
         for hyps in (map_hyps, mbr_hyps)
     )
-    ref_words = sum(len(split_words(ref)) for ref in refs.values())
+    ref_words = sum(len(split_units(ref, metric)) for ref in refs.values())
     map_wer, mbr_wer = (word_error_rate(int(errors.sum()), ref_words) for errors in (by_map, by_mbr))
     return MbrComparison(set_name, tag, map_wer, mbr_wer, relative_change(by_mbr, by_map), posterior_scale)

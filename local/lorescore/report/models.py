@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lorescore.choices import STRATEGIES
+from lorescore.choices import STRATEGIES, WITHOUT_RANK
 from lorescore.errors import InputError
 from lorescore.report.fields import Fields
 
 FROZEN = "none"
-RANKLESS = ("none", "full")  # strategies without a rank, whatever their settings say
 MEND = "train it again: ./run.sh --stage 5 --stop_stage 5"
 
 
@@ -37,6 +36,8 @@ class Training:
         best_step: The step whose weights were kept.
         dev_wer_start: WER on the dev lists before the first step, in percent.
         dev_wer_best: At the best step.
+        seconds: Wall time.
+        peak_memory_mb: Largest memory, in MiB: of the process, on a GPU of its tensors.
     """
 
     lists: int | None = None
@@ -45,6 +46,8 @@ class Training:
     best_step: int | None = None
     dev_wer_start: float | None = None
     dev_wer_best: float | None = None
+    seconds: float | None = None
+    peak_memory_mb: float | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,11 @@ class Model:
     history: tuple[Evaluation, ...]
 
     @property
+    def group(self) -> str:
+        """The tag without the seed: the same for trainings that differ in nothing else."""
+        return self.tag.replace(f"_{self.objective}_s{self.seed}", f"_{self.objective}", 1)
+
+    @property
     def order(self) -> tuple[str, str, int, str, int, str]:
         """Sort key: models of one PLM and scorer together, in them the strategies in their usual order."""
         place = STRATEGIES.index(self.strategy) if self.strategy in STRATEGIES else len(STRATEGIES)
@@ -112,7 +120,7 @@ def read_model(model_dir: Path) -> Model:
         plm=plm.text("name"),
         scorer=plm.text("scorer"),
         strategy=name,
-        rank=None if name in RANKLESS else strategy.optional_integer("rank"),
+        rank=None if name in WITHOUT_RANK else strategy.optional_integer("rank"),
         objective=config.text("objective") if config.content.get("objective") is not None else "",
         seed=config.optional_integer("seed"),
         trainable=config.integer("trainable_parameters"),
@@ -124,6 +132,8 @@ def read_model(model_dir: Path) -> Model:
             best_step=training.optional_integer("best_step"),
             dev_wer_start=training.optional_number("dev_wer_start"),
             dev_wer_best=training.optional_number("dev_wer_best"),
+            seconds=training.optional_number("seconds"),
+            peak_memory_mb=training.optional_number("peak_memory_mb"),
         ),
         ranks=_ranks(model_dir / "ranks.yaml"),
         history=_history(model_dir / "history.yaml"),

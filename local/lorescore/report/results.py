@@ -1,21 +1,37 @@
-"""`exp/RESULTS.md` and its figures.
+"""`exp/RESULTS.md` with its figures, `exp/examples.md`, and both in one page, `exp/report.html`.
 
-The same results give the same bytes: there are no dates, wall times or memory in it.
+The same results give the same bytes: there are no dates, wall times or memory in it. What the trainings cost, which is
+another number each time, is in `exp/COST.md`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from matplotlib.figure import Figure
 
 from lorescore.files import atomic_write
+from lorescore.report.alt_texts import alt_text
+from lorescore.report.blocks import Block, Heading, Picture, Prose
+from lorescore.report.claims import LEGEND as CLAIMS_LEGEND
+from lorescore.report.claims import check_claims, claims_table
 from lorescore.report.collect import Results, collect
+from lorescore.report.comparison import compare_strategies
+from lorescore.report.example_blocks import example_blocks, pointer_blocks
+from lorescore.report.examples import find_examples
 from lorescore.report.figures import nprr_figure, styles_of, training_figure, wer_figure
+from lorescore.report.heatmaps import nprr_map_figure
+from lorescore.report.markdown import markdown
+from lorescore.report.page import write_page
+from lorescore.report.rank_steps import rank_steps_figure
 from lorescore.report.ranks import ranks_figure
+from lorescore.report.robustness import AREA_LEGEND, LOSSES_LEGEND, area_table, difference_legend, losses_table
+from lorescore.report.strategy_figures import STRATEGY_FIGURES, strategy_figures
+from lorescore.report.strategy_tables import COST_LEGEND, STRATEGIES_LEGEND, comparison_tables, cost_table
 from lorescore.report.style import drawing, save_png
 from lorescore.report.tables import Table, mbr_table, nprr_tables, training_table, wer_tables
+from lorescore.training.rank_history import RankHistory
+from lorescore.wer.units import CER
 
 HOW_TO_READ = """\
 WER is Kaldi's word error rate in percent (unit-cost Levenshtein). From the paper, arXiv 2401.10447 (of which this
@@ -28,6 +44,10 @@ first pass that the oracle does not make. Intervals are 95 % bootstrap intervals
 and perturbed lists of the same utterances). The weights of the combined score, first-pass score + `lm_weight` x PLM
 score + `word_bonus` x number of words, were tuned on {dev_set} only and used unchanged everywhere else, on perturbed
 lists too; WER on {dev_set} itself is therefore optimistic. `-` is what was not run or does not apply.
+"""
+IN_CHARACTERS = """\
+Errors of {sets} are those of characters: there WER is the character error rate (CER), and words are characters. A
+character is a Unicode code point, and spaces are not counted.
 """
 WER_LEGEND = """\
 `change %`: of the WER, relative to the first pass. `gap %`: share of the gap between the first pass (1-best) and the
@@ -49,7 +69,8 @@ the seeds.
 TRAINING_LEGEND = """\
 `dev WER`: on the dev lists, before the first step and at the step that was kept (`best step`).
 """
-SUMMARY_FIGURES = ("wer.png", "nprr.png", "training.png")
+SUMMARY_FIGURES = ("wer.png", "nprr.png", "training.png", *STRATEGY_FIGURES)
+EACH_FIGURES = ("nprr_map_*.png", "ranks_*.png", "rank_steps_*.png")  # one a set or a rescorer
 
 
 @dataclass(frozen=True)
@@ -58,17 +79,25 @@ class Report:
 
     Attributes:
         path: `RESULTS.md`.
+        page: `report.html`, all of it in one file.
+        examples: `examples.md`; None where no perturbed lists are left to show.
         figures: The figures, in the order in which it shows them.
-        main_tables: Tables 1 and 2 as text.
+        main_tables: Tables 1 and 2 and the comparison of strategies as text.
+        cost: `COST.md`; None where nothing was trained.
+        cost_table: What it says.
     """
 
     path: Path
+    page: Path
+    examples: Path | None
     figures: tuple[Path, ...]
     main_tables: str
+    cost: Path | None
+    cost_table: str
 
 
 def write_report(exp_dir: Path) -> Report:
-    """Write `RESULTS.md` and `figures/*.png` over everything that ran.
+    """Write `RESULTS.md`, `figures/*.png`, `COST.md`, `examples.md` and `report.html` over everything that ran.
 
     Args:
         exp_dir: The recipe's `exp`.
@@ -80,59 +109,109 @@ def write_report(exp_dir: Path) -> Report:
     dev_name = f"the set `{results.dev_set}`" if results.dev_set else "the dev set"
     wer = _section("Table 1: word error rate", WER_LEGEND, wer_tables(results))
     mbr = _subsection(mbr_table(results.mbr), MBR_LEGEND.format(dev_set=dev_name))
-    nprr = _section("Table 2: robustness (NPRR)", NPRR_LEGEND, nprr_tables(results))
+    comparisons = compare_strategies(results, exp_dir)
+    strategies = _section("Strategies compared", STRATEGIES_LEGEND, comparison_tables(comparisons))
+    cost = _section("Cost of the trainings", COST_LEGEND, [cost_table(results.models)])
+    nprr = _section("Table 2: robustness (NPRR)", NPRR_LEGEND + difference_legend(results.nprr), nprr_tables(results))
+    nprr += _subsection(area_table(results.areas), AREA_LEGEND + difference_legend(results.areas))
+    nprr += _subsection(losses_table(results.nprr), LOSSES_LEGEND)
+    checked = check_claims(results.areas, results.models, exp_dir / "nprr")
+    claims = _section("The paper's claims", CLAIMS_LEGEND, [claims_table(checked)])
     trained = _section("Table 3: rescorers", TRAINING_LEGEND, [training_table(results.models.values())])
     figure_dir = exp_dir / "figures"
     with drawing():
-        figures = _figures(results)
+        figures = _figures(results, exp_dir) | strategy_figures(comparisons, results.models, exp_dir)
         for name, (_, figure) in figures.items():
             save_png(figure, figure_dir / name)
-    for stale in [*(figure_dir / name for name in SUMMARY_FIGURES), *figure_dir.glob("ranks_*.png")]:
+    stale_figures = [path for pattern in EACH_FIGURES for path in sorted(figure_dir.glob(pattern))]
+    for stale in [*(figure_dir / name for name in SUMMARY_FIGURES), *stale_figures]:
         if stale.name not in figures:  # of an earlier report: what it shows is no longer there
             stale.unlink(missing_ok=True)
     captions = {name: caption for name, (caption, _) in figures.items()}
-    path = exp_dir / "RESULTS.md"
+    blocks: list[Block] = [Heading(1, "Results"), Prose(HOW_TO_READ.format(dev_set=dev_name) + _of_characters(results))]
+    blocks += wer + mbr + _embedded(captions, "wer.png")
+    blocks += strategies + _embedded(captions, *STRATEGY_FIGURES)
+    blocks += nprr + _embedded(captions, *(name for name in captions if name.startswith("nprr"))) + claims
+    blocks += trained + _embedded(captions, *(name for name in captions if name.startswith(("training", "rank"))))
+    examples = find_examples(exp_dir, results.nprr)
+    _write_markdown(exp_dir / "RESULTS.md", blocks + pointer_blocks(examples))
+    _write_markdown(exp_dir / "COST.md", cost, top_level=2)
+    _write_markdown(exp_dir / "examples.md", example_blocks(examples), top_level=2)
+    write_page(exp_dir / "report.html", blocks + example_blocks(examples), figure_dir)
+    return Report(
+        path=exp_dir / "RESULTS.md",
+        page=exp_dir / "report.html",
+        examples=exp_dir / "examples.md" if examples else None,
+        figures=tuple(figure_dir / name for name in figures),
+        main_tables=markdown(wer + mbr + strategies + nprr + claims),
+        cost=exp_dir / "COST.md" if cost else None,
+        cost_table=markdown(cost),
+    )
+
+
+def _write_markdown(path: Path, blocks: Sequence[Block], top_level: int = 1) -> None:
+    """Write a file; where it has nothing to say, that of an earlier report goes."""
+    if not blocks:
+        path.unlink(missing_ok=True)
+        return
     with atomic_write(path) as file:
-        file.write(f"# Results\n\n{HOW_TO_READ.format(dev_set=dev_name)}")
-        file.write(wer + mbr + _embedded(captions, "wer.png"))
-        file.write(nprr + _embedded(captions, "nprr.png"))
-        file.write(trained + _embedded(captions, "training.png", *(name for name in captions if "ranks_" in name)))
-    return Report(path, tuple(figure_dir / name for name in figures), wer + mbr + nprr)
+        file.write(markdown(blocks, top_level))
 
 
-def _figures(results: Results) -> dict[str, tuple[str, Figure]]:
+def _figures(results: Results, exp_dir: Path) -> dict[str, tuple[str, Figure]]:
     """Caption and figure by file name, of what there is data for."""
     figures: dict[str, tuple[str, Figure]] = {}
     if results.scores:
         figures["wer.png"] = ("WER by system and set", wer_figure(results))
     if any(nprr.value is not None for record in results.nprr for nprr in (record.nprr, record.first_pass)):
         figures["nprr.png"] = ("NPRR by rate, kind and set", nprr_figure(results))
+    for set_name in dict.fromkeys(record.set for record in results.nprr):
+        records = [record for record in results.nprr if record.set == set_name]
+        figures[f"nprr_map_{set_name}.png"] = (
+            f"NPRR on {set_name} by model and rate",
+            nprr_map_figure(set_name, records),
+        )
     trained = [model for model in results.models.values() if model.history]
     if trained:
         figures["training.png"] = ("WER on dev during training", training_figure(trained, styles_of(results)))
     for model in results.models.values():
         if model.ranks:
             figures[f"ranks_{model.tag}.png"] = (f"Final ranks of {model.tag}", ranks_figure(model.tag, model.ranks))
+        history_path = exp_dir / "plm" / model.tag / "rank_history.yaml"
+        if history_path.is_file():
+            history = RankHistory.read(history_path)
+            figures[f"rank_steps_{model.tag}.png"] = (
+                f"Ranks over the training of {model.tag}",
+                rank_steps_figure(model.tag, history, model.training.steps),
+            )
     return figures
 
 
-def _section(title: str, legend: str, tables: Iterable[Table]) -> str:
+def _of_characters(results: Results) -> str:
+    """What is to be said where sets were scored in characters."""
+    names = [
+        f"`{name}`" for name, by_tag in results.scores.items() if any(one.metric == CER for one in by_tag.values())
+    ]
+    return IN_CHARACTERS.format(sets=", ".join(names)) if names else ""
+
+
+def _section(title: str, legend: str, tables: Iterable[Table]) -> list[Block]:
     """A section of the report; nothing where no table has rows."""
     filled = [table for table in tables if table.rows]
     if not filled:
-        return ""
-    return f"\n## {title}\n\n{legend}" + "".join(
-        _subsection(table) if table.title else f"\n{table.markdown()}" for table in filled
-    )
+        return []
+    blocks: list[Block] = [Heading(2, title), Prose(legend)]
+    return blocks + [block for table in filled for block in _subsection(table)]
 
 
-def _subsection(table: Table, legend: str = "") -> str:
-    """A table with its title; nothing where it has no rows."""
+def _subsection(table: Table, legend: str = "") -> list[Block]:
+    """A table with its title and legend, where it has them; nothing where it has no rows."""
     if not table.rows:
-        return ""
-    return f"\n### {table.title}\n\n" + (f"{legend}\n" if legend else "") + table.markdown()
+        return []
+    title: list[Block] = [Heading(3, table.title)] if table.title else []
+    return [*title, *([Prose(legend)] if legend else []), table]
 
 
-def _embedded(captions: dict[str, str], *names: str) -> str:
-    """Markdown that shows the figures of these names that there are."""
-    return "".join(f"\n![{captions[name]}](figures/{quote(name)})\n" for name in names if name in captions)
+def _embedded(captions: Mapping[str, str], *names: str) -> list[Block]:
+    """The figures of these names that there are."""
+    return [Picture(name, captions[name], alt_text(name, captions[name])) for name in names if name in captions]

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from lorescore.combine import FIRST_PASS, ORACLE
-from lorescore.nprr import Nprr
+from lorescore.nprr import AreaRecord, Nprr, NprrArea, NprrRecord
 from lorescore.report.collect import Results, SetScore
 from lorescore.report.mbr import MbrComparison, base_tag
 from lorescore.report.models import Model
 from lorescore.wer.bootstrap import REPLICATIONS
 from lorescore.wer.resampling import RelativeChange
+from lorescore.wer.units import CER
 
 NONE = "-"
 UNDEFINED = "undefined ({} WER is 0)"
@@ -54,7 +55,7 @@ def wer_tables(results: Results) -> list[Table]:
     """Table 1: one table a set, a row for the first pass, each rescorer and the oracle."""
     columns = (
         "<model",
-        "WER",
+        "{rate}",
         "95 % interval",
         "change %",
         "gap %",
@@ -68,9 +69,10 @@ def wer_tables(results: Results) -> list[Table]:
     for set_name, by_tag in results.scores.items():
         some = next(iter(by_tag.values()))
         tuned = ", the set on which the weights were tuned" if set_name == results.dev_set else ""
-        title = f"{set_name}{tuned} ({some.utterances:,} utterances, {some.ref_words:,} words)"
+        units = "characters" if some.metric == CER else "words"
+        title = f"{set_name}{tuned} ({some.utterances:,} utterances, {some.ref_words:,} {units})"
         rows = tuple(_wer_row(tag, by_tag, results.models.get(base_tag(tag, results.models))) for tag in by_tag)
-        tables.append(Table(title, columns, rows))
+        tables.append(Table(title, tuple(one.format(rate=some.metric.upper()) for one in columns), rows))
     return tables
 
 
@@ -83,7 +85,7 @@ def mbr_table(comparisons: Iterable[MbrComparison]) -> Table:
             one.tag,
             f"{one.map_wer:.2f}",
             f"{one.mbr_wer:.2f}",
-            *_change_cells(one.change, "MAP"),
+            *change_cells(one.change, "MAP"),
             f"{one.posterior_scale:g}",
         )
         for one in comparisons
@@ -100,6 +102,8 @@ def nprr_tables(results: Results) -> list[Table]:
         "seeds",
         "NPRR %",
         "95 % interval",
+        "difference",
+        "p",
         "first pass %",
         "95 % interval",
         "clean WER",
@@ -113,8 +117,9 @@ def nprr_tables(results: Results) -> list[Table]:
                 f"{record.rate:g}",
                 record.tag,
                 str(len(record.seeds)),
-                *_change_cells(record.nprr, "clean"),
-                *_change_cells(record.first_pass, "clean"),
+                *change_cells(record.nprr, "clean"),
+                *difference_cells(record),
+                *change_cells(record.first_pass, "clean"),
                 f"{record.nprr.clean_wer:.2f}",
                 f"{record.nprr.perturbed_wer:.2f}",
             )
@@ -184,12 +189,21 @@ def _wer_row(tag: str, by_tag: Mapping[str, SetScore], model: Model | None) -> t
     )
 
 
-def _change_cells(change: Nprr | RelativeChange, base: str) -> tuple[str, str]:
+def change_cells(change: Nprr | NprrArea | RelativeChange, base: str) -> tuple[str, str]:
     """A change in percent of the base's WER, and its interval."""
     if change.value is None:
         return UNDEFINED.format(base), NONE
     interval = NONE if change.low is None or change.high is None else interval_text(change.low, change.high)
     return f"{change.value:+.2f}", interval
+
+
+def difference_cells(record: NprrRecord | AreaRecord) -> tuple[str, str]:
+    """The difference to the reference model in percentage points, and its p-value."""
+    if record.reference == record.tag:
+        return "reference", NONE
+    if record.difference is None or record.difference.value is None:
+        return NONE, NONE
+    return f"{record.difference.value:+.2f}", p_text(record.difference.p)
 
 
 def _training_row(model: Model) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from lorescore.combine import Weights
 from lorescore.errors import InputError
 from lorescore.files import read_yaml, write_yaml
 from lorescore.plm.load import cannot_be_written, is_encoder, load_model, load_plm
+from lorescore.plm.mixed import truncate
 from lorescore.plm.settings import PlmSettings
 from lorescore.progress import Progress, silent
 from lorescore.rerank import ListLike, RescoredList, as_nbest_list, rerank
@@ -34,7 +35,7 @@ from lorescore.scoring.memory import in_batches, token_budget_for
 from lorescore.scoring.options import ScoringOptions
 from lorescore.scoring.pll import PseudoLogLikelihoodScorer
 from lorescore.scoring.stored import require_weights, stored_plm, stored_weights
-from lorescore.scoring.text import plm_text
+from lorescore.scoring.text import plm_context, plm_text
 
 EXACT = ScoringOptions()
 
@@ -73,7 +74,11 @@ class Rescorer:
 
     @classmethod
     def load(
-        cls, directory: Path | str, device: torch.device | None = None, options: ScoringOptions = EXACT
+        cls,
+        directory: Path | str,
+        device: torch.device | None = None,
+        options: ScoringOptions = EXACT,
+        rank: int | None = None,
     ) -> "Rescorer":
         """Load a rescorer; its adapter is merged into the PLM's weights, so that scoring costs what the PLM costs.
 
@@ -81,14 +86,17 @@ class Rescorer:
             directory: From `save`.
             device: Where to score; None: on the GPU where there is one.
             options: How scores are computed.
+            rank: Cut the adapter of `mixed` to this rank; None: all of it.
 
         Raises:
-            InputError: The directory is unfinished, the PLM is not the one that was adapted, or the options are not for
-                this scorer or device.
+            InputError: The directory is unfinished, the PLM is not the one that was adapted, the options are not for
+                this scorer or device, or the adapter has no such rank.
         """
         directory = Path(directory)
         if not (directory / "config.yaml").is_file():
             raise InputError("no finished rescorer: config.yaml is missing", path=directory, mend="stage 5 trains it")
+        if rank is not None and not (directory / "adapter_config.json").is_file():
+            raise InputError("has no adapter to take a rank of", path=directory, mend="give one of --lora mixed")
         config = read_yaml(directory / "config.yaml")
         plm_dir = stored_plm(directory, config["plm_dir"])
         rescorer = cls.new(plm_dir, PlmSettings.from_dict(config["plm"], directory / "config.yaml"), seed=0)
@@ -102,7 +110,10 @@ class Rescorer:
             with warnings.catch_warnings():
                 # PEFT checks AdaLoRA's rank_pattern, whose keys are parameters, as if they were layers.
                 warnings.filterwarnings("ignore", message="The following rank_pattern keys")
-                scorer.model = PeftModel.from_pretrained(scorer.model, directory).merge_and_unload()
+                adapted = PeftModel.from_pretrained(scorer.model, directory)
+            if rank is not None:
+                truncate(adapted, rank)
+            scorer.model = adapted.merge_and_unload()
         if isinstance(scorer, ClsScorer):
             scorer.head.load_state_dict(load_file(directory / "head.safetensors"))
         rescorer.apply(options, device or default_device())
@@ -151,9 +162,18 @@ class Rescorer:
         if isinstance(self.scorer, ClsScorer):
             save_file(self.scorer.head.state_dict(), directory / "head.safetensors")
 
-    def encode(self, texts: Sequence[str]) -> Any:
-        """A list's texts as the scorer takes them, in the case that the PLM reads."""
-        return self.scorer.encode([plm_text(text, self.plm.plm_text) for text in texts])
+    def encode(self, texts: Sequence[str], context: Sequence[str] = ()) -> Any:
+        """A list's texts as the scorer takes them, in the case that the PLM reads.
+
+        Args:
+            texts: At least one.
+            context: What stands before them (`NbestList.context`): a `clm` reads it too, other scorers do not.
+        """
+        case, spaces = self.plm.plm_text, self.plm.plm_spaces
+        put = [plm_text(text, case, spaces) for text in texts]
+        if isinstance(self.scorer, CausalScorer):
+            return self.scorer.encode(put, plm_context(context, case, spaces))
+        return self.scorer.encode(put)
 
     @torch.inference_mode()
     def score(
@@ -162,6 +182,7 @@ class Rescorer:
         token_budget: int | None = None,
         progress: Progress = silent,
         on_scores: Callable[[int, Sequence[float]], None] = lambda index, scores: None,
+        contexts: Sequence[Sequence[str]] | None = None,
     ) -> list[list[float]]:
         """PLM scores of the texts of each list; higher is better.
 
@@ -171,13 +192,15 @@ class Rescorer:
                 device and its free memory. Where the allocator fails it is halved, and the batch done again.
             progress: Wraps the loop over the lists, e.g. a progress bar.
             on_scores: Called with the index and the scores of each list that is not empty, batch by batch.
+            contexts: What stands before each list (`encode`); None: nothing.
 
         Raises:
             InputError: A text's score is not a finite number, or the memory is too small.
         """
         self.scorer.eval()
         filled = [index for index, texts in enumerate(lists) if texts]
-        encoded = [self.encode(lists[index]) for index in filled]
+        before = contexts or [()] * len(lists)
+        encoded = [self.encode(lists[index], before[index]) for index in filled]
         scores: list[list[float]] = [[] for _ in lists]
         budget = token_budget or token_budget_for(self.scorer.model, self.scorer.device)
 
@@ -229,7 +252,7 @@ class Rescorer:
         """
         chosen = require_weights(weights or self.weights)
         given = [as_nbest_list(one) for one in lists]
-        plm_scores = self.score([one.texts for one in given])
+        plm_scores = self.score([one.texts for one in given], contexts=[one.context for one in given])
         return [rerank(one, scores, chosen) for one, scores in zip(given, plm_scores, strict=True)]
 
 

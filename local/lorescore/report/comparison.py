@@ -1,0 +1,215 @@
+"""Strategies against each other: WER over the seeds of their trainings, and whether the differences are more than luck.
+
+Trainings that differ in nothing but the seed are a group; the groups of one PLM, scorer and objective are compared on
+each set. Two tests say how sure a difference from a baseline strategy is:
+
+- The paired bootstrap over utterances, on the errors of each utterance summed over a group's seeds. One draw of the
+  utterances serves all systems of a set (`lorescore.wer.resampling`).
+- MAPSSWE (`lorescore.wer.sc_stats`), seed by seed: the two trainings that have the same seed. What is frozen has no
+  seed, and is tested against each of the baseline's.
+
+The interval of a WER is 1.96 standard deviations of the resampled WER to each side, as in `lorescore.wer.bootstrap`. It
+says how much the utterances of the set decide; the range over the seeds says how much the training's luck does.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lorescore.choices import OBJECTIVES
+from lorescore.combine import FIRST_PASS, ORACLE
+from lorescore.report.collect import Results
+from lorescore.report.models import Model
+from lorescore.report.systems import Systems, has_sc_stats
+from lorescore.wer import Interval
+from lorescore.wer.resampling import RelativeChange
+from lorescore.wer.sc_stats import MatchedPairs
+
+BASELINES = ("vanilla", "full")
+BUDGET_TOLERANCE = 2.0  # percent by which the parameters of one rank may differ between strategies
+
+
+@dataclass(frozen=True)
+class Against:
+    """A group compared with a baseline's.
+
+    Attributes:
+        group: The baseline.
+        p_bootstrap: One-sided: share of the resamples in which the group is not better.
+        mapsswe: By seed; above 0 where the group is better. Empty where sctk is not installed.
+    """
+
+    group: str
+    p_bootstrap: float
+    mapsswe: Mapping[int | None, MatchedPairs]
+
+
+@dataclass(frozen=True)
+class StrategyScore:
+    """A group on a set.
+
+    Attributes:
+        group: Its name, a tag without the seed.
+        models: Its trainings, by seed.
+        wers: WER of each in percent.
+        interval: 95 % interval of their mean over resampled utterances; None where it is not finite.
+        change: Of the mean, from the first pass; None where that was not scored.
+        gap: Share in percent of the errors between first pass and oracle that go, by the mean; None where undefined.
+        against: By the baseline's strategy; without an entry where there is no such group, or it is this one.
+        off_budget: By how much percent the trainable parameters differ from those of `vanilla` of the same rank, where
+            that is more than 2; else None.
+    """
+
+    group: str
+    models: tuple[Model, ...]
+    wers: tuple[float, ...]
+    interval: Interval | None
+    change: RelativeChange | None
+    gap: float | None
+    against: Mapping[str, Against]
+    off_budget: float | None
+
+    @property
+    def strategy(self) -> str:
+        """The strategy of its trainings."""
+        return self.models[0].strategy
+
+    @property
+    def wer(self) -> float:
+        """Mean over the seeds, in percent."""
+        return sum(self.wers) / len(self.wers)
+
+    @property
+    def trainable(self) -> float:
+        """Trainable parameters, mean over the seeds."""
+        return sum(model.trainable for model in self.models) / len(self.models)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The groups of one PLM, scorer and objective on a set.
+
+    Attributes:
+        set: The set's name.
+        plm: Short name of the PLM.
+        scorer: Kind of the scorer.
+        objective: What was trained for; what is frozen is compared with every objective.
+        first_pass: WER in percent; None where it was not scored.
+        oracle: The same.
+        rows: At least two groups, in the order of the tables.
+    """
+
+    set: str
+    plm: str
+    scorer: str
+    objective: str
+    first_pass: float | None
+    oracle: float | None
+    rows: tuple[StrategyScore, ...]
+
+
+def compare_strategies(results: Results, exp_dir: Path) -> tuple[Comparison, ...]:
+    """Compare the groups on every set that was scored; sets, PLMs and scorers in the order of the tables.
+
+    Args:
+        results: Everything that ran.
+        exp_dir: The recipe's `exp`.
+
+    Raises:
+        InputError: The hypotheses of a set do not fit its references, or sclite fails.
+    """
+    families = _families(results.models)
+    comparisons, tested = [], has_sc_stats()
+    for set_name, by_tag in results.scores.items():
+        tags = [tag for tag in by_tag if tag in results.models or tag in (FIRST_PASS, ORACLE)]
+        wanted = {tag: [one for one in of if one.tag in by_tag] for tag, of in families.items()}
+        wanted = {family: models for family, models in wanted.items() if len({one.group for one in models}) > 1}
+        if not wanted:
+            continue
+        systems = Systems.read(exp_dir, set_name, tags)
+        if systems is not None:
+            comparisons += [_compared(systems, family, models, tested) for family, models in wanted.items()]
+    return tuple(comparisons)
+
+
+def group_models(models: Sequence[Model]) -> dict[str, tuple[Model, ...]]:
+    """The trainings of each group, by seed, in the order in which the groups come first."""
+    groups: dict[str, list[Model]] = {}
+    for model in models:
+        groups.setdefault(model.group, []).append(model)
+    return {name: tuple(sorted(of, key=lambda one: one.seed or 0)) for name, of in groups.items()}
+
+
+def _families(models: Mapping[str, Model]) -> dict[tuple[str, str, str], list[Model]]:
+    """The models by PLM, scorer and objective; what is frozen stands with every objective."""
+    families: dict[tuple[str, str, str], list[Model]] = {}
+    for model in models.values():
+        families.setdefault((model.plm, model.scorer, model.objective), []).append(model)
+    kinds = dict.fromkeys((plm, scorer) for plm, scorer, _ in families)
+    ordered = {}
+    for plm, scorer in kinds:
+        for objective in OBJECTIVES:
+            if (plm, scorer, objective) in families:
+                frozen = families.get((plm, scorer, ""), [])
+                ordered[plm, scorer, objective] = frozen + families[plm, scorer, objective]
+    return ordered
+
+
+def _compared(systems: Systems, family: tuple[str, str, str], models: Sequence[Model], tested: bool) -> Comparison:
+    groups = group_models(models)
+    rows = []
+    for name, own in groups.items():
+        tags = [model.tag for model in own]
+        bases = {strategy: _baseline(own[0], strategy, groups) for strategy in BASELINES}
+        against = {
+            strategy: Against(
+                base[0].group,
+                systems.p_not_better(tags, [model.tag for model in base]),
+                dict(_tests(systems, own, base)) if tested else {},
+            )
+            for strategy, base in bases.items()
+            if base and base[0].group != name
+        }
+        rows.append(
+            StrategyScore(
+                name,
+                own,
+                tuple(map(systems.wer, tags)),
+                systems.interval(tags),
+                systems.change(tags),
+                systems.gap(tags),
+                against,
+                _off_budget(own, _baseline(own[0], "vanilla", groups)),
+            )
+        )
+    first_pass, oracle = (systems.wer(tag) if tag in systems.columns else None for tag in (FIRST_PASS, ORACLE))
+    return Comparison(systems.name, *family, first_pass, oracle, tuple(rows))
+
+
+def _tests(systems: Systems, own: Sequence[Model], base: Sequence[Model]) -> Iterator[tuple[int | None, MatchedPairs]]:
+    """MAPSSWE of every two trainings with the same seed."""
+    for model in own:
+        for other in base:
+            if model.seed is None or model.seed == other.seed:
+                yield other.seed, systems.mapsswe(model.tag, other.tag)
+
+
+def _baseline(model: Model, strategy: str, groups: Mapping[str, tuple[Model, ...]]) -> tuple[Model, ...]:
+    """The group of a strategy that differs least: of the model's rank, if there is one, and named alike; or ()."""
+    found = [of for of in groups.values() if of[0].strategy == strategy]
+    own_rest = model.group.replace(f"_{model.strategy}", "", 1)
+
+    def distance(of: tuple[Model, ...]) -> tuple[bool, bool, str]:
+        rest = of[0].group.replace(f"_{strategy}", "", 1)
+        return model.rank is not None and of[0].rank != model.rank, rest != own_rest, of[0].group
+
+    return min(found, key=distance, default=())
+
+
+def _off_budget(own: Sequence[Model], vanilla: Sequence[Model]) -> float | None:
+    """The difference in percent from the trainable parameters of `vanilla` of one rank, where it is too large."""
+    if not vanilla or own[0].rank is None or own[0].rank != vanilla[0].rank:
+        return None
+    mean, expected = (sum(model.trainable for model in of) / len(of) for of in (own, vanilla))
+    excess = 100.0 * (mean - expected) / expected if expected else 0.0
+    return excess if abs(excess) > BUDGET_TOLERANCE else None

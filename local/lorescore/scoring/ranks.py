@@ -1,0 +1,72 @@
+"""One adapter of mixed-rank training at each of its ranks: `exp/rescore/<tag>/ranks.json`.
+
+The adapter is cut to a rank (`lorescore.plm.mixed`), merged, and scores the sets; the weights of the combined score are
+tuned on dev anew for each rank. The score cache has no part in it: it knows a rescorer by its files, whatever the rank.
+The file has the ranks that are done, so that a run that was cut off goes on with the next one.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from lorescore.combine import ScoredLists, tune, wer
+from lorescore.nbest import NbestSet
+from lorescore.progress import Progress, silent
+from lorescore.scoring.options import ScoringOptions
+from lorescore.scoring.rank_file import RankCurve, RankScore, ordered, read_ranks, write_ranks
+from lorescore.scoring.rescorer import Rescorer, default_device
+from lorescore.scoring.sets import rescorer_checksum
+
+
+def score_ranks(
+    rescorer_dir: Path,
+    ranks: Iterable[int],
+    sets: Mapping[str, NbestSet],
+    dev_set: str,
+    path: Path,
+    options: ScoringOptions,
+    progress: Callable[[str], Progress] = lambda what: silent,
+) -> RankCurve:
+    """Measure the WER at each rank, and write the file after each.
+
+    Args:
+        rescorer_dir: A rescorer that was trained with `mixed`.
+        ranks: The ranks, each from 1 to the adapter's.
+        sets: The sets to report by name, dev among them, all with references; from `read_nbest_dir`.
+        dev_set: The set to tune the weights on.
+        path: The file; the ranks that it has of the same rescorer, options and lists are not scored again.
+        options: How scores are computed.
+        progress: Gives the progress bar of a rank and set, of what stands before it.
+
+    Returns:
+        All that the file has now.
+
+    Raises:
+        InputError: The adapter has no such rank, the rescorer cannot be loaded, or the file cannot be used.
+    """
+    stamp = _stamp(rescorer_dir, sets, dev_set, options)
+    found = read_ranks(path) if path.is_file() else None
+    done = {one.rank: one for one in found.scores} if found and found.stamp == stamp else {}
+    for rank in sorted(set(ranks) - done.keys()):
+        rescorer = Rescorer.load(rescorer_dir, options=options, rank=rank)
+        lists = {
+            name: _scored(rescorer, nbest, progress(f"{rescorer_dir.name} rank {rank} {name}"))
+            for name, nbest in sets.items()
+        }
+        weights = tune(lists[dev_set])
+        done[rank] = RankScore(rank, weights, {name: wer(one, weights) for name, one in lists.items()})
+        write_ranks(path, RankCurve(dev_set, stamp, ordered(done)))
+    return RankCurve(dev_set, stamp, ordered(done))
+
+
+def _scored(rescorer: Rescorer, nbest: NbestSet, progress: Progress) -> ScoredLists:
+    contexts = [one.context for one in nbest]
+    scores = rescorer.score([one.texts for one in nbest], progress=progress, contexts=contexts)
+    return ScoredLists.build(nbest, [[-score for score in of_list] for of_list in scores])
+
+
+def _stamp(rescorer_dir: Path, sets: Mapping[str, NbestSet], dev_set: str, options: ScoringOptions) -> str:
+    lists = [(name, nbest.info["checksum"]) for name, nbest in sorted(sets.items())]
+    parts = [rescorer_checksum(rescorer_dir), options.describe(default_device()), dev_set, lists]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

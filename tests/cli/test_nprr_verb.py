@@ -1,0 +1,232 @@
+"""The verb `nprr`: stage 9 with real (tiny) rescorers, and N-best directories from anywhere."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from plm_models import new_rescorer
+from toy_nbest import toy_nbest
+
+from lorescore.files import read_yaml, write_yaml
+from lorescore.nbest import NbestSet, read_nbest_dir, write_costs, write_nbest_dir
+from lorescore.nprr import nprr_area_difference, nprr_difference, read_areas, read_records, read_word_errors
+from lorescore.perturb import HomophoneLexicon, Perturbation, perturb
+
+Call = Callable[..., object]
+
+LEXICON = HomophoneLexicon.from_entries([("sea", ["S"]), ("see", ["S"]), ("rain", ["R"]), ("reign", ["R"])])
+NONE, VANILLA = "tiny_clm_none", "tiny_clm_vanilla"
+
+
+def perturbed_set(nbest: NbestSet, rate: float, seed: int) -> NbestSet:
+    return perturb(nbest, LEXICON, Perturbation("nbest", rate, seed)).nbest
+
+
+@pytest.fixture
+def exp(tmp_path: Path) -> Path:
+    """exp with two rescorers, their weights, the set test, and its perturbed lists at the rates 0, 0.5 and 1."""
+    exp = tmp_path / "exp"
+    for seed, tag in enumerate((NONE, VANILLA)):
+        new_rescorer(tmp_path / f"plm{seed}", "llama", seed=seed, plm_text="lower").save(exp / "plm" / tag)
+        config_path = exp / "plm" / tag / "config.yaml"
+        write_yaml(config_path, read_yaml(config_path) | {"strategy": {"name": tag.rpartition("_")[2]}})
+        write_yaml(exp / "rescore" / tag / "weights.yaml", {"lm_weight": 0.5})
+    write_nbest_dir(exp / "nbest" / "test", toy_nbest(12, seed=1))
+    clean = read_nbest_dir(exp / "nbest" / "test")
+    for rate in (0, 0.5, 1):
+        for seed in (1, 2):
+            write_nbest_dir(exp / "nbest" / f"test_nbest_p{rate}_s{seed}", perturbed_set(clean, rate, seed))
+    return exp
+
+
+def stage(exp: Path, *options: object) -> tuple[object, ...]:
+    return ("nprr", "--sets", "test", "--kinds", "nbest", "--seeds", "1 2", "--exp_dir", exp, *options)
+
+
+def test_stage_9(exp: Path, call: Call) -> None:
+    outcome = call(*stage(exp, "--tags", f"{VANILLA} {NONE}", "--rates", "0 0.5 1"))
+    assert outcome.status == 0, outcome.err
+    none, vanilla = (read_records(exp / "nprr" / f"{tag}.json") for tag in (NONE, VANILLA))
+    assert [one.rate for one in vanilla] == [0, 0.5, 1]
+    # At rate 0 the lists are the clean ones.
+    for record in (none[0], vanilla[0]):
+        for nprr in (record.nprr, record.first_pass):
+            assert (nprr.value, nprr.low, nprr.high, nprr.per_seed) == (0, 0, 0, (0, 0))
+        assert record.losses is not None
+        assert (record.losses.first_pass_loss, record.losses.oracle_loss) == (0, 0)
+        assert (record.losses.list_loss, record.losses.rescorer_loss) == (0, 0)
+    # The reference is the frozen one, wherever it stands in --tags.
+    assert {one.reference for one in [*none, *vanilla]} == {NONE}
+    assert {one.difference for one in none} == {None}
+    errors = [read_word_errors(exp / "nprr" / f"{tag}.errors") for tag in (VANILLA, NONE)]
+    curves = [
+        {rate: one.rows([f"test_nbest_p{rate:g}_s{seed}" for seed in (1, 2)]) for rate in (0, 0.5, 1)} for one in errors
+    ]
+    clean = [one.errors["test"] for one in errors]
+    assert vanilla[2].difference == nprr_difference(clean[0], curves[0][1], clean[1], curves[1][1])
+    (area,) = read_areas(exp / "nprr" / f"{VANILLA}.json")
+    assert (area.rates, area.seeds, area.reference) == ((0, 0.5, 1), (1, 2), NONE)
+    assert area.difference == nprr_area_difference(clean[0], curves[0], clean[1], curves[1])
+    assert area.area.value == pytest.approx((vanilla[1].nprr.value or 0) / 2 + (vanilla[2].nprr.value or 0) / 4)
+    wer = 100 * clean[0].sum() / 48  # 12 references of 4 words
+    assert vanilla[0].nprr.clean_wer == pytest.approx(wer)
+    lines = outcome.out.splitlines()
+    assert lines[0] == f"{NONE} test nbest 0: NPRR 0.00 % [0.00, 0.00]"  # the reference first
+    assert any(line.startswith(f"{VANILLA} test nbest: area under the curve ") for line in lines)
+
+
+def test_a_reference_that_was_measured_before(exp: Path, call: Call) -> None:
+    call(*stage(exp, "--tags", NONE, "--rates", "1"))
+    call(*stage(exp, "--tags", VANILLA, "--rates", "1"))
+    (record,) = read_records(exp / "nprr" / f"{VANILLA}.json")
+    assert record.reference == NONE
+    call(*stage(exp, "--tags", NONE, "--rates", "1", "--reference", VANILLA))
+    (back,) = read_records(exp / "nprr" / f"{NONE}.json")
+    assert back.reference == VANILLA
+    assert record.difference is not None
+    assert back.difference is not None
+    assert record.difference.value == pytest.approx(-(back.difference.value or 0))
+
+
+def test_a_reference_of_other_lists_is_not_compared(exp: Path, call: Call, caplog: pytest.LogCaptureFixture) -> None:
+    call(*stage(exp, "--tags", NONE, "--rates", "1"))
+    call(*stage(exp, "--tags", VANILLA, "--rates", "0.5"))
+    (record,) = read_records(exp / "nprr" / f"{VANILLA}.json")
+    assert (record.reference, record.difference) == ("", None)
+    assert f"{NONE} was not measured on test_nbest_p0.5_s1" in caplog.text
+    # The same name, other lists.
+    write_nbest_dir(exp / "nbest" / "test_nbest_p1_s1", replace(toy_nbest(12, seed=1), info={}))
+    call(*stage(exp, "--tags", VANILLA, "--rates", "1"))
+    (record,) = read_records(exp / "nprr" / f"{VANILLA}.json")
+    assert record.difference is None
+    assert "measured on different lists of test_nbest_p1_s1" in caplog.text
+
+
+def test_worst_lists_are_each_models_own_and_compared(exp: Path, call: Call) -> None:
+    clean = read_nbest_dir(exp / "nbest" / "test")
+    for seed, tag in enumerate((NONE, VANILLA), start=1):
+        write_nbest_dir(exp / "nbest" / f"test_worst_{tag}_nbest_p1_s1", perturbed_set(clean, 0.5, seed))
+    options = ("--tags", f"{NONE} {VANILLA}", "--rates", "1", "--perturbations", "worst", "--seeds", "1")
+    assert call(*stage(exp, *options)).status == 0
+    (record,) = read_records(exp / "nprr" / f"{VANILLA}.json")
+    assert (record.lists, record.reference) == ("worst nbest", NONE)
+    assert record.difference is not None
+
+
+def test_an_unknown_reference(exp: Path, call: Call) -> None:
+    line = call(*stage(exp, "--tags", VANILLA, "--reference", "tiny")).error_line()
+    assert line.endswith("--reference tiny was not measured (name it in --tags too, or measure it first)")
+
+
+@pytest.fixture
+def lists(tmp_path: Path) -> Path:
+    """A clean set, two of its perturbed versions with an nbest.yaml that says so, and one without."""
+    write_nbest_dir(tmp_path / "clean", toy_nbest(12, seed=1))
+    clean = read_nbest_dir(tmp_path / "clean")
+    for name, nbest in (
+        ("p1", perturbed_set(clean, 0.5, 1)),
+        ("p2", perturbed_set(clean, 0.5, 2)),
+        ("mine", replace(perturbed_set(clean, 1, 1), info={})),
+    ):
+        write_nbest_dir(tmp_path / name, nbest)
+    for name in ("clean", "p1", "p2", "mine"):
+        keys = [key for one in read_nbest_dir(tmp_path / name) for key in one.nbest_keys()]
+        write_costs(tmp_path / name / "lmwt.lm", [(key, float(len(key) + rank)) for rank, key in enumerate(keys)])
+    return tmp_path
+
+
+def test_directories_of_the_first_pass_alone(lists: Path, call: Call) -> None:
+    out = lists / "out"
+    perturbed = [lists / name for name in ("mine", "p2", "p1")]
+    outcome = call("nprr", "--clean", lists / "clean", "--perturbed", *perturbed, "--out_dir", out)
+    assert outcome.status == 0, outcome.err
+    content = json.loads((out / "nprr.json").read_text())
+    assert [(one["lists"], one["rate"], one["seeds"]) for one in content["groups"]] == [
+        ("nbest", 0.5, [1, 2]),
+        ("mine", None, []),
+    ]
+    assert content["costs"] is None
+    assert [one["lists"] for one in content["areas"]] == ["nbest"]
+    assert all(one["nprr"] == one["first_pass"] for one in content["groups"])
+    assert "rescorer" not in outcome.out
+    assert (out / "nprr.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_nothing_is_written_without_out_dir(lists: Path, call: Call) -> None:
+    before = set(lists.rglob("*"))
+    options = ("--costs", "lm", "--lm_weight", "0.5", "--word_bonus", "1")
+    outcome = call("nprr", "--clean", lists / "clean", "--perturbed", lists / "p1", *options)
+    assert outcome.out.startswith("## NPRR of lm\n")
+    assert set(lists.rglob("*")) == before
+    write_yaml(lists / "weights.yaml", {"lm_weight": 0.5, "word_bonus": 1})
+    by_file = ("--costs", "lm", "--weights", lists / "weights.yaml")
+    assert call("nprr", "--clean", lists / "clean", "--perturbed", lists / "p1", *by_file).out == outcome.out
+
+
+def test_undefined_is_said_and_never_nan(lists: Path, call: Call) -> None:
+    clean = toy_nbest(12, seed=1)
+    right = tuple(replace(one, hypotheses=one.hypotheses[-1:]) for one in clean)  # the reference alone
+    write_nbest_dir(lists / "right", replace(clean, lists=right))
+    for name in ("p1", "mine"):
+        text = (lists / name / "nbest.yaml").read_text()
+        (lists / name / "nbest.yaml").write_text("\n".join(x for x in text.splitlines() if "source_checksum" not in x))
+    outcome = call(
+        *("nprr", "--clean", lists / "right", "--perturbed", lists / "p1", lists / "mine", "--out_dir", lists / "out")
+    )
+    assert outcome.status == 0, outcome.err
+    assert outcome.out.count("undefined (clean WER is 0)") == 3  # two groups and an area
+    assert "nan" not in outcome.out.lower()
+    assert "NaN" not in (lists / "out" / "nprr.json").read_text()
+
+
+def test_errors_of_characters_where_the_lists_are_scored_so(lists: Path, call: Call) -> None:
+    for name in ("clean", "mine"):
+        nbest = read_nbest_dir(lists / name)
+        write_nbest_dir(lists / name, replace(nbest, info={"metric": "cer"}))
+    options = ("--costs", "lm", "--lm_weight", "0.5", "--word_bonus", "1", "--out_dir", lists / "out")
+    outcome = call("nprr", "--clean", lists / "clean", "--perturbed", lists / "mine", *options)
+    assert outcome.status == 0, outcome.err
+    assert "| clean CER | perturbed CER |" in outcome.out
+    assert json.loads((lists / "out" / "nprr.json").read_text())["metric"] == "cer"
+
+
+USES = "(stage 9: --tags and --sets; any N-best directories: --clean and --perturbed)"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((), f"nothing to measure {USES}"),
+        (("--tags", "x"), f"--tags without --sets {USES}"),
+        (("--clean", "{0}/clean"), f"--clean without --perturbed {USES}"),
+        (("--perturbed", "{0}/p1"), f"--perturbed without --clean {USES}"),
+        (("--clean", "{0}/clean", "--tags", "x"), f"--tags and --clean do not go together {USES}"),
+        (("--tags", "x", "--sets", "y", "--costs", "lm"), f"--costs does not go with --tags {USES}"),
+        (
+            ("--clean", "{0}/clean", "--perturbed", "{0}/p1", "--reference", "x"),
+            f"--reference does not go with --clean {USES}",
+        ),
+        (
+            ("--clean", "{0}/clean", "--perturbed", "{0}/p1", "--costs", "lm", "--word_bonus", "1"),
+            "--word_bonus without --lm_weight (",
+        ),
+        (("--clean", "{0}/clean", "--perturbed", "{0}/p1", "--lm_weight", "1"), "weights without --costs ("),
+        (("--clean", "{0}/clean", "--perturbed", "{0}/p1", "--costs", "lm"), "--costs without weights ("),
+        (
+            ("--clean", "{0}/clean", "--perturbed", "{0}/p1", "--costs", "lm", "--lm_weight", "-1"),
+            "--lm_weight -1.0 --word_bonus 0.0, expected finite numbers",
+        ),
+        (
+            ("--clean", "{0}/clean", "--perturbed", "{0}/p1", "--costs", "ml", "--lm_weight", "1"),
+            "{0}/clean/lmwt.ml: cannot be read: No such file or directory (the scorer's costs",
+        ),
+        (("--clean", "{0}/clean", "--perturbed", "{0}/p1", "{0}/p1/"), "{0}/p1: is given twice"),
+        (("--clean", "{0}/p1", "--perturbed", "{0}/p2"), "{0}/p1: is perturbed (--clean is the directory"),
+        (("--clean", "{0}/clean", "--perturbed", "{0}/no"), "{0}/no: no finished N-best directory"),
+    ],
+)
+def test_bad_options(lists: Path, call: Call, options: tuple[str, ...], message: str) -> None:
+    line = call("nprr", *(option.format(lists) for option in options)).error_line()
+    assert line.removeprefix("lorescore nprr: ").startswith(message.format(lists))

@@ -1,0 +1,141 @@
+"""The paper's claims as tests: confirmed, refuted, neither and not tested, from drawn errors of known rates."""
+
+import html
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_up_exp import tag_of, write_model
+
+from lorescore.nprr import (
+    AreaRecord,
+    Nprr,
+    NprrRecord,
+    WordErrors,
+    nprr,
+    nprr_area,
+    read_areas,
+    write_records,
+    write_word_errors,
+)
+from lorescore.report import write_report
+from lorescore.report.claims import Claim, check_claims, claims_table
+from lorescore.report.models import read_models
+
+ADALORA, FULL, VANILLA = (tag_of(strategy) for strategy in ("adalora", "full", "vanilla"))
+UTTS, WORDS = 400, np.full(400, 15)
+RATES = (0.1, 0.3)
+FIRST_PASS = Nprr(5.0, 2.0, 8.0, (5.0,), 10.0, 10.5)  # every model has the same lists
+CLEAN = np.random.default_rng(7).poisson(1.0, UTTS)
+
+
+def write_measured(exp: Path, strategy: str, losses: Mapping[str, float], checksum: str = "c") -> None:
+    """What stages 5 and 9 leave; by kind, the errors that are added to each utterance at rate 1, on average."""
+    write_model(exp, strategy)
+    tag, errors = tag_of(strategy), {"test": CLEAN}
+    records, areas = [], []
+    for kind, loss in losses.items():
+        curve = {}
+        for rate in RATES:
+            # The same utterances lose in every model: the smaller loss is part of the larger one.
+            draws = np.random.default_rng([*kind.encode(), round(10 * rate)]).random(UTTS)
+            changed = draws < abs(loss) * rate
+            perturbed = CLEAN + changed if loss > 0 else np.maximum(0, CLEAN - changed)
+            errors[f"test_{kind}_p{rate}_s1"] = perturbed
+            curve[rate] = perturbed[None]
+            value = nprr(CLEAN, perturbed[None], WORDS)
+            records.append(NprrRecord(tag, "test", kind, rate, (1,), value, FIRST_PASS))
+        area = nprr_area(CLEAN, curve)
+        areas.append(AreaRecord(tag, "test", kind, RATES, (1,), area, area))
+    write_records(exp / "nprr" / f"{tag}.json", records, areas)
+    write_word_errors(exp / "nprr" / f"{tag}.errors", WordErrors(errors, dict.fromkeys(errors, checksum)))
+
+
+def claims_of(exp: Path) -> dict[tuple[str, str], Claim]:
+    """The claims by number and other model."""
+    areas = [area for path in sorted(exp.glob("nprr/*.json")) for area in read_areas(path)]
+    claims = check_claims(areas, read_models(exp / "plm"), exp / "nprr")
+    assert {claim.set for claim in claims} == {"test"}
+    return {(claim.number, re.sub(r".* than (\S+) .*|.*", r"\1", claim.text)): claim for claim in claims}
+
+
+def test_all_confirmed(tmp_path: Path) -> None:
+    write_measured(tmp_path, "adalora", {"1best": 0.6, "nbest": 0.3})
+    write_measured(tmp_path, "full", {"1best": 0.2, "nbest": 0.8})
+    write_measured(tmp_path, "vanilla", {"1best": 0.2, "nbest": 0.8})
+    claims = claims_of(tmp_path)
+    assert list(claims) == [
+        ("2a", ""),
+        ("2a'", FULL),
+        ("2a'", VANILLA),
+        ("2b", FULL),
+        ("2b", VANILLA),
+    ]
+    assert {claim.outcome for claim in claims.values()} == {"confirmed"}
+    assert claims["2b", FULL].text == f"{ADALORA} degrades less than {FULL} under N-best perturbation"
+    assert (claims["2b", FULL].value or 0) < 0 < (claims["2a'", FULL].value or 0)
+    assert (claims["2a", ""].low or 0) > 0
+    assert claims["2a", ""].p is None
+
+
+def test_all_refuted(tmp_path: Path) -> None:
+    write_measured(tmp_path, "adalora", {"1best": -0.6, "nbest": 0.8})
+    write_measured(tmp_path, "full", {"1best": 0.3, "nbest": 0.2})
+    write_measured(tmp_path, "vanilla", {"1best": 0.3, "nbest": 0.2})
+    assert {claim.outcome for claim in claims_of(tmp_path).values()} == {"refuted"}
+
+
+def test_equal_models_decide_nothing(tmp_path: Path) -> None:
+    for strategy in ("adalora", "full"):
+        write_measured(tmp_path, strategy, {"1best": 0.3, "nbest": 0.3})
+    claims = claims_of(tmp_path)
+    assert claims["2a", ""].outcome == "confirmed"
+    for number in ("2a'", "2b"):
+        assert (claims[number, FULL].value, claims[number, FULL].p) == (0, 1)
+        assert claims[number, FULL].outcome == "neither confirmed nor refuted"
+        assert claims[number, "vanilla"].outcome == "not tested: no run of vanilla"
+
+
+def test_what_was_not_run_is_not_tested(tmp_path: Path) -> None:
+    write_measured(tmp_path, "full", {"1best": 0.3, "nbest": 0.3})
+    claims = claims_of(tmp_path)
+    assert {claim.outcome for number, claim in claims.items() if number[0] != "2a"} == {"not tested: no run of adalora"}
+    assert claims["2a", ""].outcome == "not tested: no run of adalora on 1best lists"
+
+
+def test_only_the_same_lists_are_compared(tmp_path: Path) -> None:
+    write_measured(tmp_path, "adalora", {"1best": 0.3, "nbest": 0.3})
+    write_measured(tmp_path, "full", {"1best": 0.3, "nbest": 0.3}, checksum="other")
+    write_measured(tmp_path, "vanilla", {"1best": 0.3, "nbest": 0.3})
+    (tmp_path / "nprr" / f"{VANILLA}.errors").unlink()
+    claims = claims_of(tmp_path)
+    assert claims["2b", FULL].outcome == f"not tested: {ADALORA} and {FULL} were measured on different lists of test"
+    assert claims["2b", VANILLA].outcome == f"not tested: no word errors of {VANILLA}: run stage 9 again"
+
+
+def test_other_plms_are_not_compared(tmp_path: Path) -> None:
+    write_measured(tmp_path, "adalora", {"1best": 0.3, "nbest": 0.3})
+    write_measured(tmp_path, "full", {"1best": 0.3, "nbest": 0.3})
+    write_model(tmp_path, "full", plm={"name": "other", "scorer": "clm"})
+    assert claims_of(tmp_path)["2b", "full"].outcome == "not tested: no run of full"
+
+
+def test_the_report_has_them_below_the_tables_of_nprr(tmp_path: Path) -> None:
+    for strategy, loss in (("adalora", 0.3), ("vanilla", 0.8)):
+        write_measured(tmp_path, strategy, {"1best": 0.3, "nbest": loss})
+    report = write_report(tmp_path)
+    text = report.path.read_text(encoding="utf-8")
+    headings = re.findall(r"^##.*", text, re.MULTILINE)
+    begin = headings.index("## Table 2: robustness (NPRR)")
+    assert headings[begin + 1 : begin + 4] == ["### test", "### Area under the NPRR curve", "## The paper's claims"]
+    assert "| confirmed" in text
+    assert "not tested: no run of full" in report.main_tables
+    assert "The paper's claims" in html.unescape(report.page.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(("p", "text"), [(None, "-"), (0.04, "0.0400")])
+def test_rows(p: float | None, text: str) -> None:
+    (row,) = claims_table([Claim("test", "2b", "a claim", -1.5, -2.0, -1.0, p, "confirmed")]).rows
+    assert row == ("test", "2b", "a claim", "-1.50", "[-2.00, -1.00]", text, "confirmed")
