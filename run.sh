@@ -296,7 +296,7 @@ if begins 9 "NPRR: exp/plm, exp/nbest -> exp/nprr"; then
         --perturbations "${perturbations}" "${scoring_options[@]}"
 fi
 
-if begins 10 "report: exp -> exp/RESULTS.md, exp/figures"; then
+if begins 10 "report: exp -> exp/RESULTS.md, exp/report.html, exp/figures"; then
     lorescore report --exp_dir exp
 fi
 log "Done: ${command_line}"

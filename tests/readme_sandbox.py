@@ -44,6 +44,7 @@ def make_sandbox(folder: Path) -> Path:
     ignored = shutil.ignore_patterns("__pycache__", ".*_cache", "*.egg-info", "data", "exp", "readme_plms")
     for name in ("local", "conf", "egs"):
         shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=ignored)
+    shutil.copytree(ROOT / "tests/data", folder / "tests/data")
     for name in ("run.sh", "path.sh", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy2(ROOT / name, folder)
     (folder / ".venv").symlink_to(ROOT / ".venv")

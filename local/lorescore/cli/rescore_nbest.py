@@ -9,16 +9,14 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from lorescore.choices import require_choice
 from lorescore.cli.cache_options import cache_path
 from lorescore.cli.progress import progress
 from lorescore.cli.scoring_options import scoring_options
-from lorescore.combine import ScoredLists, Weights, best_ranks, error_count, read_weights, select, tune
+from lorescore.cli.weight_options import add_weight_arguments, given_weights
+from lorescore.combine import ScoredLists, best_ranks, error_count, select, tune
 from lorescore.decode import tune_confidence_scale
 from lorescore.errors import InputError
 from lorescore.files import read_lines, read_yaml, write_table, write_yaml
@@ -42,9 +40,7 @@ def add_nbest_arguments(parser: argparse.ArgumentParser) -> None:
         "--nbest", help="lists to rescore at once: - for JSON Lines on standard input, a file of them, or a directory"
     )
     one.add_argument("--model", type=Path, help="the rescorer, exp/plm/<tag>")
-    one.add_argument("--weights", type=Path, help="weights.yaml; else the one beside the rescorer, or stage 6's")
-    one.add_argument("--lm_weight", type=float, help="weight of the PLM score, instead of --weights")
-    one.add_argument("--word_bonus", type=float, default=0.0, help="bonus a word, with --lm_weight")
+    add_weight_arguments(one, default=", else the one beside the rescorer, or stage 6's")
     one.add_argument(
         "--metric",
         help="JSON Lines: what --word_bonus counts, wer: words (the default), or cer: characters; a directory says it",
@@ -67,7 +63,8 @@ def run_nbest(args: argparse.Namespace) -> None:
         return
     if args.tune:
         raise InputError("--tune is for an N-best directory with references", mend="leave it out")
-    weights = _given_weights(args) or require_weights(stored_weights(args.model))
+    metric = require_choice("--metric", args.metric, METRICS) if args.metric else WER
+    weights = given_weights(args, metric) or require_weights(stored_weights(args.model))
     rescorer = Rescorer.load(args.model, options=scoring_options(args))
     source = STANDARD_INPUT if args.nbest == STDIN else args.nbest
     lines = _standard_input() if args.nbest == STDIN else (line for _, line in read_lines(Path(args.nbest)))
@@ -87,29 +84,15 @@ def _standard_input() -> Iterator[str]:
             raise InputError(f"byte {error.start + 1} is not UTF-8", path=STANDARD_INPUT, line=number) from error
 
 
-def _given_weights(args: argparse.Namespace) -> Weights | None:
-    """The weights that the options name."""
-    if args.lm_weight is not None:
-        if args.weights:
-            raise InputError("--weights and --lm_weight", mend="give one of them")
-        if not (np.isfinite([args.lm_weight, args.word_bonus]).all() and args.lm_weight >= 0):
-            raise InputError(f"--lm_weight is {args.lm_weight}, expected a finite number, 0 or more")
-        metric = require_choice("--metric", args.metric, METRICS) if args.metric else WER
-        return Weights(args.lm_weight, args.word_bonus, metric)
-    return read_weights(args.weights) if args.weights else None
-
-
 def _rescore_directory(args: argparse.Namespace) -> None:
     """Score an N-best directory and write what the weights choose."""
     nbest_dir, out = Path(args.nbest), args.out
     if out is None:
         raise InputError("--nbest with a directory, but no --out", mend="--out DIR is where the results go")
-    given = _given_weights(args)
+    nbest = read_nbest_dir(nbest_dir)
+    given = given_weights(args, nbest.metric)
     if args.tune and given:
         raise InputError("--tune and given weights", mend="give one of them")
-    nbest = read_nbest_dir(nbest_dir)
-    if given and args.lm_weight is not None:
-        given = replace(given, metric=nbest.metric)
     if args.tune and not nbest.refs:
         raise InputError("no references to tune on", path=nbest_dir / "text", mend="make the lists with --ref")
     if not args.tune:

@@ -6,17 +6,22 @@ from pathlib import Path
 
 from lorescore.combine import Weights, read_weights
 from lorescore.errors import InputError
+from lorescore.wer import WER
 
 
-def add_weight_arguments(parser: argparse._ActionsContainer) -> None:
-    """--weights, or --lm_weight and --word_bonus."""
-    parser.add_argument("--weights", type=Path, help="weights.yaml with lm_weight and word_bonus")
+def add_weight_arguments(parser: argparse._ActionsContainer, default: str = "") -> None:
+    """--weights, or --lm_weight and --word_bonus; `default` says in the help what holds without them."""
+    parser.add_argument("--weights", type=Path, help=f"weights.yaml with lm_weight and word_bonus{default}")
     parser.add_argument("--lm_weight", type=float, help="weight of the PLM score, instead of --weights")
     parser.add_argument("--word_bonus", type=float, default=0.0, help="bonus a word, with --lm_weight")
 
 
-def given_weights(args: argparse.Namespace) -> Weights | None:
+def given_weights(args: argparse.Namespace, metric: str = WER) -> Weights | None:
     """The weights that the options name; None where they name none.
+
+    Args:
+        args: What the user gave.
+        metric: What the bonus of --word_bonus counts.
 
     Raises:
         InputError: They name two or a bonus alone, the file cannot be used, or a weight is not finite or `lm_weight`
@@ -33,4 +38,4 @@ def given_weights(args: argparse.Namespace) -> Weights | None:
             f"--lm_weight {args.lm_weight} --word_bonus {args.word_bonus}, expected finite numbers, lm_weight >= 0"
         )
         raise InputError(message, mend="give those that were tuned on a clean development set")
-    return Weights(args.lm_weight, args.word_bonus)
+    return Weights(args.lm_weight, args.word_bonus, metric)
