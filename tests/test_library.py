@@ -267,7 +267,7 @@ def test_a_bad_line_is_named_and_the_ones_before_it_are_done(
         (["--nbest", "-"], "--nbest without --model (--model exp/plm/<tag> is the rescorer)"),
         (["--nbest", "-", "--model", "nowhere"], "nowhere: no finished rescorer: config.yaml is missing (stage 5"),
         (["--nbest", "-", "--model", "MODEL", "--lists_at_a_time", "0"], "--lists_at_a_time is 0, expected 1 or more"),
-        (["--nbest", "-", "--model", "MODEL", "--lm_weight", "-1"], "--lm_weight is -1.0, expected a finite number"),
+        (["--nbest", "-", "--model", "MODEL", "--lm_weight", "-1"], "--lm_weight -1.0 --word_bonus 0.0, expected"),
         (["--nbest", "-", "--model", "MODEL", "--tune"], "--tune is for an N-best directory with references"),
         (["--nbest", ".", "--model", "MODEL"], "--nbest with a directory, but no --out (--out DIR is where"),
         (["--nbest", "nowhere", "--model", "MODEL"], "nowhere: cannot be read: No such file or directory"),

@@ -17,8 +17,8 @@ from lorescore.lattice.paths import best_path
 from lorescore.wer.ctm import ctm_texts, read_ctm
 
 ROOT = Path(__file__).resolve().parents[2]
-SMALL = ["--n_train", "48", "--n_dev", "12", "--n_test", "16", "--perturb_seeds", "1 2", "--lora", "none adalora"]
-SMALL += ["--graph_text", ""]  # no lattices, but in the test of them
+SMALL = ["--n_train", "32", "--n_dev", "10", "--n_test", "12", "--perturb_seeds", "1 2", "--lora", "none adalora"]
+SMALL += ["--rates", "0.3", "--graph_text", ""]  # no lattices, but in the test of them
 # A small decoding graph, as that of all words takes a minute, and the backend that starts at once.
 LATTICES = ["--graph_text", "data/train/text", "--word_list", "", "--lattice_backend", "kaldi"]
 ADAPTER = Path("exp/plm/smollm2_clm_adalora_mwer_s1/adapter_model.safetensors")

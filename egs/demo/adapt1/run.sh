@@ -8,7 +8,7 @@
 #
 #   ./run.sh                                        all of it, from nothing to exp/RESULTS.md
 #   ./run.sh --lora adalora                         the same with another strategy
-#   ./run.sh --domain_text FILE --stage 4 --asr_decode DIR --ref FILE --train_set A --dev_set B --test_sets C
+#   ./run.sh --lm_text FILE --stage 4 --asr_decode DIR --ref FILE --train_set A --dev_set B --test_sets C
 #                                                   your own sentences, one a line, and your own decode
 #
 # Takes every option of the top-level run.sh besides.
@@ -16,16 +16,17 @@ set -euo pipefail
 
 stage=0
 lora=vanilla
-domain_text=data/sentences/train.txt   # sentences of the domain, one a line: the demo's, which stage 1 writes
+lm_text=data/sentences/train.txt   # sentences of the domain, one a line: the demo's, which stage 1 writes
 
 cd "$(dirname "$0")"
-# This recipe's own options are taken out; the top-level run.sh has the rest.
+# What differs between the four is taken out; the top-level run.sh has the rest.
 rest=()
 while [ $# -gt 0 ]; do
     case "$1" in
+        --help|-h) exec ../../../run.sh --help ;;
         --stage) stage="$2"; shift 2 ;;
         --lora) lora="$2"; shift 2 ;;
-        --domain_text) domain_text="$2"; shift 2 ;;
+        --lm_text) lm_text="$2"; shift 2 ;;
         *) rest+=("$1"); shift ;;
     esac
 done
@@ -33,7 +34,7 @@ done
 recipe=(../../../run.sh "${rest[@]}")
 "${recipe[@]}" --stage "${stage}" --stop_stage 7 --lora none
 adapt=("${recipe[@]}" --stage 5 --stop_stage 7 --lora "${lora}")
-"${adapt[@]}" --objective lm --lm_text "${domain_text}" --train_config conf/text.yaml --suffix text
+"${adapt[@]}" --objective lm --lm_text "${lm_text}" --train_config conf/text.yaml --suffix text
 "${adapt[@]}" --objective mwer --lm_text none --lm_loss 0 --suffix lists
-"${adapt[@]}" --objective mwer --lm_text "${domain_text}" --suffix both
+"${adapt[@]}" --objective mwer --lm_text "${lm_text}" --suffix both
 "${recipe[@]}" --stage 10 --lora none
