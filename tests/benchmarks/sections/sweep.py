@@ -1,25 +1,74 @@
 """The NPRR sweep: clean and perturbed lists scored together, against each list anew."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from measure import median, side_by_side
-from samples import NamedLists, cased_texts, flat_tokens
+from samples import NamedLists, cased_texts, flat_tokens, sample
 
 from lorescore.nbest import NbestSet
-from lorescore.perturb import HomophoneLexicon, Perturbation, nbest_vocabulary, perturb
+from lorescore.perturb import KINDS as ALL_KINDS
+from lorescore.perturb import PERTURBATIONS, WORST, HomophoneLexicon, Perturbation, nbest_vocabulary, perturb
+from lorescore.perturb.worst import perturb_worst
 from lorescore.scoring.rescorer import Rescorer
+from lorescore.scoring.text import plm_text
 from sections import Context, Numbers, Section, Table
 
 # run.sh's own sweep.
 KINDS, RATES, SEEDS = ("1best", "nbest"), (0.1, 0.3), (1, 2, 3)
 SAMPLE_WORDS = 600  # distinct word prefixes of the clean lists that are timed
+# A full sweep: every perturbation of a kind.
+FULL_RATES, FULL_SEEDS = (0.05, 0.1, 0.2, 0.3), (1, 2, 3, 4, 5)
+FULL_UTTERANCES = 40  # of which its tokens are counted
+FULL_HISTORIES = (None, 8, 4)
 
 
 def versions(nbest: NbestSet, lexicon: HomophoneLexicon) -> list[NbestSet]:
     """The clean lists and every perturbation of them."""
     settings = [Perturbation(*combination) for combination in itertools.product(KINDS, RATES, SEEDS)]
     return [nbest, *(perturb(nbest, lexicon, one).nbest for one in settings)]
+
+
+def full_sweep(rescorer: Rescorer, context: Context, nbest: NbestSet, lexicon: HomophoneLexicon) -> Numbers:
+    """Tokens of a full sweep over those of the clean lists, by kind and history."""
+    clean = cased_texts(nbest, context.plm)
+    found: Numbers = {"utterances": len(nbest), "kinds": {}}
+    for kind in ALL_KINDS:
+        settings = {
+            name: [Perturbation(kind, rate, seed, name) for rate in FULL_RATES for seed in FULL_SEEDS]
+            for name in PERTURBATIONS
+            if name != WORST
+        }
+        sets = [nbest, *(perturb(nbest, lexicon, one).nbest for some in settings.values() for one in some)]
+        texts = [cased_texts(one, context.plm) for one in sets]
+        texts.append(worst_candidates(nbest, lexicon, kind, context))
+        together = distinct_texts(texts)
+        ratios = {}
+        for history in FULL_HISTORIES:
+            rescorer.scorer.history = history
+            ratios[str(history)] = states(rescorer, together)
+        rescorer.scorer.history = None
+        of_clean = states(rescorer, clean)
+        found["kinds"][kind] = {
+            "versions": 1 + len(PERTURBATIONS) * len(FULL_RATES) * len(FULL_SEEDS),
+            "texts": sum(map(len, together)),
+            "clean": of_clean,
+            "states": ratios,
+        }
+    return found
+
+
+def worst_candidates(nbest: NbestSet, lexicon: HomophoneLexicon, kind: str, context: Context) -> list[list[str]]:
+    """What the PLM has to score for `worst`: the candidates of every hypothesis, rate and seed."""
+    asked: list[list[str]] = []
+
+    def score(lists: Sequence[Sequence[str]], contexts: Sequence[Sequence[str]]) -> list[list[float]]:
+        asked.extend([list(texts) for texts in lists])
+        return [[0.0] * len(texts) for texts in lists]
+
+    settings = [Perturbation(kind, rate, seed, WORST, "any") for rate in FULL_RATES for seed in FULL_SEEDS]
+    perturb_worst(nbest, lexicon, settings, score)
+    return [[plm_text(text, context.plm.plm_text) for text in texts] for texts in asked]
 
 
 def distinct_texts(sets: list[list[list[str]]]) -> list[list[str]]:
@@ -58,6 +107,7 @@ def measure(context: Context, lists: NamedLists) -> Numbers:
         "clean": states(rescorer, all_sets[0]),
         "utterances_timed": len(nbest),
         "seconds": runs,
+        "full": full_sweep(rescorer, context, sample(lists.nbest, FULL_UTTERANCES), lexicon),
     }
 
 
@@ -82,6 +132,13 @@ def table(parts: Mapping[str, Numbers]) -> Table:
                     *(tokens / part["shared"], taken, None if taken is None else taken / shared),
                 )
             )
+        for kind, full in part["full"]["kinds"].items():
+            for history, tokens in full["states"].items():
+                way = f"full sweep, {kind}" + ("" if history == "None" else f", history {history}")
+                utterances = f"{lists}, {part['full']['utterances']} utterances"
+                table.rows.append(
+                    (utterances, full["versions"], way, full["texts"], tokens, tokens / full["clean"], None, None, None)
+                )
     return table
 
 
@@ -90,7 +147,10 @@ SECTION = Section(
     title="NPRR sweep",
     about=f"The clean lists and {len(KINDS) * len(RATES) * len(SEEDS)} homophone perturbations of them (kinds "
     f"{', '.join(KINDS)}; rates {', '.join(map(str, RATES))}; seeds {', '.join(map(str, SEEDS))}). Tokens are those "
-    "whose states the PLM computes, over all utterances; seconds are of a sample.",
+    "whose states the PLM computes, over all utterances; seconds are of a sample. The full sweep has all "
+    f"{len(PERTURBATIONS)} perturbations at the rates {', '.join(map(str, FULL_RATES))} with {len(FULL_SEEDS)} seeds, "
+    "of one kind, with the candidates of `worst`; its tokens, versions sharing trees and texts, are over those of the "
+    "clean lists.",
     measure=measure,
     table=table,
 )
