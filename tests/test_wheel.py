@@ -29,8 +29,13 @@ for name in sys.argv[2:]:
 def pip(*arguments: str | Path) -> None:
     """Run pip, without a network."""
     command = [sys.executable, "-m", "pip", *arguments]
-    done = subprocess.run(command, env=os.environ | {"PIP_NO_INDEX": "1"}, capture_output=True, text=True)
+    done = subprocess.run(command, env=elsewhere() | {"PIP_NO_INDEX": "1"}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def elsewhere() -> dict[str, str]:
+    """The environment without the repository's paths, where pip would find its editable installation."""
+    return {key: value for key, value in os.environ.items() if key not in ("LORESCORE_ROOT", "PYTHONPATH")}
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +67,7 @@ def bin_dir(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(directory: Path, *command: str | Path) -> subprocess.CompletedProcess[str]:
     """Run a program without the repository's paths."""
-    environment = {key: value for key, value in os.environ.items() if key not in ("LORESCORE_ROOT", "PYTHONPATH")}
-    return subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True)
+    return subprocess.run(command, cwd=directory, env=elsewhere(), capture_output=True, text=True)
 
 
 def test_everything_is_in_it(wheel: Path, tmp_path: Path) -> None:
