@@ -37,7 +37,7 @@ PLACEHOLDERS = {
 LEFT_OVER = re.compile(r"<[a-z_]+>|\.\.\.")
 
 # Put in before what a command says, which wins: small runs.
-SMALL = '--kinds nbest --rates 0.3 --perturb_seeds 1'
+SMALL = "--kinds nbest --rates 0.3 --perturb_seeds 1"
 # A command (its last path component, or a verb) and what to do with its line; `{line}` as it stands.
 COMMANDS = {
     "run.sh": "{line}",
