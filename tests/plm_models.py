@@ -210,6 +210,9 @@ def make_masked_tokenizer(kind: str) -> PreTrainedTokenizerFast:
         made.pre_tokenizer = pre_tokenizers.Metaspace()
         trainer = trainers.UnigramTrainer(unk_token="<unk>", **settings)
     made.train_from_iterator([text.lower() for text in SENTENCES], trainer)
+    if kind == "wordpiece":  # its trainer numbers the pieces in another order in every process
+        pieces = [*special, *sorted(made.get_vocab().keys() - set(special))]
+        made.model = models.WordPiece({piece: index for index, piece in enumerate(pieces)}, unk_token="<unk>")
     made.post_processor = (
         processors.RobertaProcessing(("</s>", 2), ("<s>", 1), add_prefix_space=False)
         if kind == "bpe"
