@@ -2,17 +2,13 @@
 
 import json
 import logging
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 import torch
+from ended_runs import EndedError, ending_after, kill_itself, raise_ended, run_until_killed, saved
 from plm_models import new_rescorer
 from toy_nbest import toy_nbest
 
@@ -24,8 +20,6 @@ from lorescore.training.loop import train_rescorer
 from lorescore.training.result import TrainingResult
 from lorescore.training.settings import TrainingSettings
 
-Item = TypeVar("Item")
-ROOT = Path(__file__).resolve().parents[2]
 # A checkpoint after every step, and a dev WER that goes up and down.
 SETTINGS = TrainingSettings(
     epochs=2, lists_per_step=4, evaluations=4, score_scale=1.0, texts_per_step=2, checkpoint_minutes=0
@@ -38,26 +32,6 @@ STRATEGIES = {
     "warmup": Strategy("warmup", rank=2, init_rank=4, learning_rate=5e-2),
     "mixed": Strategy("mixed", rank=4, learning_rate=5e-2),
 }
-
-
-class EndedError(Exception):
-    """Stands for what ends a process."""
-
-
-def ending_after(steps: int, end: Callable[[], None]) -> Callable[[Sequence[Item], str], Iterator[Item]]:
-    """A progress that calls `end` when so many steps are done."""
-
-    def watch(items: Sequence[Item], part: str) -> Iterator[Item]:
-        for done, item in enumerate(items):
-            if part == "training" and done == steps:
-                end()
-            yield item
-
-    return watch
-
-
-def raise_ended() -> None:
-    raise EndedError
 
 
 def train(
@@ -78,12 +52,6 @@ def train(
         **options,
     )
     return rescorer, result
-
-
-def saved(rescorer: Rescorer, directory: Path) -> dict[str, bytes]:
-    """The files of weights."""
-    rescorer.save(directory)
-    return {path.name: path.read_bytes() for path in sorted(directory.rglob("*.safetensors"))}
 
 
 @pytest.mark.parametrize(
@@ -120,18 +88,7 @@ def test_a_run_that_goes_on_comes_to_the_same_bytes(tmp_path: Path, strategy: st
 
 def test_a_run_that_was_killed_goes_on(tmp_path: Path) -> None:
     checkpoint = Checkpoint(tmp_path / ".checkpoint", {"seed": 1})
-    code = (
-        "import sys; from pathlib import Path; import test_checkpoint; test_checkpoint.train_and_die(Path(sys.argv[1]))"
-    )
-    paths = [str(ROOT / "local"), str(ROOT / "tests"), str(ROOT / "tests" / "training")]
-    process = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"},
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert process.returncode == -signal.SIGKILL, process.stderr
+    run_until_killed("test_checkpoint", tmp_path)
     assert json.loads((checkpoint.directory / "state.json").read_text())["step"] == 5
     resumed, result = train(tmp_path, "vanilla", checkpoint)
     undisturbed, expected = train(tmp_path, "vanilla")
@@ -142,7 +99,7 @@ def test_a_run_that_was_killed_goes_on(tmp_path: Path) -> None:
 def train_and_die(folder: Path) -> None:
     """What the test before runs in a process of its own."""
     checkpoint = Checkpoint(folder / ".checkpoint", {"seed": 1})
-    train(folder, "vanilla", checkpoint, progress=ending_after(5, lambda: os.kill(os.getpid(), signal.SIGKILL)))
+    train(folder, "vanilla", checkpoint, progress=ending_after(5, kill_itself))
 
 
 def test_a_checkpoint_of_other_settings_is_not_used(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,10 +1,6 @@
 """Training on perturbed lists with the consistency loss: it learns, it holds, and it goes on to the same bytes."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from ended_runs import EndedError, ending_after, kill_itself, raise_ended, run_until_killed, saved
 from plm_models import new_rescorer
-from test_checkpoint import EndedError, ending_after, raise_ended, saved
 from toy_lexicon import LEXICON
 from toy_nbest import toy_nbest
 
@@ -34,7 +30,6 @@ from lorescore.training.step import StepGradients
 from lorescore.training.twins import Twins
 
 FreshRescorer = Callable[..., Rescorer]
-ROOT = Path(__file__).resolve().parents[2]
 FAMILIES = {"clm": "llama", "cls": "bert", "pll": "roberta"}
 SETTINGS = TrainingSettings(
     epochs=2,
@@ -86,7 +81,7 @@ def test_the_loss_falls_and_a_run_that_goes_on_comes_to_the_same_bytes(tmp_path:
 
     checkpoint = Checkpoint(tmp_path / ".checkpoint", {"seed": 1})
     if scorer == "clm":
-        killed_after_five_steps(tmp_path)
+        run_until_killed("test_robust_training", tmp_path)
     else:
         with pytest.raises(EndedError):
             train(tmp_path, scorer, checkpoint=checkpoint, progress=ending_after(5, raise_ended))
@@ -96,24 +91,10 @@ def test_the_loss_falls_and_a_run_that_goes_on_comes_to_the_same_bytes(tmp_path:
     assert saved(resumed, tmp_path / "resumed") == saved(undisturbed, tmp_path / "undisturbed")
 
 
-def killed_after_five_steps(folder: Path) -> None:
-    """A process of its own that trains a `clm` and is killed."""
-    code = "import sys, pathlib, test_robust_training; test_robust_training.train_and_die(pathlib.Path(sys.argv[1]))"
-    paths = [str(ROOT / "local"), str(ROOT / "tests"), str(ROOT / "tests" / "training")]
-    process = subprocess.run(
-        [sys.executable, "-c", code, str(folder)],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"},
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert process.returncode == -signal.SIGKILL, process.stderr
-
-
 def train_and_die(folder: Path) -> None:
-    """What that process runs."""
+    """What is run in a process of its own, and killed after five steps."""
     checkpoint = Checkpoint(folder / ".checkpoint", {"seed": 1})
-    train(folder, "clm", checkpoint=checkpoint, progress=ending_after(5, lambda: os.kill(os.getpid(), signal.SIGKILL)))
+    train(folder, "clm", checkpoint=checkpoint, progress=ending_after(5, kill_itself))
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

@@ -1,33 +1,19 @@
 """`lorescore train --perturb_train`: a tag of its own, settings and lexicon in config.yaml, and what it refuses."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from plm_models import save_plm
-from toy_nbest import toy_nbest
+from train_verb import QUICK, Train, error_line, make_exp, training_in
 
-from lorescore.__main__ import main
 from lorescore.files import read_yaml
-from lorescore.nbest import write_nbest_dir
-from lorescore.plm.load import fetch_plm
-from lorescore.plm.settings import PlmSettings
 
-# Exit status, standard output, standard error.
-Outcome = tuple[int, str, str]
-Train = Callable[..., Outcome]
-QUICK = ("--epochs", "1", "--lists_per_step", "8", "--evaluations", "1", "--tensorboard", "false")
 ROBUST = ("--perturb_train", "homophone:0.5", "--consistency", "1", "--suffix", "robust")
 
 
 @pytest.fixture(scope="module")
 def exp(tmp_path_factory: pytest.TempPathFactory) -> Path:
     exp_dir = tmp_path_factory.mktemp("exp")
-    write_nbest_dir(exp_dir / "nbest" / "train", toy_nbest(16, seed=1))
-    write_nbest_dir(exp_dir / "nbest" / "dev", toy_nbest(8, seed=2))
-    for family, scorer in (("llama", "clm"), ("bert", "cls")):
-        source = save_plm(exp_dir / "source" / family, family)
-        fetch_plm(PlmSettings(family, str(source), scorer), exp_dir / "plm_base" / f"{family}_{scorer}")
+    make_exp(exp_dir)
     (exp_dir / "words").write_text("sea\nsee\nrain\nreign\nplain\nplane\n")
     (exp_dir / "lexicon.txt").write_text("sea S IY\nsee S IY\n")
     return exp_dir
@@ -35,21 +21,7 @@ def exp(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def train(exp: Path, capsys: pytest.CaptureFixture[str]) -> Train:
-    def run(family: str, scorer: str, *more: object) -> Outcome:
-        capsys.readouterr()
-        paths = {"train": exp / "nbest" / "train", "dev": exp / "nbest" / "dev", "out_root": exp / "plm"}
-        paths |= {"plm": exp / "source" / family, "plm_root": exp / "plm_base"}
-        options = [word for name, path in paths.items() for word in (f"--{name}", str(path))]
-        status = main(["train", *options, "--scorer", scorer, *QUICK, *map(str, more)])
-        return status, *capsys.readouterr()
-
-    return run
-
-
-def error_line(outcome: Outcome) -> str:
-    status, out, err = outcome
-    assert (status, out, err.count("\n")) == (1, "", 1), outcome
-    return err
+    return training_in(exp, capsys, *QUICK, "--tensorboard", "false")
 
 
 def test_a_robust_rescorer_beside_a_clean_one(exp: Path, train: Train) -> None:

@@ -1,60 +1,28 @@
 """`lorescore train`: from N-best directories to a rescorer on disk, with every objective's needs checked first."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from plm_models import save_plm
-from toy_nbest import toy_nbest
+from train_verb import QUICK, Train, arguments, error_line, make_exp, training_in
 
 from lorescore.__main__ import main
 from lorescore.files import read_yaml, write_yaml
-from lorescore.nbest import write_nbest_dir
-from lorescore.plm.load import fetch_plm
-from lorescore.plm.settings import PlmSettings
 from lorescore.scoring.rescorer import Rescorer
 from lorescore.training.rank_history import RankHistory
-
-# Exit status, standard output, standard error.
-Outcome = tuple[int, str, str]
-Train = Callable[..., Outcome]
-QUICK = ("--epochs", "1", "--lists_per_step", "8", "--evaluations", "1")
 
 
 @pytest.fixture(scope="module")
 def exp(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """exp with nbest/{train,dev}, two PLMs, and the frozen clm that is the teacher."""
     exp_dir = tmp_path_factory.mktemp("exp")
-    write_nbest_dir(exp_dir / "nbest" / "train", toy_nbest(16, seed=1))
-    write_nbest_dir(exp_dir / "nbest" / "dev", toy_nbest(8, seed=2))
-    for family, scorer in (("llama", "clm"), ("bert", "cls")):
-        source = save_plm(exp_dir / "source" / family, family)
-        fetch_plm(PlmSettings(family, str(source), scorer), exp_dir / "plm_base" / f"{family}_{scorer}")
+    make_exp(exp_dir)
     assert main(["train", *arguments(exp_dir, "llama", "clm"), "--lora", "none"]) == 0
     return exp_dir
 
 
-def arguments(exp_dir: Path, family: str, scorer: str) -> list[str]:
-    nbest, plm = exp_dir / "nbest", exp_dir / "source" / family
-    paths = {"train": nbest / "train", "dev": nbest / "dev", "out_root": exp_dir / "plm", "plm": plm}
-    options = [word for name, path in paths.items() for word in (f"--{name}", str(path))]
-    return [*options, "--scorer", scorer, "--plm_root", str(exp_dir / "plm_base")]
-
-
 @pytest.fixture
 def train(exp: Path, capsys: pytest.CaptureFixture[str]) -> Train:
-    def run(family: str, scorer: str, *more: object) -> Outcome:
-        capsys.readouterr()
-        status = main(["train", *arguments(exp, family, scorer), *map(str, more)])
-        return status, *capsys.readouterr()
-
-    return run
-
-
-def error_line(outcome: Outcome) -> str:
-    status, out, err = outcome
-    assert (status, out, err.count("\n")) == (1, "", 1), outcome
-    return err
+    return training_in(exp, capsys)
 
 
 def test_a_frozen_clm_has_no_training(exp: Path) -> None:

@@ -91,11 +91,9 @@ def run(args: argparse.Namespace) -> None:
     if args.metric is not None:
         require_choice("--metric", args.metric, METRICS)
     form, why = (None, "") if args.lattice_dir else _decode_format(args)
-    places = read_segments(args.segments) if args.segments else None
     nbest, is_new = _from_decode(args, form) if form else _from_lattices(args)
     if is_new:
-        nbest = with_context(nbest, args.context, places)
-        nbest = replace(nbest, info={**nbest.info, **_context_settings(args)})
+        nbest = with_context(nbest, args.context, read_segments(args.segments) if args.segments else None)
     wers = wer_lines(nbest) if nbest.refs else {}
     _warn_of_decomposed(nbest)
     if is_new:
@@ -128,9 +126,8 @@ def _from_decode(args: argparse.Namespace, form: Format) -> tuple[NbestSet, bool
     """The lists of a decode, and whether the directory has yet to be written."""
     nbest = form.read(args.decode_dir, FormatOptions(args.ref, args.utts, args.acoustic_scale))
     wanted = {key: nbest.info[key] for key in ("source", "input_checksum", "acoustic_scale") if key in nbest.info}
-    wanted["metric"] = args.metric or nbest.metric
-    nbest = replace(nbest, info={**nbest.info, "metric": wanted["metric"]})
-    return nbest, not _is_up_to_date(args.out, wanted | _context_settings(args))
+    wanted |= {"metric": args.metric or nbest.metric} | _context_settings(args)
+    return replace(nbest, info={**nbest.info, **wanted}), not _is_up_to_date(args.out, wanted)
 
 
 def _from_lattices(args: argparse.Namespace) -> tuple[NbestSet, bool]:
@@ -141,10 +138,10 @@ def _from_lattices(args: argparse.Namespace) -> tuple[NbestSet, bool]:
         raise InputError("empty, expected `utt words`", path=args.ref, mend="correct --ref")
     stand_in = _first_pass(args.fallback) if args.fallback else NbestSet(())
     wanted = settings.provenance() | {"input_checksum": checksum(_input_files(args))}
-    wanted["metric"] = args.metric or WER
+    wanted |= {"metric": args.metric or WER} | _context_settings(args)
     if args.fallback:
         wanted["fallback_checksum"] = stand_in.info.get("checksum") or stand_in.info["input_checksum"]
-    if _is_up_to_date(args.out, wanted | _context_settings(args)):
+    if _is_up_to_date(args.out, wanted):
         return read_nbest_dir(args.out), False
     lattices = read_lattices(args.lattice_dir, args.words, require_path=False)
     fallback = {one.utt: one.hypotheses[0] for one in stand_in}

@@ -8,7 +8,7 @@ With `--nbest` it is another thing: one list, file or directory by one rescorer,
 """
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from lorescore.choices import DECODES, nearest_hint, require_choice
@@ -34,6 +34,7 @@ from lorescore.lattice.rescored import has_cost_parts
 from lorescore.lattice.source import FRAME_SHIFT_S, LatticeSource
 from lorescore.lattice.write_back import CTM, Chosen, write_back
 from lorescore.nbest import NbestSet, read_nbest_dir
+from lorescore.nbest.directory import require_same_metric
 from lorescore.scoring.options import ScoringOptions
 from lorescore.scoring.rescorer import Rescorer
 from lorescore.scoring.sets import list_costs, score_nbest_dirs
@@ -86,7 +87,9 @@ def run(args: argparse.Namespace) -> None:
     sets = {name: read_nbest_dir(path) for name, path in nbest_dirs.items()}
     if not sets[args.dev].refs:
         raise InputError("no references to tune on", path=nbest_dirs[args.dev] / "text", mend="give stage 4 --ref")
-    require_one_metric(sets, args.exp_dir / "nbest")
+    first = next(iter(sets))
+    for name, nbest in sets.items():  # the weights are tuned on one set and used on all
+        require_same_metric(nbest, args.exp_dir / "nbest" / name / "nbest.yaml", sets[first], first)
     sources = {name: _lattice_source(name, sets[name], args.lattice_dir, args.frame_shift) for name in sets}
     for name, nbest in sets.items():
         _write(args.exp_dir / "rescore" / FIRST_PASS / name, first_pass(nbest))
@@ -121,22 +124,6 @@ def require_rescorers(tags: Iterable[str], plm_root: Path) -> None:
             hint = f"; {nearest_hint(tag, finished)}" if finished else ""
             raise InputError(
                 "no finished rescorer: config.yaml is missing", path=plm_root / tag, mend=f"stage 5 trains it{hint}"
-            )
-
-
-def require_one_metric(sets: Mapping[str, NbestSet], nbest_root: Path) -> None:
-    """Check that weights tuned on one set mean the same on the others.
-
-    Raises:
-        InputError: A set is of words and another of characters.
-    """
-    first = next(iter(sets))
-    for name, nbest in sets.items():
-        if nbest.metric != sets[first].metric:
-            raise InputError(
-                f"metric {nbest.metric}, but {sets[first].metric} in {first}",
-                path=nbest_root / name / "nbest.yaml",
-                mend="make all lists with one --metric: stage 4",
             )
 
 

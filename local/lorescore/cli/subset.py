@@ -8,6 +8,7 @@ from typing import Any
 from lorescore.errors import InputError
 from lorescore.files import read_lines
 from lorescore.nbest import NbestSet, read_nbest_dir, write_nbest_dir
+from lorescore.nbest.directory import require_same_metric
 from lorescore.wer.score import default_speaker
 
 
@@ -40,7 +41,10 @@ def run(args: argparse.Namespace) -> None:
     refs = {one.utt: nbest.refs[one.utt] for nbest in sets for one in nbest if nbest.refs}
     kept = {one.utt: refs[one.utt] for one in lists if one.utt in refs}
     info = {"source": "subset", "of": [str(path) for path in args.nbest_dir], "speakers": str(args.spk_list)}
-    info |= _acoustic_scale(args.nbest_dir, sets) | {"metric": _metric(args.nbest_dir, sets)}
+    info |= _acoustic_scale(args.nbest_dir, sets)
+    for nbest_dir, nbest in zip(args.nbest_dir, sets, strict=True):
+        require_same_metric(nbest, nbest_dir, sets[0], args.nbest_dir[0])
+    info["metric"] = sets[0].metric
     write_nbest_dir(args.out, NbestSet(tuple(lists), kept, info))
     print(f"{args.out}: {len(lists)} utterances")
 
@@ -53,15 +57,6 @@ def _acoustic_scale(nbest_dirs: Sequence[Path], sets: Sequence[NbestSet]) -> dic
             message = f"acoustic_scale {scale}, but {scales[0]} in {nbest_dirs[0]}"
             raise InputError(message, path=nbest_dir, mend="take sets of one kind, made at one scale")
     return {} if scales[0] is None else {"acoustic_scale": scales[0]}
-
-
-def _metric(nbest_dirs: Sequence[Path], sets: Sequence[NbestSet]) -> str:
-    """What the sets' errors are counted in, the same in all of them."""
-    for nbest_dir, nbest in zip(nbest_dirs, sets, strict=True):
-        if nbest.metric != sets[0].metric:
-            message = f"metric {nbest.metric}, but {sets[0].metric} in {nbest_dirs[0]}"
-            raise InputError(message, path=nbest_dir, mend="make all lists with one --metric: stage 4")
-    return sets[0].metric
 
 
 def _require_disjoint(nbest_dirs: Sequence[Path], sets: Sequence[NbestSet]) -> None:

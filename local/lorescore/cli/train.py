@@ -22,6 +22,7 @@ from lorescore.cli.worst import rescorer_score
 from lorescore.errors import InputError
 from lorescore.files import checksum, read_lines, read_yaml, split_words
 from lorescore.nbest import NbestSet, read_nbest_dir
+from lorescore.nbest.directory import require_same_metric
 from lorescore.plm.settings import PlmSettings
 from lorescore.plm.strategies import Strategy, count_parameters
 from lorescore.scoring.rescorer import Rescorer, default_device
@@ -64,9 +65,8 @@ def run(args: argparse.Namespace) -> None:
     out = args.out_root / rescorer_tag(args, args.lora, args.seed)
     train = _read_lists(args.train) if training.trains_on_lists else NbestSet(())
     dev = _read_lists(args.dev)
-    if len(train) and train.metric != dev.metric:
-        message = f"metric {dev.metric}, but {train.metric} in {args.train}"
-        raise InputError(message, path=args.dev, mend="make all lists with one --metric: stage 4")
+    if len(train):
+        require_same_metric(dev, args.dev, train, args.train)
     texts = _read_texts(args.lm_text) if args.lm_text else []
     if texts and settings.scorer == "cls":
         print(f"{out}: --lm_text is left out, as a cls scorer has no loss for it")

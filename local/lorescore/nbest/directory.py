@@ -238,6 +238,23 @@ def require_references(
         )
 
 
+def require_same_metric(nbest: NbestSet, path: Path, other: NbestSet, other_name: Path | str) -> None:
+    """Check that the errors of two sets are counted in the same.
+
+    Args:
+        nbest: A set.
+        path: Its directory, or its `nbest.yaml`, which the error names.
+        other: What it is used with.
+        other_name: What the error calls that.
+
+    Raises:
+        InputError: One is of words and the other of characters.
+    """
+    if nbest.metric != other.metric:
+        message = f"metric {nbest.metric}, but {other.metric} in {other_name}"
+        raise InputError(message, path=path, mend="make all lists with one --metric: stage 4")
+
+
 def ranked_list(utt: str, ranked: Mapping[int, Hypothesis], path: Path, mend: str) -> NbestList:
     """The list of an utterance from its hypotheses by rank.
 

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from lorescore.errors import InputError
 from lorescore.nprr.counts import clean_and_perturbed
-from lorescore.nprr.measure import NprrDifference, difference_with_p, paired
+from lorescore.nprr.measure import NprrDifference, paired_difference
 from lorescore.wer.resampling import (
     NUM_REPLICATIONS,
     PERCENT,
@@ -97,15 +97,7 @@ def nprr_area_difference(
     second = _Curve.of(other_clean_errors, other_perturbed_errors)
     if first.rates != second.rates:
         raise InputError(f"the first model was measured at the rates {first.rates}, the second at {second.rates}")
-    errors, split = paired(first.errors, second.errors), len(first.errors)
-
-    def difference(totals: Counts) -> Floats:
-        return first.areas(totals[:, :split]) - second.areas(totals[:, split:])
-
-    value = defined_value(difference(errors.sum(axis=1)[None]))
-    if value is None:
-        return NprrDifference(None, None, None, None)
-    return difference_with_p(value, difference(resampled_totals(errors, num_replications, seed)))
+    return paired_difference(first.errors, first.areas, second.errors, second.areas, num_replications, seed)
 
 
 def rate_weights(rates: Sequence[float]) -> Floats:

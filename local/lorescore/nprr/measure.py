@@ -12,7 +12,9 @@ utterances would have given.
 Where the clean lists have no errors NPRR is undefined: its value, interval and per-seed values are None, never NaN.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +32,8 @@ from lorescore.wer.resampling import (
     relative_changes,
     resampled_totals,
 )
+
+Measure: TypeAlias = Callable[[Counts], Floats]
 
 
 @dataclass(frozen=True)
@@ -130,35 +134,36 @@ def nprr_difference(
     """
     first = clean_and_perturbed(clean_errors, perturbed_errors)
     second = clean_and_perturbed(other_clean_errors, other_perturbed_errors)
-    errors, split = paired(first, second), len(first)
+    return paired_difference(first, relative_changes, second, relative_changes, num_replications, seed)
+
+
+def paired_difference(
+    first: Counts, measure: Measure, second: Counts, other_measure: Measure, num_replications: int, seed: int
+) -> NprrDifference:
+    """A figure of one model minus that of another, with the same resamples of the utterances for both.
+
+    Args:
+        first: Errors of the first model, shape (N, U).
+        measure: Gives its figure from total errors, (R, N) -> (R,); NaN where undefined.
+        second: Errors of the second model on the same utterances, shape (M, U).
+        other_measure: Gives the second one's figure, (R, M) -> (R,).
+        num_replications: Bootstrap resamples.
+        seed: Of the bootstrap.
+
+    Raises:
+        InputError: The models have different numbers of utterances.
+    """
+    if first.shape[1] != second.shape[1]:
+        raise InputError(f"the first model has {first.shape[1]} utterances, the second {second.shape[1]}")
+    errors, split = np.concatenate([first, second]), len(first)
 
     def difference(totals: Counts) -> Floats:
-        return relative_changes(totals[:, :split]) - relative_changes(totals[:, split:])
+        return measure(totals[:, :split]) - other_measure(totals[:, split:])
 
     value = defined_value(difference(errors.sum(axis=1)[None]))
     if value is None:
         return NprrDifference(None, None, None, None)
-    return difference_with_p(value, difference(resampled_totals(errors, num_replications, seed)))
-
-
-def paired(first: Counts, second: Counts) -> Counts:
-    """The errors of two models on the same utterances, one above the other.
-
-    Raises:
-        InputError: They have different numbers of utterances.
-    """
-    if first.shape[1] != second.shape[1]:
-        raise InputError(f"the first model has {first.shape[1]} utterances, the second {second.shape[1]}")
-    return np.concatenate([first, second])
-
-
-def difference_with_p(value: float, replicates: Floats) -> NprrDifference:
-    """A difference with its interval and p-value.
-
-    Args:
-        value: On the utterances themselves.
-        replicates: On each resample of them, shape (R,); NaN where undefined.
-    """
+    replicates = difference(resampled_totals(errors, num_replications, seed))
     low, high = percentile_interval(replicates)
     defined = replicates[np.isfinite(replicates)]
     # The observed sample counts as one more resample, so that p is never 0 (Davison and Hinkley 1997, 4.2).

@@ -11,8 +11,9 @@ from lorescore.combine import FIRST_PASS, ORACLE
 from lorescore.errors import InputError
 from lorescore.files import read_yaml
 from lorescore.report.collect import read_texts
-from lorescore.wer import Interval, edit_counts, word_error_rate
+from lorescore.wer import Interval, word_error_rate
 from lorescore.wer.bootstrap import REPLICATIONS, SEED
+from lorescore.wer.distances import count_words
 from lorescore.wer.resampling import (
     RelativeChange,
     defined_value,
@@ -44,11 +45,11 @@ class Systems:
         self.name, self.refs, self.hyps = name, refs, hyps
         utts = sorted(refs)
         self.columns = {tag: place for place, tag in enumerate(hyps)}
-        ref_words = [len(refs[utt].split(" ")) if refs[utt] else 0 for utt in utts]
-        errors = [[edit_counts(refs[utt], of[utt]).errors for utt in utts] for of in hyps.values()]
+        counts = count_words([[of[utt] for of in hyps.values()] for utt in utts], [refs[utt] for utt in utts])
+        errors = counts.errors.reshape(len(utts), len(hyps)).T
         # The last row, by which the utterances are sorted first, makes a system's resamples its own, whatever others
         # there are.
-        self.errors: Counts = np.array([*errors, ref_words, range(len(utts))], dtype=np.int64)
+        self.errors: Counts = np.array([*errors, counts.ref_words, range(len(utts))], dtype=np.int64)
         self.resampled = resampled_totals(self.errors, REPLICATIONS, SEED)
         self.alignments: dict[str, Alignment] = {}
 

@@ -12,6 +12,7 @@ recurrent states, logits that are scaled) are scored in the plain way, as padded
 """
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
@@ -92,10 +93,8 @@ class CausalScorer(nn.Module):
         """
         end = [] if self.eos is None else [self.eos]
         token_lists = self._ids([f"{context} {text}".strip() for text in texts])
-        given = 0
-        if context:
-            (before,) = self._ids([context])
-            given = min(_common_prefix(before, ids) for ids in token_lists)
+        # os.path's common prefix is one of any sequences. Where a text changes how its context ends, less is given.
+        given = len(os.path.commonprefix([*self._ids([context]), *token_lists])) if context else 0
         cut = 0 if self.max_tokens is None else max(0, given - self.max_tokens // 2)
         sequences = [[self.bos, *ids[cut:], *end] for ids in token_lists]
         return PrefixTree.build(sequences, self.max_tokens, self.history, num_given=1 + given - cut)
@@ -225,14 +224,6 @@ class CausalScorer(nn.Module):
             # There are as many ways to refuse a tree's mask or positions as there are architectures.
             logger.debug("a tree through %s: %r", self.causal_lm.config.model_type, error)
             return False
-
-
-def _common_prefix(first: Sequence[int], second: Sequence[int]) -> int:
-    """How many tokens two sequences share at the start."""
-    return next(
-        (at for at, (one, other) in enumerate(zip(first, second, strict=False)) if one != other),
-        min(len(first), len(second)),
-    )
 
 
 def _padded(paths: Sequence[np.ndarray], padding: int) -> np.ndarray:

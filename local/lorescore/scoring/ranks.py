@@ -61,8 +61,7 @@ def score_ranks(
 
 
 def _scored(rescorer: Rescorer, nbest: NbestSet, progress: Progress) -> ScoredLists:
-    contexts = [one.context for one in nbest]
-    scores = rescorer.score([one.texts for one in nbest], progress=progress, contexts=contexts)
+    scores = rescorer.score_lists(nbest, progress)
     return ScoredLists.build(nbest, [[-score for score in of_list] for of_list in scores])
 
 

@@ -10,7 +10,7 @@ exp/plm/<tag>/
 import json
 import shutil
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from torch import nn
 from lorescore.combine import Weights
 from lorescore.errors import InputError
 from lorescore.files import read_yaml, write_yaml
+from lorescore.nbest.lists import NbestList
 from lorescore.plm.load import cannot_be_written, is_encoder, load_model, load_plm
 from lorescore.plm.mixed import truncate
 from lorescore.plm.settings import PlmSettings
@@ -227,6 +228,12 @@ class Rescorer:
             next(done)
         return scores
 
+    def score_lists(self, lists: Iterable[NbestList], progress: Progress = silent) -> list[list[float]]:
+        """PLM scores of N-best lists after their contexts, [list][rank]; see `score`."""
+        given = list(lists)
+        contexts = [one.context for one in given]
+        return self.score([one.texts for one in given], progress=progress, contexts=contexts)
+
     def rescore(self, lists: Sequence[ListLike], weights: Weights | None = None) -> list[RescoredList]:
         """Lists with the best combined score first.
 
@@ -252,7 +259,7 @@ class Rescorer:
         """
         chosen = require_weights(weights or self.weights)
         given = [as_nbest_list(one) for one in lists]
-        plm_scores = self.score([one.texts for one in given], contexts=[one.context for one in given])
+        plm_scores = self.score_lists(given)
         return [rerank(one, scores, chosen) for one, scores in zip(given, plm_scores, strict=True)]
 
 

@@ -116,9 +116,10 @@ def score_nbest_dirs(
 
     # Each text with the list that it is scored in: the first utterance's that has it, in whichever version.
     distinct: dict[_Text, tuple[_List, str]] = {}
+    keys = {path: [keys_of(path, one) for one in nbest] for path, nbest in unscored.items()}
     for path, nbest in unscored.items():
-        for one in nbest:
-            for key, text in zip(keys_of(path, one), one.texts, strict=True):
+        for one, of_list in zip(nbest, keys[path], strict=True):
+            for key, text in zip(of_list, one.texts, strict=True):
                 distinct.setdefault(key, (_List(key.scope or one.utt, one.context), text))
     with ScoreCache.open(cache_path if exact else None) as cache:
         known = cache.lookup(version, [key.cached for key in distinct])
@@ -133,8 +134,8 @@ def score_nbest_dirs(
     for path, nbest in unscored.items():
         keyed = [
             (nbest_key, -scores[key])
-            for one in nbest
-            for nbest_key, key in zip(one.nbest_keys(), keys_of(path, one), strict=True)
+            for one, of_list in zip(nbest, keys[path], strict=True)
+            for nbest_key, key in zip(one.nbest_keys(), of_list, strict=True)
         ]
         _stamp_file(path, tag).unlink(missing_ok=True)  # it must never stand beside costs that it is not of
         write_costs(cost_file(path, tag), keyed)

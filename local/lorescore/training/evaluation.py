@@ -81,8 +81,7 @@ def evaluate(
         InputError: A score is not a finite number.
     """
     if costs is None:
-        scores = rescorer.score([one.texts for one in dev], progress=progress, contexts=[one.context for one in dev])
-        costs = [[-score for score in one] for one in scores]
+        costs = [[-score for score in one] for one in rescorer.score_lists(dev, progress)]
     weights, dev_wer = tuned_on(dev, costs)
     return Evaluation(step, dev_wer, weights, ranks)
 
