@@ -72,6 +72,8 @@ quantize=                        # stages 6 and 9: int8: 8-bit weights and activ
 history=                         # stages 6 and 9: clm: share scores after so many equal tokens; empty: exact scores
 score_cache=exp/score_cache.sqlite  # stages 5, 6 and 9: PLM scores that were given before; empty: none are kept
 
+combine=                         # stage 6: rescorers whose scores are added, weights tuned on dev: tags, or all: those of lora
+combined=combined                # stage 6: the name of what combine makes, beside the tags
 mixed_ranks=all                  # stage 6: mixed: ranks at which its adapters are scored too: all, "1 2 4", or empty: none
 decode=map                       # stage 6: map (highest combined score), or mbr (fewest expected errors) beside it
 lattice_dir="exp/asr/lat_{set}"  # stage 6: lattices of the lists, to come back rescored; {set} stands for the set
@@ -146,6 +148,8 @@ tag_options=("${plm_options[@]}" --objective "${objective}" --suffix "${suffix}"
 trainings="$(lorescore tag "${tag_options[@]}" --lora "${lora}" --seed "${seed}" --seeds "${seeds}" \
     --perturb_train "${perturb_train}" --trainings)"
 tags="$(cut -f 1 <<< "${trainings}" | paste -s -d ' ')"
+[ "${combine}" != all ] || combine="${tags}"
+scored_tags="${tags}${combine:+ ${combined}}"
 
 [ -n "${asr_exp}${dev_set}" ] || [ "${stop_stage}" -lt 1 ] || die "--asr_exp exp/asr_train_...: which model of the ESPnet recipe?"
 if [ -n "${asr_exp}" ] && [ "${stop_stage}" -ge 3 ]; then
@@ -245,7 +249,8 @@ scoring_options=(--dtype "${dtype}" --quantize "${quantize}" --score_cache "${sc
 [ -z "${history}" ] || scoring_options+=(--history "${history}")
 
 if begins 6 "rescore: exp/plm, exp/nbest -> exp/rescore/<tag>/<set>/{text,ctm,lat.1.gz}"; then
-    lorescore rescore --tags "${tags}" --dev "${dev_set}" --sets "${test_sets}" --decode "${decode}" \
+    [ -z "${combine}" ] || lorescore combine --tags "${combine}" --name "${combined}" --dev "${dev_set}" "${scoring_options[@]}"
+    lorescore rescore --tags "${scored_tags}" --dev "${dev_set}" --sets "${test_sets}" --decode "${decode}" \
         --lattice_dir "${lattice_dir}" "${scoring_options[@]}"
     mixed_tags="$(awk -F '\t' '$2 == "mixed" { print $1 }' <<< "${trainings}" | paste -s -d ' ')"
     if [ -n "${mixed_tags}" ] && [ -n "${mixed_ranks}" ]; then
@@ -255,8 +260,8 @@ if begins 6 "rescore: exp/plm, exp/nbest -> exp/rescore/<tag>/<set>/{text,ctm,la
 fi
 
 if begins 7 "score: exp/rescore/<tag>/<set>/{scoring_kaldi,score_wer or score_cer,score_ctm}"; then
-    systems="first_pass oracle ${tags}"
-    [ "${decode}" != mbr ] || for tag in ${tags}; do systems+=" ${tag}_mbr"; done
+    systems="first_pass oracle ${scored_tags}"
+    [ "${decode}" != mbr ] || for tag in ${scored_tags}; do systems+=" ${tag}_mbr"; done
     for tag in ${systems}; do
         for set in ${dev_set} ${test_sets}; do
             score_options=(--ref "exp/nbest/${set}/text" --hyp "exp/rescore/${tag}/${set}/text" --out "exp/rescore/${tag}/${set}")
@@ -287,12 +292,12 @@ if begins 8 "perturb: exp/nbest/{${test_sets// /,}} -> exp/nbest/<set>_<kind>_p<
     [ -z "${vocab}" ] || vocab_options=(--vocab "${vocab}")
     [ -z "${pronunciations}" ] || vocab_options+=(--lexicon "${pronunciations}")
     lorescore perturb --nbest_dir "${nbest_dirs[@]}" --kinds "${kinds}" --rates "${rates}" --seeds "${perturb_seeds}" \
-        --perturbations "${perturbations}" --tags "${tags}" --g2p "${g2p}" --score_cache "${score_cache}" \
+        --perturbations "${perturbations}" --tags "${scored_tags}" --g2p "${g2p}" --score_cache "${score_cache}" \
         "${vocab_options[@]}" --out_dir exp/nbest --lexicon_dir exp/lexicon
 fi
 
 if begins 9 "NPRR: exp/plm, exp/nbest -> exp/nprr"; then
-    lorescore nprr --tags "${tags}" --sets "${test_sets}" --kinds "${kinds}" --rates "${rates}" --seeds "${perturb_seeds}" \
+    lorescore nprr --tags "${scored_tags}" --sets "${test_sets}" --kinds "${kinds}" --rates "${rates}" --seeds "${perturb_seeds}" \
         --perturbations "${perturbations}" "${scoring_options[@]}"
 fi
 

@@ -15,12 +15,23 @@ if TYPE_CHECKING:
     from lorescore.errors import InputError
     from lorescore.nbest import Hypothesis, NbestList
     from lorescore.rerank import RescoredHypothesis, RescoredList
+    from lorescore.scoring.combination import Combination
     from lorescore.scoring.rescorer import Rescorer
 
 __version__ = "0.1.0"
-__all__ = ["Hypothesis", "InputError", "NbestList", "Rescorer", "RescoredHypothesis", "RescoredList", "Weights"]
+__all__ = [
+    "Combination",
+    "Hypothesis",
+    "InputError",
+    "NbestList",
+    "RescoredHypothesis",
+    "RescoredList",
+    "Rescorer",
+    "Weights",
+]
 
 _MODULES = {
+    "Combination": "lorescore.scoring.combination",
     "Hypothesis": "lorescore.nbest",
     "InputError": "lorescore.errors",
     "NbestList": "lorescore.nbest",

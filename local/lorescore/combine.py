@@ -13,7 +13,7 @@ grid: Och, "Minimum error rate training in statistical machine translation", ACL
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import cycle, islice
 from pathlib import Path
@@ -225,13 +225,11 @@ def tune(lists: ScoredLists) -> Weights:
     """
     if not lists.ref_words.sum():
         raise InputError("no reference words to tune the weights on", mend="add the references of this set")
-    # fsum is exact, and so does not depend on the order of the utterances.
-    per_word = -math.fsum(lists.plm) / max(1.0, float(lists.num_words.sum()))
-    directions = ((1.0, 0.0), (0.0, 1.0), (1.0, per_word))
+    per_word = _cost_per_word(lists)
     best = Weights(metric=lists.metric)
     best_errors = _errors_at(lists, best)
     for lm_weight in START_LM_WEIGHTS:
-        found, errors = _descend(lists, Weights(lm_weight, lm_weight * per_word, lists.metric), directions)
+        found, errors = _descend(lists, Weights(lm_weight, lm_weight * per_word, lists.metric))
         if errors < best_errors:
             best, best_errors = found, errors
     for decimals in DECIMALS:
@@ -239,6 +237,36 @@ def tune(lists: ScoredLists) -> Weights:
         if _errors_at(lists, rounded) == best_errors:
             return rounded
     return best
+
+
+def tune_members(members: Sequence[ScoredLists]) -> tuple[list[float], float]:
+    """The weights of several PLM scores in one sum, and its word bonus; for a development set only.
+
+        combined score = first-pass score + sum_k weight_k x PLM score_k + word_bonus x number of words
+
+    From each PLM score by itself, and from the mean of all, the line searches of `tune` go along one weight and the
+    bonus at a time, until none of them gains: the sum has no more errors than the best of its members.
+
+    Args:
+        members: The same lists with the scores of one PLM each, K of them.
+
+    Returns:
+        The K weights and the bonus, rounded as those of `tune`.
+
+    Raises:
+        InputError: There are no reference words.
+    """
+    alone = [tune(lists) for lists in members]
+    count = len(members)
+    starts = [([one.lm_weight if j == k else 0.0 for j in range(count)], one.word_bonus) for k, one in enumerate(alone)]
+    starts.append(([one.lm_weight / count for one in alone], math.fsum(one.word_bonus for one in alone) / count))
+    found = [_descend_members(members, *start) for start in starts]
+    errors, factors, bonus = min(found, key=lambda one: one[0])
+    for decimals in DECIMALS:
+        rounded = [round(factor, decimals) for factor in factors], round(bonus, decimals)
+        if _member_errors(members, *rounded) == errors:
+            return rounded
+    return factors, bonus
 
 
 def line_search(lists: ScoredLists, origin: Weights, direction: tuple[float, float]) -> Weights:
@@ -275,8 +303,42 @@ def line_search(lists: ScoredLists, origin: Weights, direction: tuple[float, flo
     return Weights(max(0.0, origin.lm_weight + t * d_lm), origin.word_bonus + t * d_bonus, origin.metric)
 
 
-def _descend(lists: ScoredLists, start: Weights, directions: Sequence[tuple[float, float]]) -> tuple[Weights, int]:
-    """Line searches along each direction in turn until none of them brings a gain."""
+def _descend_members(
+    members: Sequence[ScoredLists], factors: list[float], bonus: float
+) -> tuple[int, list[float], float]:
+    """Line searches for one member after the other until a round brings no gain: the errors, the weights, the bonus."""
+    errors = _member_errors(members, factors, bonus)
+    for _ in range(MAX_ROUNDS):
+        before = errors
+        for index, lists in enumerate(members):
+            others = [0.0 if j == index else factor for j, factor in enumerate(factors)]
+            rest = replace(lists, first_pass=lists.first_pass + _sum_of_scores(members, others))
+            found, found_errors = _descend(rest, Weights(factors[index], bonus, lists.metric))
+            if found_errors < errors:
+                factors, bonus, errors = [*others], found.word_bonus, found_errors
+                factors[index] = found.lm_weight
+        if errors == before:
+            break
+    return errors, factors, bonus
+
+
+def _member_errors(members: Sequence[ScoredLists], factors: Sequence[float], bonus: float) -> int:
+    together = replace(members[0], plm=_sum_of_scores(members, factors))
+    return _errors_at(together, Weights(1.0, bonus, together.metric))
+
+
+def _sum_of_scores(members: Sequence[ScoredLists], factors: Sequence[float]) -> Floats:
+    return sum((factor * lists.plm for factor, lists in zip(factors, members, strict=True)), np.zeros(1))
+
+
+def _cost_per_word(lists: ScoredLists) -> float:
+    # fsum is exact, and so does not depend on the order of the utterances.
+    return -math.fsum(lists.plm) / max(1.0, float(lists.num_words.sum()))
+
+
+def _descend(lists: ScoredLists, start: Weights) -> tuple[Weights, int]:
+    """Line searches along the weight, the bonus and both together in turn until none of them brings a gain."""
+    directions = ((1.0, 0.0), (0.0, 1.0), (1.0, _cost_per_word(lists)))
     weights, errors = start, _errors_at(lists, start)
     without_gain = 0
     for direction in islice(cycle(directions), MAX_ROUNDS * len(directions)):

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from lorescore.combine import Weights
 from lorescore.errors import InputError
-from lorescore.scoring.rescorer import Rescorer
+from lorescore.scoring.list_scorer import ListScorer
 
 Result: TypeAlias = tuple[str | None, list[str], list[int], Any]
 
@@ -29,7 +29,7 @@ class RescoredSpeech2Text:
     """
 
     speech2text: Callable[..., Any]
-    rescorer: Rescorer
+    rescorer: ListScorer
     weights: Weights | None = None
 
     def __call__(self, speech: Any) -> Any:
@@ -52,7 +52,7 @@ class RescoredSpeech2Text:
         return rerank_results(self.rescorer, results, self.weights)
 
 
-def rerank_results(rescorer: Rescorer, results: Sequence[Result], weights: Weights | None = None) -> list[Result]:
+def rerank_results(rescorer: ListScorer, results: Sequence[Result], weights: Weights | None = None) -> list[Result]:
     """The results of one utterance, the best combined score first.
 
     Args:

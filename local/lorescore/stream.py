@@ -23,7 +23,7 @@ from lorescore.nbest.formats.json_values import parse_json, require_kind
 from lorescore.nbest.formats.records import PARTS, add_record
 from lorescore.nbest.lists import NbestList
 from lorescore.rerank import RescoredList
-from lorescore.scoring.rescorer import Rescorer
+from lorescore.scoring.list_scorer import ListScorer
 
 STANDARD_INPUT = "standard input"
 EXPECTED = 'write {"utt": ..., "hyps": [{"text": ..., "score": ...}, ...]}'
@@ -86,7 +86,7 @@ class JsonList:
 
 def rescored_lines(
     lines: Iterable[str],
-    rescorer: Rescorer,
+    rescorer: ListScorer,
     weights: Weights | None = None,
     *,
     source: str = STANDARD_INPUT,

@@ -32,8 +32,8 @@ from lorescore.nprr.conditions import Condition, MeasuredSet, mismatch, records_
 from lorescore.nprr.stored import SUFFIX
 from lorescore.perturb import KINDS, PERTURBATIONS
 from lorescore.perturb.settings import HOMOPHONE
-from lorescore.scoring.rescorer import Rescorer
-from lorescore.scoring.sets import list_costs, score_nbest_dirs
+from lorescore.scoring.combination import Scoring
+from lorescore.scoring.sets import list_costs
 from lorescore.wer.resampling import Counts
 
 FROZEN = "none"  # the strategy that others are compared with, where a user names no reference
@@ -158,15 +158,8 @@ def _measure(
     if not read_nbest_dir(nbest_dirs[set_name]).refs:
         path = nbest_dirs[set_name] / "text"
         raise InputError("no references, which NPRR needs", path=path, mend="give stage 4 --ref")
-    rescorer_dir, options = args.exp_dir / "plm" / tag, scoring_options(args)
-    score_nbest_dirs(
-        lambda: Rescorer.load(rescorer_dir, options=options),
-        rescorer_dir,
-        list(nbest_dirs.values()),
-        progress(f"{tag} {set_name} perturbed"),
-        cache_path=cache_path(args.score_cache, args.exp_dir),
-        options=options,
-    )
+    scoring = Scoring(scoring_options(args), cache_path(args.score_cache, args.exp_dir), progress)
+    scoring.score(args.exp_dir / "plm" / tag, list(nbest_dirs.values()), f"{set_name} perturbed")
     errors: dict[str, ListErrors] = {}
     checksums: dict[str, str] = {}
     ref_words: dict[str, Counts] = {}

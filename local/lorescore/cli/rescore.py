@@ -35,9 +35,8 @@ from lorescore.lattice.source import FRAME_SHIFT_S, LatticeSource
 from lorescore.lattice.write_back import CTM, Chosen, write_back
 from lorescore.nbest import NbestSet, read_nbest_dir
 from lorescore.nbest.directory import require_same_metric
-from lorescore.scoring.options import ScoringOptions
-from lorescore.scoring.rescorer import Rescorer
-from lorescore.scoring.sets import list_costs, score_nbest_dirs
+from lorescore.scoring.combination import Scoring
+from lorescore.scoring.sets import list_costs
 from lorescore.wer import word_error_rate
 from lorescore.wer.ctm import NOMINAL_WORD_S
 
@@ -95,8 +94,9 @@ def run(args: argparse.Namespace) -> None:
         _write(args.exp_dir / "rescore" / FIRST_PASS / name, first_pass(nbest))
         if nbest.refs:
             _write(args.exp_dir / "rescore" / ORACLE / name, oracle(nbest))
+    scoring = Scoring(options, cache_path(args.score_cache, args.exp_dir), progress)
     for tag in tags:
-        lists = _score(tag, sets, args.exp_dir, cache_path(args.score_cache, args.exp_dir), options)
+        lists = _score(tag, sets, args.exp_dir, scoring)
         weights = tune(lists[args.dev])
         scales = {tag: MAP_SCALE}
         if args.decode == MBR:
@@ -127,23 +127,12 @@ def require_rescorers(tags: Iterable[str], plm_root: Path) -> None:
             )
 
 
-def _score(
-    tag: str, sets: dict[str, NbestSet], exp_dir: Path, cache: Path | None, options: ScoringOptions
-) -> dict[str, ScoredLists]:
-    """The sets with the scores of a rescorer, which is loaded only where scores are missing."""
-    rescorer_dir = exp_dir / "plm" / tag
-    loaded: list[Rescorer] = []
-
-    def load() -> Rescorer:
-        if not loaded:
-            loaded.append(Rescorer.load(rescorer_dir, options=options))
-        return loaded[0]
-
+def _score(tag: str, sets: dict[str, NbestSet], exp_dir: Path, scoring: Scoring) -> dict[str, ScoredLists]:
+    """The sets with the scores of a rescorer."""
     lists = {}
     for name, nbest in sets.items():
         nbest_dir = exp_dir / "nbest" / name
-        bar = progress(f"{tag} {name}")
-        score_nbest_dirs(load, rescorer_dir, [nbest_dir], bar, cache_path=cache, options=options)
+        scoring.score(exp_dir / "plm" / tag, [nbest_dir], name)
         lists[name] = ScoredLists.build(nbest, list_costs(nbest_dir, nbest, tag))
     return lists
 

@@ -23,8 +23,8 @@ from lorescore.files import read_lines, read_yaml, write_table, write_yaml
 from lorescore.lattice.source import LatticeSource
 from lorescore.lattice.write_back import RECORD, Chosen, write_back
 from lorescore.nbest import read_nbest_dir
-from lorescore.scoring.rescorer import Rescorer
-from lorescore.scoring.sets import list_costs, score_nbest_dirs
+from lorescore.scoring.combination import Scoring, load_list_scorer
+from lorescore.scoring.sets import list_costs
 from lorescore.scoring.stored import WEIGHTS_FILE, require_weights, stored_weights
 from lorescore.stream import STANDARD_INPUT, rescored_lines
 from lorescore.wer import METRICS, WER, word_error_rate
@@ -65,7 +65,7 @@ def run_nbest(args: argparse.Namespace) -> None:
         raise InputError("--tune is for an N-best directory with references", mend="leave it out")
     metric = require_choice("--metric", args.metric, METRICS) if args.metric else WER
     weights = given_weights(args, metric) or require_weights(stored_weights(args.model))
-    rescorer = Rescorer.load(args.model, options=scoring_options(args))
+    rescorer = load_list_scorer(args.model, scoring_options(args))
     source = STANDARD_INPUT if args.nbest == STDIN else args.nbest
     lines = _standard_input() if args.nbest == STDIN else (line for _, line in read_lines(Path(args.nbest)))
     try:
@@ -100,15 +100,7 @@ def _rescore_directory(args: argparse.Namespace) -> None:
     source = LatticeSource.read(Path(args.lattice_dir), args.frame_shift) if args.lattice_dir else None
 
     model = args.model.resolve()  # its last part is the tag
-    options = scoring_options(args)
-    score_nbest_dirs(
-        lambda: Rescorer.load(model, options=options),
-        model,
-        [nbest_dir],
-        progress(model.name),
-        cache_path=cache_path(args.score_cache, out),
-        options=options,
-    )
+    Scoring(scoring_options(args), cache_path(args.score_cache, out), progress).score(model, [nbest_dir])
     lists = ScoredLists.build(nbest, list_costs(nbest_dir, nbest, model.name))
     weights = given or tune(lists)
     scale = tune_confidence_scale(lists, weights) if args.tune else _confidence_scale(args.weights)

@@ -27,6 +27,7 @@ from lorescore.plm.settings import PlmSettings
 from lorescore.plm.strategies import Strategy, count_parameters
 from lorescore.scoring.rescorer import Rescorer, default_device
 from lorescore.scoring.sets import list_costs, rescorer_checksum, score_nbest_dirs
+from lorescore.scoring.stored import require_no_members
 from lorescore.training.checkpoint import Checkpoint
 from lorescore.training.loop import train_rescorer
 from lorescore.training.objectives import require_objective
@@ -145,7 +146,9 @@ def _teacher(teacher: Path) -> dict[str, str]:
     """
     if not (teacher / "config.yaml").is_file():
         raise InputError("no finished rescorer: config.yaml is missing", path=teacher, mend="correct --teacher")
-    scorer = read_yaml(teacher / "config.yaml")["plm"]["scorer"]
+    config = read_yaml(teacher / "config.yaml")
+    require_no_members(config, teacher, "learn from one of its members")
+    scorer = config["plm"]["scorer"]
     if scorer == "cls":
         raise InputError("a cls rescorer, but a teacher is a clm or a pll", path=teacher, mend="correct --teacher")
     return {"tag": teacher.name, "checksum": rescorer_checksum(teacher)}

@@ -8,8 +8,8 @@ from lorescore.cli.progress import progress
 from lorescore.nbest import Hypothesis, NbestList, NbestSet, write_nbest_dir
 from lorescore.perturb.settings import WORST
 from lorescore.perturb.worst import Score
-from lorescore.scoring.rescorer import Rescorer
-from lorescore.scoring.sets import list_costs, score_nbest_dirs
+from lorescore.scoring.combination import Scoring
+from lorescore.scoring.sets import list_costs
 
 
 def rescorer_score(rescorer_dir: Path, cache: Path | None, what: str = WORST) -> Score:
@@ -21,6 +21,8 @@ def rescorer_score(rescorer_dir: Path, cache: Path | None, what: str = WORST) ->
         what: Stands in the progress bar.
     """
 
+    scoring = Scoring(cache_path=cache, progress=progress)
+
     def score(lists: Sequence[Sequence[str]], contexts: Sequence[Sequence[str]]) -> list[list[float]]:
         # As an N-best directory, for which there are cache, batches and checks already.
         candidates = NbestSet(
@@ -29,10 +31,9 @@ def rescorer_score(rescorer_dir: Path, cache: Path | None, what: str = WORST) ->
                 for number, (texts, context) in enumerate(zip(lists, contexts, strict=True))
             )
         )
-        wrap = progress(f"{rescorer_dir.name} {what}")
         with TemporaryDirectory() as folder:
             write_nbest_dir(Path(folder), candidates)
-            score_nbest_dirs(lambda: Rescorer.load(rescorer_dir), rescorer_dir, [Path(folder)], wrap, cache_path=cache)
+            scoring.score(rescorer_dir, [Path(folder)], what)
             costs = list_costs(Path(folder), candidates, rescorer_dir.name)
         return [[-cost for cost in of_list] for of_list in costs]
 

@@ -28,21 +28,21 @@ from lorescore.plm.load import cannot_be_written, is_encoder, load_model, load_p
 from lorescore.plm.mixed import truncate
 from lorescore.plm.settings import PlmSettings
 from lorescore.progress import Progress, silent
-from lorescore.rerank import ListLike, RescoredList, as_nbest_list, rerank
 from lorescore.scoring.clm import CausalScorer
 from lorescore.scoring.cls import ClsScorer, new_head
 from lorescore.scoring.int8 import CALIBRATION, quantize
+from lorescore.scoring.list_scorer import ListScorer
 from lorescore.scoring.memory import in_batches, token_budget_for
 from lorescore.scoring.options import ScoringOptions
 from lorescore.scoring.pll import PseudoLogLikelihoodScorer
-from lorescore.scoring.stored import require_weights, stored_plm, stored_weights
+from lorescore.scoring.stored import require_no_members, stored_plm, stored_weights
 from lorescore.scoring.text import plm_context, plm_text
 
 EXACT = ScoringOptions()
 
 
 @dataclass
-class Rescorer:
+class Rescorer(ListScorer):
     """Scores lists of texts with an adapted PLM.
 
     Attributes:
@@ -99,6 +99,7 @@ class Rescorer:
         if rank is not None and not (directory / "adapter_config.json").is_file():
             raise InputError("has no adapter to take a rank of", path=directory, mend="give one of --lora mixed")
         config = read_yaml(directory / "config.yaml")
+        require_no_members(config, directory, "load it with lorescore.Combination")
         plm_dir = stored_plm(directory, config["plm_dir"])
         rescorer = cls.new(plm_dir, PlmSettings.from_dict(config["plm"], directory / "config.yaml"), seed=0)
         if rescorer.config["plm_checksum"] != config["plm_checksum"]:
@@ -233,34 +234,6 @@ class Rescorer:
         given = list(lists)
         contexts = [one.context for one in given]
         return self.score([one.texts for one in given], progress=progress, contexts=contexts)
-
-    def rescore(self, lists: Sequence[ListLike], weights: Weights | None = None) -> list[RescoredList]:
-        """Lists with the best combined score first.
-
-        >>> rescorer = Rescorer.load(directory)
-        >>> first, second = rescorer.rescore([[("the cat sat", -1.0), ("the cat sad", -0.5)], [("home", -3.25)]])
-        >>> sorted((hypothesis.text, hypothesis.rank) for hypothesis in first.hypotheses)
-        [('the cat sad', 2), ('the cat sat', 1)]
-        >>> first.best.combined >= first.hypotheses[1].combined
-        True
-        >>> second.best.text, second.best.score
-        ('home', -3.25)
-
-        Args:
-            lists: N-best lists, or plain lists of (text, first-pass log score), the first pass's best first; a list
-                may be empty.
-            weights: Of the combined score; None: those that were tuned for this rescorer.
-
-        Returns:
-            The lists in their order, each with all its hypotheses.
-
-        Raises:
-            InputError: There are no weights, a list is malformed, or a score is not a finite number.
-        """
-        chosen = require_weights(weights or self.weights)
-        given = [as_nbest_list(one) for one in lists]
-        plm_scores = self.score_lists(given)
-        return [rerank(one, scores, chosen) for one, scores in zip(given, plm_scores, strict=True)]
 
 
 def default_device() -> torch.device:

@@ -1,12 +1,66 @@
-"""What belongs to a stored rescorer but lies outside its directory: the PLM, and the weights that stage 6 tuned."""
+"""What belongs to a stored rescorer but lies outside its directory.
 
+The PLM, the weights that stage 6 tuned, and for a combination the rescorers whose scores it adds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from lorescore.combine import Weights, read_weights
 from lorescore.errors import InputError
+from lorescore.files import read_yaml
 
+MEMBERS = "members"
 WEIGHTS_FILE = "weights.yaml"
 NO_WEIGHTS = "give weights, or tune them on a development set: stage 6"
+
+
+@dataclass(frozen=True)
+class Member:
+    """One of the rescorers whose scores a combination adds.
+
+    Attributes:
+        tag: Its directory's name; it lies beside the combination's.
+        weight: Of its PLM score in the sum.
+        checksum: Of its files when the weights were tuned.
+    """
+
+    tag: str
+    weight: float
+    checksum: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain YAML types."""
+        return asdict(self)
+
+
+def stored_members(rescorer_dir: Path) -> list[Member]:
+    """What a combination adds; nothing where the directory holds a rescorer.
+
+    Raises:
+        InputError: config.yaml is missing, or its members are not of the form.
+    """
+    path = rescorer_dir / "config.yaml"
+    if not path.is_file():
+        raise InputError("no finished rescorer: config.yaml is missing", path=rescorer_dir, mend="stage 5 trains it")
+    members = read_yaml(path).get(MEMBERS) or []
+    try:
+        return [Member(str(one["tag"]), float(one["weight"]), str(one["checksum"])) for one in members]
+    except (KeyError, TypeError, ValueError) as error:
+        message = f"its {MEMBERS} are not of the form: {error}"
+        raise InputError(message, path=path, mend="combine the rescorers again") from error
+
+
+def require_no_members(config: Mapping[str, Any], rescorer_dir: Path, mend: str) -> None:
+    """Check that a directory holds a rescorer.
+
+    Raises:
+        InputError: It holds a combination of several.
+    """
+    if config.get(MEMBERS):
+        raise InputError("a combination of several rescorers, expected one", path=rescorer_dir, mend=mend)
 
 
 def stored_weights(rescorer_dir: Path) -> Weights | None:

@@ -22,7 +22,7 @@ from lorescore.scoring.rescorer import Rescorer, trainable_state
 from lorescore.training.checkpoint import Checkpoint
 from lorescore.training.data import TrainingList, plan_steps, training_text
 from lorescore.training.evaluation import Evaluation, ModelChoice, State, evaluate
-from lorescore.training.memory import gradient_checkpointing
+from lorescore.training.memory import autocast, gradient_checkpointing
 from lorescore.training.objectives import Objective
 from lorescore.training.rank_history import RankHistory
 from lorescore.training.result import TrainingResult, parameters_at_final_ranks, peak_memory_mb
@@ -197,7 +197,8 @@ class Trainer:
 
     def _evaluate(self, step: int, progress: Progress, costs: Sequence[Sequence[float]] | None = None) -> Evaluation:
         """Dev, as the model is now."""
-        evaluation = evaluate(self.rescorer, self.dev, step, self.adaptation.ranks(), costs, progress)
+        with autocast(self.settings.precision, self.scorer.device):
+            evaluation = evaluate(self.rescorer, self.dev, step, self.adaptation.ranks(), costs, progress)
         weights = evaluation.weights
         rate = weights.metric.upper()
         logger.info("step %d of %d: dev %s %.2f at %s", step, len(self.plan), rate, evaluation.dev_wer, weights)

@@ -1,0 +1,218 @@
+"""A combination: the PLM scores of several rescorers, added with weights that were tuned together on dev.
+
+    PLM score of a hypothesis = sum_k weight_k x PLM score of rescorer k
+
+exp/plm/<name>/config.yaml   `members`: tag, weight and checksum of each, beside what a rescorer's config.yaml has
+
+The members lie beside it. Nothing is trained here: it is the log-linear combination of language models that Kaldi's and
+ESPnet's users know, in the place of a rescorer, so that every stage and caller takes it as one.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from lorescore.combine import ScoredLists, Weights, tune_members
+from lorescore.errors import InputError
+from lorescore.files import read_yaml, write_yaml
+from lorescore.nbest import NbestList, NbestSet, read_nbest_dir, write_costs
+from lorescore.progress import Progress, silent
+from lorescore.scoring.list_scorer import ListScorer
+from lorescore.scoring.options import ScoringOptions
+from lorescore.scoring.rescorer import EXACT, Rescorer
+from lorescore.scoring.sets import cost_file, list_costs, rescorer_checksum, score_nbest_dirs
+from lorescore.scoring.stored import MEMBERS, Member, require_no_members, stored_members, stored_weights
+
+COMBINED = "combined"  # stands where a rescorer has its strategy
+
+
+class Combination(ListScorer):
+    """Several loaded rescorers as one.
+
+    Args:
+        members: Each with its weight; at least one.
+        weights: Of the combined score, where they were tuned.
+    """
+
+    def __init__(self, members: Sequence[tuple[Rescorer, float]], weights: Weights | None = None) -> None:
+        self.members, self.weights = list(members), weights
+
+    @classmethod
+    def load(
+        cls, directory: Path | str, device: torch.device | None = None, options: ScoringOptions = EXACT
+    ) -> "Combination":
+        """Load a combination and its members.
+
+        Args:
+            directory: From `write_combination`.
+            device: Where to score; None: on the GPU where there is one.
+            options: How scores are computed.
+
+        Raises:
+            InputError: The directory holds no combination, or a member is missing or was trained again since.
+        """
+        directory = Path(directory)
+        members = stored_members(directory)
+        if not members:
+            raise InputError("a rescorer, no combination", path=directory, mend="load it with lorescore.Rescorer")
+        loaded = [(Rescorer.load(path, device, options), one.weight) for one, path in _directories(directory, members)]
+        return cls(loaded, stored_weights(directory))
+
+    def score_lists(self, lists: Iterable[NbestList], progress: Progress = silent) -> list[list[float]]:
+        """The members' scores, weighted and added; see `ListScorer`."""
+        given = list(lists)
+        sums = [[0.0] * len(one.hypotheses) for one in given]
+        for rescorer, weight in self.members:
+            for total, scores in zip(sums, rescorer.score_lists(given, progress), strict=True):
+                total[:] = [before + weight * score for before, score in zip(total, scores, strict=True)]
+        return sums
+
+
+def load_list_scorer(directory: Path, options: ScoringOptions = EXACT) -> ListScorer:
+    """The rescorer or the combination of a directory."""
+    kind: type[Rescorer] | type[Combination] = Combination if stored_members(directory) else Rescorer
+    return kind.load(directory, options=options)
+
+
+class Scoring:
+    """Writes the PLM costs of N-best directories, by a rescorer or by a combination (`scoring.sets`).
+
+    Args:
+        options: How scores are computed.
+        cache_path: The score cache; None: none.
+        progress: Gives the progress bar of what stands before it.
+    """
+
+    def __init__(
+        self,
+        options: ScoringOptions = EXACT,
+        cache_path: Path | None = None,
+        progress: Callable[[str], Progress] = lambda what: silent,
+    ) -> None:
+        self.options, self.cache_path, self.progress = options, cache_path, progress
+        self.loaded: tuple[Path, Rescorer] | None = None
+
+    def score(self, rescorer_dir: Path, nbest_dirs: Sequence[Path], what: str = "") -> int:
+        """Write the costs of every N-best directory that lacks them.
+
+        A rescorer is loaded where there is something to score, and kept until another one is.
+
+        Args:
+            rescorer_dir: The rescorer or combination; the last part of the path is its tag.
+            nbest_dirs: Versions of one set (clean, perturbed): the same utterances in each.
+            what: Stands behind the tag in the progress bar.
+
+        Returns:
+            The number of texts that were scored.
+
+        Raises:
+            InputError: See `score_nbest_dirs` and `Combination.load`.
+        """
+        members = stored_members(rescorer_dir)
+        if not members:
+            return score_nbest_dirs(
+                lambda: self._load(rescorer_dir),
+                rescorer_dir,
+                nbest_dirs,
+                self.progress(f"{rescorer_dir.name} {what}".strip()),
+                cache_path=self.cache_path,
+                options=self.options,
+            )
+        count = sum(self.score(path, nbest_dirs, what) for _, path in _directories(rescorer_dir, members))
+        for nbest_dir in nbest_dirs:
+            _write_sum(rescorer_dir.name, members, nbest_dir)
+        return count
+
+    def _load(self, rescorer_dir: Path) -> Rescorer:
+        if self.loaded is None or self.loaded[0] != rescorer_dir:
+            self.loaded = None  # two PLMs at once may be too much
+            self.loaded = rescorer_dir, Rescorer.load(rescorer_dir, options=self.options)
+        return self.loaded[1]
+
+
+def combine_rescorers(directory: Path, rescorer_dirs: Sequence[Path], dev_dir: Path, dev: NbestSet) -> list[Member]:
+    """Tune the weights of a combination on dev and write it; nothing where it is there already.
+
+    Args:
+        directory: Where it goes; its members lie beside it.
+        rescorer_dirs: The members, at least two, whose costs of dev are there (`Scoring.score`).
+        dev_dir: An N-best directory with references.
+        dev: Its lists.
+
+    Returns:
+        The members with a weight above 0; the others would cost time and change nothing.
+
+    Raises:
+        InputError: A member is a combination itself, the directory holds something else, or dev has no references.
+    """
+    configs = {path: read_yaml(path / "config.yaml") for path in rescorer_dirs}
+    for path, config in configs.items():
+        require_no_members(config, path, "name its members instead")
+    asked = {
+        "candidates": {path.name: rescorer_checksum(path) for path in rescorer_dirs},
+        "dev_checksum": dev.info["checksum"],
+    }
+    if (directory / "config.yaml").is_file():
+        held = read_yaml(directory / "config.yaml")
+        if {key: held.get(key) for key in asked} == asked:
+            return stored_members(directory)
+        if not held.get(MEMBERS):
+            raise InputError("holds a rescorer", path=directory, mend="give the combination another name")
+    lists = [ScoredLists.build(dev, list_costs(dev_dir, dev, path.name)) for path in rescorer_dirs]
+    weights, _ = tune_members(lists)
+    members = [
+        Member(path.name, weight, asked["candidates"][path.name])
+        for path, weight in zip(rescorer_dirs, weights, strict=True)
+        if weight > 0
+    ]
+    if not members:
+        raise InputError("no rescorer has a weight above 0 on dev: there is nothing to combine", path=directory)
+    kept = [configs[directory.parent / one.tag] for one in members]
+    directory.mkdir(parents=True, exist_ok=True)
+    write_yaml(
+        directory / "config.yaml",
+        {
+            MEMBERS: [one.to_dict() for one in members],
+            **asked,
+            "plm": {name: _joined(str(config["plm"][name]) for config in kept) for name in ("name", "scorer")},
+            "strategy": {"name": COMBINED},
+            "objective": None,
+            "seed": None,
+            "training": {},
+            **{
+                name: sum(int(config[name]) for config in kept) for name in ("trainable_parameters", "total_parameters")
+            },
+        },
+    )
+    return members
+
+
+def _joined(words: Iterable[str]) -> str:
+    return "+".join(dict.fromkeys(words))
+
+
+def _directories(directory: Path, members: Iterable[Member]) -> list[tuple[Member, Path]]:
+    """The members with their directories.
+
+    Raises:
+        InputError: One is missing, or is not what the weights were tuned for.
+    """
+    found = [(one, directory.parent / one.tag) for one in members]
+    for one, path in found:
+        if rescorer_checksum(path) != one.checksum:
+            message = f"its member {one.tag} is missing or was trained again since the weights were tuned"
+            raise InputError(message, path=directory, mend="combine the rescorers again")
+    return found
+
+
+def _write_sum(tag: str, members: Sequence[Member], nbest_dir: Path) -> None:
+    """The costs of a combination, from those of its members."""
+    nbest = read_nbest_dir(nbest_dir)
+    costs = [list_costs(nbest_dir, nbest, one.tag) for one in members]
+    keyed: Mapping[str, float] = {
+        key: sum(one.weight * cost for one, cost in zip(members, of_members, strict=True))
+        for one_list, *lists in zip(nbest, *costs, strict=True)
+        for key, *of_members in zip(one_list.nbest_keys(), *lists, strict=True)
+    }
+    write_costs(cost_file(nbest_dir, tag), keyed.items())

@@ -1,0 +1,60 @@
+"""What rescores N-best lists: a rescorer (`scoring.rescorer`), or several whose scores are added (`combination`)."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+
+from lorescore.combine import Weights
+from lorescore.nbest.lists import NbestList
+from lorescore.progress import Progress, silent
+from lorescore.rerank import ListLike, RescoredList, as_nbest_list, rerank
+from lorescore.scoring.stored import require_weights
+
+
+class ListScorer(ABC):
+    """Gives PLM scores, and re-ranks lists by the combined score.
+
+    Attributes:
+        weights: Of the combined score, where they were tuned (`load` finds them).
+    """
+
+    weights: Weights | None
+
+    @abstractmethod
+    def score_lists(self, lists: Iterable[NbestList], progress: Progress = silent) -> list[list[float]]:
+        """PLM scores of N-best lists after their contexts, [list][rank]; higher is better.
+
+        Args:
+            lists: A list may be empty.
+            progress: Wraps the loop over the lists, e.g. a progress bar.
+
+        Raises:
+            InputError: A score is not a finite number, or the memory is too small.
+        """
+
+    def rescore(self, lists: Sequence[ListLike], weights: Weights | None = None) -> list[RescoredList]:
+        """Lists with the best combined score first.
+
+        >>> rescorer = Rescorer.load(directory)
+        >>> first, second = rescorer.rescore([[("the cat sat", -1.0), ("the cat sad", -0.5)], [("home", -3.25)]])
+        >>> sorted((hypothesis.text, hypothesis.rank) for hypothesis in first.hypotheses)
+        [('the cat sad', 2), ('the cat sat', 1)]
+        >>> first.best.combined >= first.hypotheses[1].combined
+        True
+        >>> second.best.text, second.best.score
+        ('home', -3.25)
+
+        Args:
+            lists: N-best lists, or plain lists of (text, first-pass log score), the first pass's best first; a list
+                may be empty.
+            weights: Of the combined score; None: those that were tuned for this rescorer.
+
+        Returns:
+            The lists in their order, each with all its hypotheses.
+
+        Raises:
+            InputError: There are no weights, a list is malformed, or a score is not a finite number.
+        """
+        chosen = require_weights(weights or self.weights)
+        given = [as_nbest_list(one) for one in lists]
+        plm_scores = self.score_lists(given)
+        return [rerank(one, scores, chosen) for one, scores in zip(given, plm_scores, strict=True)]
