@@ -25,7 +25,7 @@ def test_a_cpu_scores_in_float32_unless_asked_otherwise() -> None:
     assert ScoringOptions().torch_dtype(CPU) == torch.float32
     assert ScoringOptions(dtype="bf16").torch_dtype(CPU) == torch.bfloat16
     assert ScoringOptions().describe(CPU) == "float32"
-    assert ScoringOptions(dtype="bf16", history=4).describe(CPU) == "bfloat16 history=4"
+    assert ScoringOptions(dtype="bf16", history=4).describe(CPU) == "bfloat16 products history=4"
     assert ScoringOptions(quantize="int8").describe(CPU) == "int8"
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The comparison of egs/librispeech/rescore1/RESULTS.md: strategies on a decoder (clm) and on an encoder (cls) that
-# learns from it, over seeds; then the robustness of those of the first seed.
+# learns from it, over seeds; what they are combined; and the robustness of those of the first seed.
 #
 #   ./compare.sh --asr_decode DIR
 #
@@ -11,21 +11,36 @@ asr_decode=                                  # as for run.sh
 strategies="none full vanilla adalora warmup mixed"
 seeds="1"                                    # of every strategy
 more_seeds="2 3"                             # of full, vanilla and adalora besides
-perturb_rates="0.1 0.3"                      # of the homophones, for stages 8 and 9
+mixed_ranks=                                 # ranks at which mixed is scored besides its own, "1 2 4": a pass over the sets each
+dtype=bf16                                   # of scoring, as of training: conf/train_*.yaml
+part=all                                     # decoder, encoder (which needs the decoder's none), or robustness; all: one by one
 
 here="$(cd "$(dirname "$0")" && pwd)"
 # shellcheck source=local/parse_options.sh
 . "${here}/../../../local/parse_options.sh"
 cd "${here}"
 
-decoder=(./run.sh --asr_decode "${asr_decode}" --lora "${strategies}")
-encoder=(./run.sh --asr_decode "${asr_decode}" --plm minilm --objective mwer+distill --lora "${strategies}"
-    --teacher exp/plm/smollm2_clm_none --train_config conf/train_cls.yaml)
+common=(--asr_decode "${asr_decode}" --dtype "${dtype}" --mixed_ranks "${mixed_ranks}" --lm_text none)
+decoder=(./run.sh "${common[@]}" --train_config conf/train_clm.yaml)
+encoder=(./run.sh "${common[@]}" --train_config conf/train_cls.yaml --plm minilm --objective mwer+distill
+    --teacher exp/plm/smollm2_clm_none)
 
-"${decoder[@]}" --stop_stage 7 --lora "none" # the teacher
-"${encoder[@]}" --stop_stage 7 --seeds "${seeds}"
-"${decoder[@]}" --stop_stage 7 --seeds "${seeds}"
-"${decoder[@]}" --stage 8 --stop_stage 9 --seeds "${seeds}" --rates "${perturb_rates}"
-"${encoder[@]}" --stage 5 --stop_stage 7 --seeds "${more_seeds}" --lora "full vanilla adalora"
-"${decoder[@]}" --stage 5 --stop_stage 7 --seeds "${more_seeds}" --lora "full vanilla adalora"
-"${decoder[@]}" --stage 10
+compare() {  # the strategies on one PLM
+    "$@" --stage 5 --stop_stage 7 --lora "${strategies}" --seeds "${seeds}"
+    "$@" --stage 5 --stop_stage 7 --lora "full vanilla adalora" --seeds "${more_seeds}"
+}
+
+case "${part}" in
+    decoder | encoder | robustness | all) ;;
+    *) echo "$0: --part ${part}, expected decoder, encoder, robustness or all" >&2; exit 1 ;;
+esac
+if [[ "${part}" =~ ^(decoder|all)$ ]]; then
+    "${decoder[@]}" --stop_stage 7 --lora none  # the lists, and the encoder's teacher
+    compare "${decoder[@]}"
+fi
+[[ ! "${part}" =~ ^(encoder|all)$ ]] || compare "${encoder[@]}"
+if [[ "${part}" =~ ^(robustness|all)$ ]]; then
+    "${decoder[@]}" --stage 8 --stop_stage 9 --lora "${strategies}" --seeds "${seeds}"
+    "${encoder[@]}" --stage 8 --stop_stage 9 --lora "${strategies}" --seeds "${seeds}"
+    "${decoder[@]}" --stage 10
+fi

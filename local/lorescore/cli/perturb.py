@@ -16,6 +16,7 @@ from typing import Any
 from lorescore.choices import parse_numbers, require_choice
 from lorescore.cli.cache_options import add_cache_argument, cache_path
 from lorescore.cli.lexicon_options import add_lexicon_arguments, read_pronunciations
+from lorescore.cli.progress import progress
 from lorescore.errors import InputError
 from lorescore.files import read_yaml
 from lorescore.nbest import NbestSet, read_nbest_dir, write_nbest_dir
@@ -143,6 +144,7 @@ def _make_worst(
     The rescorer scores the distinct candidates of all that are missing together.
     """
     from lorescore.cli.worst import rescorer_score
+    from lorescore.scoring.combination import Scoring
     from lorescore.scoring.sets import rescorer_checksum
 
     versions = {"rescorer_checksum": rescorer_checksum(rescorer_dir)}
@@ -151,7 +153,8 @@ def _make_worst(
     yield from ((out_dirs[one], info, True) for one, info in found.items() if info)
     missing = [one for one, info in found.items() if not info]
     if missing:
-        score = rescorer_score(rescorer_dir, cache_path(args.score_cache, args.plm_dir.parent))
+        cache = cache_path(args.score_cache, args.plm_dir.parent)
+        score = rescorer_score(rescorer_dir, Scoring(cache_path=cache, progress=progress))
         worst = perturb_worst(nbest, lexicon, missing, score, args.num_candidates, versions)
         for one, made in zip(missing, worst, strict=True):
             yield out_dirs[one], _write(out_dirs[one], made), False

@@ -25,8 +25,10 @@ from lorescore.nbest import NbestSet, read_nbest_dir
 from lorescore.nbest.directory import require_same_metric
 from lorescore.plm.settings import PlmSettings
 from lorescore.plm.strategies import Strategy, count_parameters
+from lorescore.scoring.combination import Scoring
+from lorescore.scoring.options import ScoringOptions
 from lorescore.scoring.rescorer import Rescorer, default_device
-from lorescore.scoring.sets import list_costs, rescorer_checksum, score_nbest_dirs
+from lorescore.scoring.sets import list_costs, rescorer_checksum
 from lorescore.scoring.stored import require_no_members
 from lorescore.training.checkpoint import Checkpoint
 from lorescore.training.loop import train_rescorer
@@ -96,8 +98,9 @@ def run(args: argparse.Namespace) -> None:
         return
     teacher_costs, teacher_score = None, None
     if asked["teacher"]:
-        teacher_costs = _teacher_costs(args, train)
-        teacher_score = rescorer_score(args.teacher, cache_path(args.score_cache, args.out_root.parent), "perturbed")
+        scoring = _scoring(args, training)
+        teacher_costs = _costs(scoring, args.teacher, args.train, train, "teacher's")
+        teacher_score = rescorer_score(args.teacher, scoring, "perturbed")
     rescorer = Rescorer.new(plm_dir(settings, args), settings, args.seed)
     rescorer.scorer.to(default_device())
     checkpoint = Checkpoint(
@@ -117,7 +120,7 @@ def run(args: argparse.Namespace) -> None:
                 training,
                 progress(out.name),
                 texts=texts,
-                start_costs=_frozen_costs(args, dev),
+                start_costs=_frozen_costs(args, training, dev),
                 teacher_costs=teacher_costs,
                 lexicon=lexicon,
                 teacher_score=teacher_score,
@@ -154,12 +157,16 @@ def _teacher(teacher: Path) -> dict[str, str]:
     return {"tag": teacher.name, "checksum": rescorer_checksum(teacher)}
 
 
-def _teacher_costs(args: argparse.Namespace, train: NbestSet) -> list[list[float]]:
-    """The teacher's costs of the training lists, which are scored once for every rescorer that learns from it."""
-    teacher: Path = args.teacher
-    cache, wrap = cache_path(args.score_cache, args.out_root.parent), progress(f"teacher {teacher.name}")
-    score_nbest_dirs(lambda: Rescorer.load(teacher), teacher, [args.train], wrap, cache_path=cache)
-    return list_costs(args.train, train, teacher.name)
+def _scoring(args: argparse.Namespace, training: TrainingSettings) -> Scoring:
+    """Scores what the training needs to know before it begins, in the numbers in which it scores dev."""
+    cache = cache_path(args.score_cache, args.out_root.parent)
+    return Scoring(ScoringOptions(dtype=training.precision), cache, progress)
+
+
+def _costs(scoring: Scoring, rescorer_dir: Path, nbest_dir: Path, nbest: NbestSet, what: str) -> list[list[float]]:
+    """A rescorer's costs of a set, which is scored once for all trainings that need them."""
+    scoring.score(rescorer_dir, [nbest_dir], what)
+    return list_costs(nbest_dir, nbest, rescorer_dir.name)
 
 
 def _read_lists(nbest_dir: Path) -> NbestSet:
@@ -178,17 +185,15 @@ def _read_texts(path: Path) -> list[str]:
     return [text for text in texts if text]
 
 
-def _frozen_costs(args: argparse.Namespace, dev: NbestSet) -> list[list[float]] | None:
-    """The frozen PLM's costs of dev, where its `none` rescorer is there (no `cls`); scored once for every strategy."""
+def _frozen_costs(args: argparse.Namespace, training: TrainingSettings, dev: NbestSet) -> list[list[float]] | None:
+    """The frozen PLM's costs of dev, where its `none` rescorer is there (no `cls`)."""
     settings = plm_settings(args, "none")
     frozen_dir = args.out_root / rescorer_tag(args, "none", args.seed)
     if settings.scorer == "cls" or not (frozen_dir / "config.yaml").is_file():
         return None
     if read_yaml(frozen_dir / "config.yaml")["plm"] != settings.to_dict():
         return None
-    cache, wrap = cache_path(args.score_cache, args.out_root.parent), progress(f"{frozen_dir.name} dev")
-    score_nbest_dirs(lambda: Rescorer.load(frozen_dir), frozen_dir, [args.dev], wrap, cache_path=cache)
-    return list_costs(args.dev, dev, frozen_dir.name)
+    return _costs(_scoring(args, training), frozen_dir, args.dev, dev, "dev")
 
 
 def _is_finished(out: Path, asked: dict[str, Any]) -> bool:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lorescore.cli.progress import progress
 from lorescore.nbest import Hypothesis, NbestList, NbestSet, write_nbest_dir
 from lorescore.perturb.settings import WORST
 from lorescore.perturb.worst import Score
@@ -12,16 +11,14 @@ from lorescore.scoring.combination import Scoring
 from lorescore.scoring.sets import list_costs
 
 
-def rescorer_score(rescorer_dir: Path, cache: Path | None, what: str = WORST) -> Score:
+def rescorer_score(rescorer_dir: Path, scoring: Scoring, what: str = WORST) -> Score:
     """The PLM scores of a rescorer, for `perturb_worst` and for a training with perturbed lists.
 
     Args:
         rescorer_dir: It is loaded only where the cache lacks scores.
-        cache: The score cache, where stage 9 will find the scores of the lists that were chosen; None: none.
+        scoring: With the score cache where stage 9 will find the scores of the lists that were chosen.
         what: Stands in the progress bar.
     """
-
-    scoring = Scoring(cache_path=cache, progress=progress)
 
     def score(lists: Sequence[Sequence[str]], contexts: Sequence[Sequence[str]]) -> list[list[float]]:
         # As an N-best directory, for which there are cache, batches and checks already.

@@ -1,6 +1,8 @@
 """How scores are computed: the numbers' type, quantisation, history merging."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -17,7 +19,8 @@ class ScoringOptions:
     """How scores are computed.
 
     Attributes:
-        dtype: `fp32`, `bf16`, or `auto`: bf16 on a GPU that has it, else fp32.
+        dtype: `fp32`, `bf16`, or `auto`: bf16 on a GPU that has it, else fp32. A CPU multiplies matrices in bf16 then,
+            and adds up what the layers give in float32: that is as fast there and rounds less.
         quantize: `int8`: linear layers with 8-bit weights and activations (`lorescore.scoring.int8`), on a CPU; empty:
             none.
         history: `clm`: merge the states of a list whose last so many tokens agree (`prefix_tree`); None: exact scores.
@@ -46,14 +49,25 @@ class ScoringOptions:
             raise InputError(message, mend="leave it out: bf16 is used here")
 
     def torch_dtype(self, device: torch.device) -> torch.dtype:
-        """The numbers' type on a device."""
+        """The numbers' type of the matrix products on a device."""
         if self.dtype != AUTO:
             return DTYPES[self.dtype]
         return torch.bfloat16 if has_fast_bf16(device) and not self.quantize else torch.float32
 
+    def weights_dtype(self, device: torch.device) -> torch.dtype:
+        """The type in which a device holds the PLM's weights."""
+        return torch.float32 if device.type == "cpu" else self.torch_dtype(device)
+
+    def forward_pass(self, device: torch.device) -> AbstractContextManager[Any]:
+        """The context of the forward passes on a device."""
+        products = self.torch_dtype(device)
+        return torch.autocast(device.type, products, enabled=products != self.weights_dtype(device))
+
     def describe(self, device: torch.device) -> str:
         """What scores on a device depend on, besides the rescorer and the text: `float32`, `int8 history=4`, ..."""
         numbers = self.quantize or str(self.torch_dtype(device)).removeprefix("torch.")
+        if self.torch_dtype(device) != self.weights_dtype(device):
+            numbers += " products"
         return numbers if self.history is None else f"{numbers} history={self.history}"
 
 

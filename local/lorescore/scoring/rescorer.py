@@ -50,12 +50,14 @@ class Rescorer(ListScorer):
         plm: Which PLM, and how text is put to it.
         config: What `config.yaml` says.
         weights: Of the combined score, where they were tuned (`load` finds them).
+        options: How scores are computed (`apply`).
     """
 
     scorer: CausalScorer | ClsScorer | PseudoLogLikelihoodScorer
     plm: PlmSettings
     config: dict[str, Any]
     weights: Weights | None = None
+    options: ScoringOptions = EXACT
 
     @classmethod
     def new(cls, plm_dir: Path, plm: PlmSettings, seed: int) -> "Rescorer":
@@ -132,7 +134,8 @@ class Rescorer(ListScorer):
                 raise InputError(f"--history is for clm, this is a {self.plm.scorer}", mend="leave it out")
             self.scorer.history = options.history
         options.require_device(device)
-        self.scorer.to(device, options.torch_dtype(device))
+        self.options = options
+        self.scorer.to(device, options.weights_dtype(device))
         if options.quantize:
             quantize(self.scorer.model, lambda: self.score([[sentence] for sentence in CALIBRATION]))
 
@@ -208,7 +211,8 @@ class Rescorer(ListScorer):
 
         def compute(batch: list[int], token_budget: int) -> list[torch.Tensor]:
             self.scorer.token_budget = token_budget
-            return [values.cpu() for values in self.scorer([encoded[index] for index in batch])]
+            with self.options.forward_pass(self.scorer.device):
+                return [values.cpu() for values in self.scorer([encoded[index] for index in batch])]
 
         def batch_by_batch() -> Iterator[int]:
             """Score the lists; all of a batch are scored before the first of them is yielded."""

@@ -4,8 +4,8 @@ set -euo pipefail
 
 asr_decode=            # directory that holds dev_clean and dev_other, each with logdir/output.J/Nbest_recog
 ref="ref_text"         # references beside each logdir
-max_train=500          # utterances to train on
-max_dev=300            # utterances to tune on
+max_train=600          # utterances to train on
+max_dev=600            # utterances to tune on
 max_test=500           # utterances to report, for each of dev-clean and dev-other
 context=2              # utterances before each one in its chapter that the PLM reads too
 
