@@ -19,7 +19,7 @@ VERBS = {
     "fetch-plm": ("fetch_plm", "stage 4: fetch a PLM and check it"),
     "tag": ("tag", "stage 5: print the tag of a rescorer, the name of its directories"),
     "train": ("train", "stage 5: train a rescorer"),
-    "combine": ("combine", "stage 6: several rescorers as one, their scores added with weights tuned on dev"),
+    "combine": ("combine", "stage 6: add the scores of several rescorers, weights tuned on dev"),
     "rescore": ("rescore", "stage 6: score N-best lists, tune the weights on dev, choose hypotheses"),
     "ranks": ("mixed_ranks", "stage 6: the WER of an adapter of mixed-rank training at every rank"),
     "score": ("score", "stage 7: WER files of Kaldi, ESPnet and sclite"),

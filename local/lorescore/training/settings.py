@@ -51,7 +51,7 @@ class TrainingSettings:
         grad_clip: Largest norm of the gradient.
         weight_decay: AdamW's.
         token_budget: Tokens in one forward and backward pass; changes memory, not the result beyond float error.
-        precision: Of the matrix products, in training and for dev: `fp32`, `bf16`, or `auto`: bf16 on a GPU that has it.
+        precision: Of the matrix products, for dev too: `fp32`, `bf16`, or `auto`: bf16 on a GPU that has it.
         gradient_checkpointing: Whether the layers' states are computed again in the backward pass rather than kept:
             less memory, a third more time, the same result.
         checkpoint_minutes: Minutes between two checkpoints from which a run can go on (0: after every step).
