@@ -1,5 +1,6 @@
 """The verb `combine` and what the next stages make of a combination."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,9 @@ def test_from_dev_to_the_report(exp: Path, call: Call) -> None:
     assert call("nprr", "--tags", everything, "--sets", "test", *sweep, "--exp_dir", exp).status == 0
     assert (exp / "nprr" / "combined.json").is_file()
     assert call("report", "--exp_dir", exp).status == 0
-    assert "combined" in (exp / "RESULTS.md").read_text()
+    report = (exp / "RESULTS.md").read_text()
+    for member in members:
+        assert re.search(rf"\| combined +\| {member.tag} +\| +{member.weight:.4g} \|", report)
 
     out = exp.parent / "out"
     one = ("--nbest", exp / "nbest" / "test", "--model", exp / "plm" / "combined", "--out", out)

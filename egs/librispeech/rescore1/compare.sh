@@ -38,7 +38,10 @@ if [[ "${part}" =~ ^(decoder|all)$ ]]; then
     "${decoder[@]}" --stop_stage 7 --lora none  # the lists, and the encoder's teacher
     compare "${decoder[@]}"
 fi
-[[ ! "${part}" =~ ^(encoder|all)$ ]] || compare "${encoder[@]}"
+if [[ "${part}" =~ ^(encoder|all)$ ]]; then
+    "${encoder[@]}" --stop_stage 4  # the encoder itself
+    compare "${encoder[@]}"
+fi
 if [[ "${part}" =~ ^(robustness|all)$ ]]; then
     "${decoder[@]}" --stage 8 --stop_stage 9 --lora "${strategies}" --seeds "${seeds}"
     "${encoder[@]}" --stage 8 --stop_stage 9 --lora "${strategies}" --seeds "${seeds}"

@@ -1,12 +1,13 @@
 """The rescorers that stage 5 trained, as the report needs them: `exp/plm/<tag>/{config,ranks,history}.yaml`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lorescore.choices import STRATEGIES, WITHOUT_RANK
 from lorescore.errors import InputError
 from lorescore.report.fields import Fields
+from lorescore.scoring.stored import stored_members
 
 FROZEN = "none"
 MEND = "train it again: ./run.sh --stage 5 --stop_stage 5"
@@ -67,6 +68,7 @@ class Model:
         training: How the training went.
         ranks: AdaLoRA's final rank of each adapted layer, by the layer's name; empty for the others.
         history: The evaluations during training, in order.
+        members: Of a combination: the weight of each rescorer whose scores it adds, by tag.
     """
 
     tag: str
@@ -81,6 +83,7 @@ class Model:
     training: Training
     ranks: Mapping[str, int]
     history: tuple[Evaluation, ...]
+    members: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def group(self) -> str:
@@ -137,6 +140,7 @@ def read_model(model_dir: Path) -> Model:
         ),
         ranks=_ranks(model_dir / "ranks.yaml"),
         history=_history(model_dir / "history.yaml"),
+        members={one.tag: one.weight for one in stored_members(model_dir)},
     )
 
 

@@ -29,7 +29,7 @@ from lorescore.report.robustness import AREA_LEGEND, LOSSES_LEGEND, area_table, 
 from lorescore.report.strategy_figures import STRATEGY_FIGURES, strategy_figures
 from lorescore.report.strategy_tables import COST_LEGEND, STRATEGIES_LEGEND, comparison_tables, cost_table
 from lorescore.report.style import drawing, save_png
-from lorescore.report.tables import Table, mbr_table, nprr_tables, training_table, wer_tables
+from lorescore.report.tables import Table, combination_table, mbr_table, nprr_tables, training_table, wer_tables
 from lorescore.training.rank_history import RankHistory
 from lorescore.wer.units import CER
 
@@ -67,7 +67,12 @@ NPRR_LEGEND = """\
 the seeds.
 """
 TRAINING_LEGEND = """\
-`dev WER`: on the dev lists, before the first step and at the step that was kept (`best step`).
+`dev WER`: on the dev lists, before the first step, the lowest afterwards (`trained`), and at the step that was kept
+(`best step`; 0 where training made nothing better, and for AdaLoRA the ranks have to be final).
+"""
+COMBINATIONS_LEGEND = """\
+The PLM score of a combination is the weighted sum of its members' scores; the weights were tuned together on
+{dev_set}.
 """
 SUMMARY_FIGURES = ("wer.png", "nprr.png", "training.png", *STRATEGY_FIGURES)
 EACH_FIGURES = ("nprr_map_*.png", "ranks_*.png", "rank_steps_*.png")  # one a set or a rescorer
@@ -118,6 +123,7 @@ def write_report(exp_dir: Path) -> Report:
     checked = check_claims(results.areas, results.models, exp_dir / "nprr")
     claims = _section("The paper's claims", CLAIMS_LEGEND, [claims_table(checked)])
     trained = _section("Table 3: rescorers", TRAINING_LEGEND, [training_table(results.models.values())])
+    trained += _subsection(combination_table(results.models.values()), COMBINATIONS_LEGEND.format(dev_set=dev_name))
     figure_dir = exp_dir / "figures"
     with drawing():
         figures = _figures(results, exp_dir) | strategy_figures(comparisons, results.models, exp_dir)

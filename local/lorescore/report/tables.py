@@ -148,9 +148,16 @@ def training_table(models: Iterable[Model]) -> Table:
         "steps",
         "best step",
         "dev WER before",
-        "dev WER best",
+        "trained",
+        "kept",
     )
     return Table("", columns, tuple(_training_row(model) for model in models))
+
+
+def combination_table(models: Iterable[Model]) -> Table:
+    """What each combination adds, a row a member."""
+    rows = ((model.tag, tag, f"{weight:.4g}") for model in models for tag, weight in model.members.items())
+    return Table("Combinations", ("<model", "<adds the scores of", "weight"), tuple(rows))
 
 
 def gap_recovered(score: SetScore, first_pass: SetScore | None, oracle: SetScore | None) -> float | None:
@@ -224,6 +231,7 @@ def _training_row(model: Model) -> tuple[str, ...]:
         _number(training.steps, ","),
         _number(training.best_step, ","),
         _number(training.dev_wer_start, ".2f"),
+        _number(min((one.dev_wer for one in model.history if one.step > 0), default=None), ".2f"),
         _number(training.dev_wer_best, ".2f"),
     )
 
