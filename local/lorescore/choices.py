@@ -9,7 +9,8 @@ from lorescore.errors import InputError
 SCORERS = ("clm", "cls", "pll")
 TEXT_CASES = ("lower", "sentence", "upper", "as-is")
 TEXT_SPACES = ("auto", "keep")
-STRATEGIES = ("none", "full", "vanilla", "adalora", "warmup", "mixed", "dora", "rslora", "pissa", "bitfit")
+FROZEN = "none"  # the strategy that others are compared with
+STRATEGIES = (FROZEN, "full", "vanilla", "adalora", "warmup", "mixed", "dora", "rslora", "pissa", "bitfit")
 WITHOUT_RANK = ("none", "full", "bitfit")  # strategies to which rank, alpha and targets mean nothing
 OBJECTIVES = ("mwer", "distill", "mwer+distill", "lm")
 TEACHER_NORMS = ("auto", "none", "set", "list")

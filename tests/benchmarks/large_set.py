@@ -196,8 +196,7 @@ def rescore(work: Path, timed: Stopwatch) -> None:
     with timed("import"):
         from lorescore.combine import ScoredLists, best_ranks, first_pass, select, tune
         from lorescore.files import write_table, write_yaml
-        from lorescore.nbest import read_nbest_dir
-        from lorescore.scoring.sets import list_costs
+        from lorescore.nbest import list_costs, read_nbest_dir
     with timed("read_nbest_dir"):
         nbest = read_nbest_dir(work / "nbest")
     with timed("list_costs"):

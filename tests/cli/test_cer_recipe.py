@@ -13,8 +13,7 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from lorescore.combine import read_weights
 from lorescore.files import read_table, read_yaml
-from lorescore.nbest import read_nbest_dir
-from lorescore.scoring.sets import list_costs
+from lorescore.nbest import list_costs, read_nbest_dir
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("sclite") or shutil.which("sctk")), reason="sclite is missing: apt-get install sctk"

@@ -3,27 +3,41 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = ("torch", "transformers", "peft", "matplotlib")
-# Calls verbs one after the other in one process, with modules that cannot be imported.
-PROGRAM = f"""
+BY_HAND = ROOT / "tests" / "data" / "nprr_by_hand"
+PERTURBED = [str(path) for path in sorted(BY_HAND.glob("test_*"))]
+PLM = ("torch", "transformers", "peft")
+# Calls verbs one after the other in one process, with modules (the first argument) that cannot be imported.
+PROGRAM = """
 import sys
 class Missing:
     def find_spec(self, name, path, target=None):
-        if name in {HEAVY}:
+        if name in sys.argv[1].split(","):
             raise ModuleNotFoundError("No module named " + name)
 sys.meta_path.insert(0, Missing())
 from lorescore.__main__ import main
 calls, call = [], []
-for word in sys.argv[1:]:
+for word in sys.argv[2:]:
     if word == ";":
         calls, call = [*calls, call], []
     else:
         call.append(word)
 sys.exit(sum(main(call) for call in calls))
 """
+
+
+def run_without(modules: Sequence[str], *calls: Sequence[str], **environment: str) -> subprocess.CompletedProcess[str]:
+    """Call verbs where some modules are not there."""
+    arguments = [word for call in calls for word in [*call, ";"]]
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM, ",".join(modules), *arguments],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "local")} | environment,
+        capture_output=True,
+        text=True,
+    )
 
 
 def test_verbs_without_a_plm_run_without_torch(decode: Path, tmp_path: Path) -> None:
@@ -36,13 +50,7 @@ def test_verbs_without_a_plm_run_without_torch(decode: Path, tmp_path: Path) -> 
         ["subset", "--nbest_dir", f"{sets}/test", "--spk_list", str(tmp_path / "spk"), "--out", f"{sets}/part"],
         ["perturb", "--nbest_dir", f"{sets}/test", "--out_dir", sets, "--lexicon_dir", str(exp / "lexicon")],
     ]
-    arguments = [word for call in calls for word in [*call, ";"]]
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *arguments],
-        env=os.environ | {"PYTHONPATH": str(ROOT / "local")},
-        capture_output=True,
-        text=True,
-    )
+    done = run_without([*PLM, "matplotlib"], *calls)
     assert done.returncode == 0, done.stderr
     assert (exp / "nbest" / "test_nbest_p0.3_s3" / "nbest.yaml").is_file()
 
@@ -50,11 +58,15 @@ def test_verbs_without_a_plm_run_without_torch(decode: Path, tmp_path: Path) -> 
 def test_score_runs_without_torch(decode: Path, tmp_path: Path) -> None:
     """`score` goes as far as the check for sclite, which may not be here."""
     ref = str(decode / "ref_text")
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, "score", "--ref", ref, "--hyp", ref, "--out", str(tmp_path / "out"), ";"],
-        env=os.environ | {"PYTHONPATH": str(ROOT / "local"), "PATH": "/nowhere"},
-        capture_output=True,
-        text=True,
-    )
+    call = ["score", "--ref", ref, "--hyp", ref, "--out", str(tmp_path / "out")]
+    done = run_without([*PLM, "matplotlib"], call, PATH="/nowhere")
     assert done.stderr == "lorescore score: sclite not found on the PATH (apt-get install sctk)\n"
     assert not (tmp_path / "out").exists()
+
+
+def test_nprr_of_directories_runs_without_torch() -> None:
+    """It draws a figure, but scores nothing."""
+    call = ["nprr", "--clean", f"{BY_HAND}/test", "--perturbed", *PERTURBED, "--costs", "plm", "--lm_weight", "1"]
+    done = run_without(PLM, call)
+    assert done.returncode == 0, done.stderr
+    assert "## NPRR of plm" in done.stdout

@@ -14,8 +14,7 @@ from lorescore.combine import read_weights
 from lorescore.files import read_table, read_yaml
 from lorescore.lattice.archives import read_lattices
 from lorescore.lattice.paths import best_path
-from lorescore.nbest import read_nbest_dir
-from lorescore.scoring.sets import list_costs
+from lorescore.nbest import list_costs, read_nbest_dir
 from lorescore.wer.ctm import read_ctm
 from lorescore.wer.kaldi import read_wer_line
 

@@ -15,9 +15,8 @@ from toy_nbest import toy_nbest
 from lorescore import Combination, InputError, Rescorer
 from lorescore.combine import ScoredLists, Weights, best_ranks, error_count, tune, tune_members, wer
 from lorescore.files import read_yaml, write_yaml
-from lorescore.nbest import NbestSet, read_nbest_dir, write_nbest_dir
+from lorescore.nbest import NbestSet, list_costs, read_nbest_dir, write_nbest_dir
 from lorescore.scoring.combination import Scoring, combine_rescorers, load_list_scorer
-from lorescore.scoring.sets import list_costs
 from lorescore.scoring.stored import Member, stored_members
 
 FIRST, SECOND, BOTH = "llama_clm_none", "bert_cls_none", "both"

@@ -13,13 +13,22 @@ from plm_models import new_rescorer
 from toy_nbest import toy_nbest
 
 from lorescore.errors import InputError
-from lorescore.nbest import Hypothesis, NbestList, NbestSet, read_costs, read_nbest_dir, write_nbest_dir
+from lorescore.nbest import (
+    Hypothesis,
+    NbestList,
+    NbestSet,
+    cost_file,
+    list_costs,
+    read_costs,
+    read_nbest_dir,
+    write_nbest_dir,
+)
 from lorescore.progress import Progress, silent
 from lorescore.scoring import sets
 from lorescore.scoring.cache import ScoreCache, cache_version
 from lorescore.scoring.options import ScoringOptions
 from lorescore.scoring.rescorer import Rescorer, default_device
-from lorescore.scoring.sets import cost_file, list_costs, rescorer_checksum, score_nbest_dirs
+from lorescore.scoring.sets import rescorer_checksum, score_nbest_dirs
 
 TAG = "tiny"
 Item = TypeVar("Item")

@@ -5,10 +5,15 @@
 """
 
 import argparse
+from pathlib import Path
 
+from lorescore.choices import FROZEN
+from lorescore.cli.cache_options import add_cache_argument
 from lorescore.cli.nprr_directories import add_directory_arguments, run_directories
-from lorescore.cli.nprr_stage import add_stage_arguments, run_stage
+from lorescore.cli.scoring_options import add_scoring_arguments
 from lorescore.errors import InputError
+from lorescore.perturb import PERTURBATIONS
+from lorescore.perturb.settings import HOMOPHONE
 
 TWO_USES = "stage 9: --tags and --sets; any N-best directories: --clean and --perturbed"
 
@@ -17,6 +22,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of both."""
     add_stage_arguments(parser)
     add_directory_arguments(parser)
+
+
+def add_stage_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of stage 9."""
+    parser.add_argument("--tags", default="", help="rescorers of exp/plm, separated by spaces")
+    parser.add_argument("--sets", default="", help="sets of exp/nbest, separated by spaces")
+    parser.add_argument("--perturbations", default=HOMOPHONE, help=f"of the lists: {' '.join(PERTURBATIONS)}")
+    parser.add_argument("--kinds", default="1best nbest", help="kinds of perturbation")
+    parser.add_argument("--rates", default="0.1 0.3", help="rates of perturbation")
+    parser.add_argument("--seeds", default="1 2 3", help="seeds of perturbation")
+    parser.add_argument(
+        "--reference",
+        default="",
+        help=f"tag that the others are compared with, of --tags or measured before; left out: the first of strategy "
+        f"{FROZEN}, of --tags or else measured before; where there is none, the first of --tags",
+    )
+    parser.add_argument("--exp_dir", type=Path, default=Path("exp"), help="what the stages wrote")
+    add_cache_argument(parser)
+    add_scoring_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -41,6 +65,8 @@ def run(args: argparse.Namespace) -> None:
         if getattr(args, option):
             raise InputError(f"--{option} does not go with {named[0]}", mend=TWO_USES)
     if wanted is stage:
+        from lorescore.cli.nprr_stage import run_stage  # imports torch
+
         run_stage(args)
     else:
         run_directories(args)

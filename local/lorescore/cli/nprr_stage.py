@@ -9,15 +9,15 @@ import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from lorescore.choices import parse_numbers, require_choice
-from lorescore.cli.cache_options import add_cache_argument, cache_path
+from lorescore.choices import FROZEN, parse_numbers, require_choice
+from lorescore.cli.cache_options import cache_path
 from lorescore.cli.progress import progress
 from lorescore.cli.rescore import require_rescorers
-from lorescore.cli.scoring_options import add_scoring_arguments, scoring_options
+from lorescore.cli.scoring_options import scoring_options
 from lorescore.combine import ScoredLists, Weights, read_weights
 from lorescore.errors import InputError
 from lorescore.files import read_yaml
-from lorescore.nbest import read_nbest_dir
+from lorescore.nbest import list_costs, read_nbest_dir
 from lorescore.nprr import (
     AreaRecord,
     ListErrors,
@@ -31,33 +31,10 @@ from lorescore.nprr import (
 from lorescore.nprr.conditions import Condition, MeasuredSet, mismatch, records_of, with_differences, word_errors_of
 from lorescore.nprr.stored import SUFFIX
 from lorescore.perturb import KINDS, PERTURBATIONS
-from lorescore.perturb.settings import HOMOPHONE
 from lorescore.scoring.combination import Scoring
-from lorescore.scoring.sets import list_costs
 from lorescore.wer.resampling import Counts
 
-FROZEN = "none"  # the strategy that others are compared with, where a user names no reference
-
 logger = logging.getLogger(__name__)
-
-
-def add_stage_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of stage 9."""
-    parser.add_argument("--tags", default="", help="rescorers of exp/plm, separated by spaces")
-    parser.add_argument("--sets", default="", help="sets of exp/nbest, separated by spaces")
-    parser.add_argument("--perturbations", default=HOMOPHONE, help=f"of the lists: {' '.join(PERTURBATIONS)}")
-    parser.add_argument("--kinds", default="1best nbest", help="kinds of perturbation")
-    parser.add_argument("--rates", default="0.1 0.3", help="rates of perturbation")
-    parser.add_argument("--seeds", default="1 2 3", help="seeds of perturbation")
-    parser.add_argument(
-        "--reference",
-        default="",
-        help=f"tag that the others are compared with, of --tags or measured before; left out: the first of strategy "
-        f"{FROZEN}, of --tags or else measured before; where there is none, the first of --tags",
-    )
-    parser.add_argument("--exp_dir", type=Path, default=Path("exp"), help="what the stages wrote")
-    add_cache_argument(parser)
-    add_scoring_arguments(parser)
 
 
 def run_stage(args: argparse.Namespace) -> None:

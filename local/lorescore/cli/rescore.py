@@ -33,10 +33,9 @@ from lorescore.files import write_table, write_yaml
 from lorescore.lattice.rescored import has_cost_parts
 from lorescore.lattice.source import FRAME_SHIFT_S, LatticeSource
 from lorescore.lattice.write_back import CTM, Chosen, write_back
-from lorescore.nbest import NbestSet, read_nbest_dir
+from lorescore.nbest import NbestSet, list_costs, read_nbest_dir
 from lorescore.nbest.directory import require_same_metric
 from lorescore.scoring.combination import Scoring
-from lorescore.scoring.sets import list_costs
 from lorescore.wer import word_error_rate
 from lorescore.wer.ctm import NOMINAL_WORD_S
 

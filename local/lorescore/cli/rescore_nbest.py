@@ -22,9 +22,8 @@ from lorescore.errors import InputError
 from lorescore.files import read_lines, read_yaml, write_table, write_yaml
 from lorescore.lattice.source import LatticeSource
 from lorescore.lattice.write_back import RECORD, Chosen, write_back
-from lorescore.nbest import read_nbest_dir
+from lorescore.nbest import list_costs, read_nbest_dir
 from lorescore.scoring.combination import Scoring, load_list_scorer
-from lorescore.scoring.sets import list_costs
 from lorescore.scoring.stored import WEIGHTS_FILE, require_weights, stored_weights
 from lorescore.stream import STANDARD_INPUT, rescored_lines
 from lorescore.wer import METRICS, WER, word_error_rate

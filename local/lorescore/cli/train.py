@@ -21,14 +21,14 @@ from lorescore.cli.train_options import add_training_arguments, training_setting
 from lorescore.cli.worst import rescorer_score
 from lorescore.errors import InputError
 from lorescore.files import checksum, read_lines, read_yaml, split_words
-from lorescore.nbest import NbestSet, read_nbest_dir
+from lorescore.nbest import NbestSet, list_costs, read_nbest_dir
 from lorescore.nbest.directory import require_same_metric
 from lorescore.plm.settings import PlmSettings
 from lorescore.plm.strategies import Strategy, count_parameters
 from lorescore.scoring.combination import Scoring
 from lorescore.scoring.options import ScoringOptions
 from lorescore.scoring.rescorer import Rescorer, default_device
-from lorescore.scoring.sets import list_costs, rescorer_checksum
+from lorescore.scoring.sets import rescorer_checksum
 from lorescore.scoring.stored import require_no_members
 from lorescore.training.checkpoint import Checkpoint
 from lorescore.training.loop import train_rescorer

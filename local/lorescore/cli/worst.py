@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lorescore.nbest import Hypothesis, NbestList, NbestSet, write_nbest_dir
+from lorescore.nbest import Hypothesis, NbestList, NbestSet, list_costs, write_nbest_dir
 from lorescore.perturb.settings import WORST
 from lorescore.perturb.worst import Score
 from lorescore.scoring.combination import Scoring
-from lorescore.scoring.sets import list_costs
 
 
 def rescorer_score(rescorer_dir: Path, scoring: Scoring, what: str = WORST) -> Score:

@@ -173,6 +173,21 @@ def write_costs(path: Path, costs: Iterable[tuple[str, float]]) -> None:
     write_table(path, ((key, f"{cost:.4f}") for key, cost in costs))
 
 
+def cost_file(nbest_dir: Path, tag: str) -> Path:
+    """Where a scorer's costs of an N-best directory are."""
+    return nbest_dir / f"lmwt.{tag}"
+
+
+def list_costs(nbest_dir: Path, nbest: NbestSet, tag: str) -> list[list[float]]:
+    """A scorer's costs of each list's hypotheses by rank.
+
+    Raises:
+        InputError: The file is missing or does not match the lists.
+    """
+    path = cost_file(nbest_dir, tag)
+    return list(costs_by_list(read_costs(path), nbest, path))
+
+
 def costs_by_list(costs: dict[str, float], nbest: NbestSet, path: Path) -> Iterator[list[float]]:
     """The costs of each list's hypotheses by rank, in the order of the lists.
 

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lorescore.choices import STRATEGIES, WITHOUT_RANK
+from lorescore.choices import FROZEN, STRATEGIES, WITHOUT_RANK
 from lorescore.errors import InputError
 from lorescore.report.fields import Fields
 from lorescore.scoring.stored import stored_members
 
-FROZEN = "none"
 MEND = "train it again: ./run.sh --stage 5 --stop_stage 5"
 
 

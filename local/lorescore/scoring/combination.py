@@ -16,12 +16,12 @@ import torch
 from lorescore.combine import ScoredLists, Weights, tune_members
 from lorescore.errors import InputError
 from lorescore.files import read_yaml, write_yaml
-from lorescore.nbest import NbestList, NbestSet, read_nbest_dir, write_costs
+from lorescore.nbest import NbestList, NbestSet, cost_file, list_costs, read_nbest_dir, write_costs
 from lorescore.progress import Progress, silent
 from lorescore.scoring.list_scorer import ListScorer
 from lorescore.scoring.options import ScoringOptions
 from lorescore.scoring.rescorer import EXACT, Rescorer
-from lorescore.scoring.sets import cost_file, list_costs, rescorer_checksum, score_nbest_dirs
+from lorescore.scoring.sets import rescorer_checksum, score_nbest_dirs
 from lorescore.scoring.stored import MEMBERS, Member, require_no_members, stored_members, stored_weights
 
 COMBINED = "combined"  # stands where a rescorer has its strategy

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lorescore.files import atomic_write, checksum, read_yaml
-from lorescore.nbest import NbestList, NbestSet, read_costs, read_nbest_dir, write_costs
-from lorescore.nbest.directory import costs_by_list
+from lorescore.nbest import NbestList, NbestSet, cost_file, read_nbest_dir, write_costs
 from lorescore.plm.settings import PlmSettings
 from lorescore.progress import Item, Progress, silent
 from lorescore.scoring.cache import ROWS_PER_TRANSACTION, ScoreCache, ScoreWriter, cache_version, writing
@@ -55,21 +54,6 @@ class _List(NamedTuple):
 def rescorer_checksum(rescorer_dir: Path) -> str:
     """SHA-256 over a rescorer's files (its weights, config.yaml with the checksum of the PLM)."""
     return checksum(sorted(path for path in rescorer_dir.rglob("*") if path.is_file()))
-
-
-def cost_file(nbest_dir: Path, tag: str) -> Path:
-    """Where a scorer's costs of an N-best directory are."""
-    return nbest_dir / f"lmwt.{tag}"
-
-
-def list_costs(nbest_dir: Path, nbest: NbestSet, tag: str) -> list[list[float]]:
-    """A scorer's costs of each list's hypotheses by rank.
-
-    Raises:
-        InputError: The file is missing or does not match the lists.
-    """
-    path = cost_file(nbest_dir, tag)
-    return list(costs_by_list(read_costs(path), nbest, path))
 
 
 def score_nbest_dirs(
