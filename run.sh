@@ -14,7 +14,9 @@ set -euo pipefail
 
 stage=0                          # first stage
 stop_stage=10                    # last stage
-nj=$(nproc)                      # parallel jobs
+nj=$(nproc)                      # parallel jobs of stages 1 and 3
+rescorer_nj=1                    # stages 5, 6 and 9: rescorers at a time; of several GPUs each takes one
+cmd=                             # stages 5, 6 and 9: what runs the job of a rescorer, "srun --gpus=1" (default: this machine)
 
 data_sh=                         # stage 1: script that makes the data directories (default: the demo's)
 n_train=400                      # stage 1: utterances of the demo's training set
@@ -100,10 +102,22 @@ asr_model_dir="${asr_model_dir:-${demo}/asr}"
 espnet_config="${decode_config}"
 decode_config="${decode_config:-${demo}/conf/decode_asr.yaml}"
 
+# shellcheck source=local/jobs.sh
+. "${root}/local/jobs.sh"
+
 log() { echo "$(date '+%H:%M:%S') $*"; }
 begins() { [ "${stage}" -le "$1" ] && [ "${stop_stage}" -ge "$1" ] && log "Stage $1: $2"; }
 lorescore() { python3 -m lorescore "$@"; }
 die() { echo "$0: $*" >&2; exit 1; }
+
+# Do for each rescorer what a call does for all of them, so that the call itself finds their scores there.
+side_by_side() {
+    local stage_name="$1" tag
+    shift
+    [ "${rescorer_nj}" -gt 1 ] || [ -n "${cmd}" ] || return 0
+    for tag in ${tags}; do start "${stage_name}_${tag}" python3 -m lorescore "$@" --tags "${tag}"; done
+    finish
+}
 
 # The decode of a set and its references, as they lie in asr_decode, or in the ESPnet recipe of asr_exp.
 declare -A espnet_decode espnet_data espnet_place
@@ -122,6 +136,7 @@ ref_of() {
 
 [[ "${nbest_source}" =~ ^(beam|lattice)$ ]] || die "--nbest_source is '${nbest_source}', expected beam or lattice"
 [[ "${lattice_backend}" =~ ^(k2|kaldi)$ ]] || die "--lattice_backend is '${lattice_backend}', expected k2 or kaldi"
+[ "${rescorer_nj}" -ge 1 ] || die "--rescorer_nj is '${rescorer_nj}', expected 1 or more"
 [[ "${metric}" =~ ^(wer|cer)$ ]] || die "--metric is '${metric}', expected wer or cer"
 [ "${metric}" = wer ] || [ -z "${nbest_sh}" ] || die "--metric ${metric}: ${nbest_sh} makes the lists, give it to import-nbest there"
 
@@ -238,20 +253,22 @@ if begins 5 "train rescorers: exp/nbest/{${train_set},${dev_set}} -> exp/plm/{${
     [ -z "${pronunciations}" ] || train_options+=(--pronunciations "${pronunciations}")
     [ -n "${lm_text}" ] || [ ! -f data/sentences/train.txt ] || lm_text=data/sentences/train.txt
     [[ "${lm_text}" =~ ^(none)?$ ]] || train_options+=(--lm_text "${lm_text}")
-    while IFS=$'\t' read -r _ strategy of_seed; do
-        seed_options=()
-        [ "${of_seed}" = - ] || seed_options=(--seed "${of_seed}")
-        lorescore train "${tag_options[@]}" --lora "${strategy}" "${seed_options[@]}" "${train_options[@]}" < /dev/null
+    while IFS=$'\t' read -r tag strategy of_seed; do
+        training=(train "${tag_options[@]}" --lora "${strategy}" "${train_options[@]}")
+        if [ "${of_seed}" = - ]; then lorescore "${training[@]}" < /dev/null  # frozen: others start from its scores
+        else start "train_${tag}" python3 -m lorescore "${training[@]}" --seed "${of_seed}"; fi
     done <<< "${trainings}"
+    finish
 fi
 
 scoring_options=(--dtype "${dtype}" --quantize "${quantize}" --score_cache "${score_cache}")
 [ -z "${history}" ] || scoring_options+=(--history "${history}")
 
 if begins 6 "rescore: exp/plm, exp/nbest -> exp/rescore/<tag>/<set>/{text,ctm,lat.1.gz}"; then
+    rescoring=(rescore --dev "${dev_set}" --sets "${test_sets}" --decode "${decode}" --lattice_dir "${lattice_dir}" "${scoring_options[@]}")
+    side_by_side rescore "${rescoring[@]}"
     [ -z "${combine}" ] || lorescore combine --tags "${combine}" --name "${combined}" --dev "${dev_set}" "${scoring_options[@]}"
-    lorescore rescore --tags "${scored_tags}" --dev "${dev_set}" --sets "${test_sets}" --decode "${decode}" \
-        --lattice_dir "${lattice_dir}" "${scoring_options[@]}"
+    lorescore "${rescoring[@]}" --tags "${scored_tags}"
     mixed_tags="$(awk -F '\t' '$2 == "mixed" { print $1 }' <<< "${trainings}" | paste -s -d ' ')"
     if [ -n "${mixed_tags}" ] && [ -n "${mixed_ranks}" ]; then
         lorescore ranks --tags "${mixed_tags}" --ranks "${mixed_ranks}" --dev "${dev_set}" --sets "${test_sets}" \
@@ -297,8 +314,10 @@ if begins 8 "perturb: exp/nbest/{${test_sets// /,}} -> exp/nbest/<set>_<kind>_p<
 fi
 
 if begins 9 "NPRR: exp/plm, exp/nbest -> exp/nprr"; then
-    lorescore nprr --tags "${scored_tags}" --sets "${test_sets}" --kinds "${kinds}" --rates "${rates}" --seeds "${perturb_seeds}" \
-        --perturbations "${perturbations}" "${scoring_options[@]}"
+    measuring=(nprr --sets "${test_sets}" --kinds "${kinds}" --rates "${rates}" --seeds "${perturb_seeds}" \
+        --perturbations "${perturbations}" "${scoring_options[@]}")
+    side_by_side nprr "${measuring[@]}"
+    lorescore "${measuring[@]}" --tags "${scored_tags}"
 fi
 
 if begins 10 "report: exp -> exp/RESULTS.md, exp/report.html, exp/figures"; then

@@ -12,7 +12,7 @@ SHELL_FILES = sorted(
     for pattern in ("*.sh", "local/*.sh", "egs/*/*/*.sh", "egs/*/*/local/*.sh", "conf/*.sh", "tests/*.sh", ".ci/run")
     for path in ROOT.glob(pattern)
 )
-SOURCED = {"path.sh", "parse_options.sh", "cmd.sh"}
+SOURCED = {"path.sh", "parse_options.sh", "jobs.sh"}
 
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is missing: apt-get install shellcheck")

@@ -1,0 +1,74 @@
+# shellcheck shell=bash disable=SC2154  # rescorer_nj, nj and cmd are options of the script
+# Jobs side by side (sourced, not run): `start NAME COMMAND...` for each, then `finish`.
+#
+# At most `rescorer_nj` run at a time, through `cmd` where that is set. Without it, of several GPUs (those of
+# CUDA_VISIBLE_DEVICES, else all) each job has one for itself; without GPUs the cores are shared out. What they say is in
+# exp/log/NAME.log, and the end of it is shown where a job fails; the others go on. With rescorer_nj 1 a job runs in the
+# foreground, and ends the script where it fails.
+
+_pids=() _names=()  # of the jobs that run, by slot
+_failed=()
+_gpus=()
+
+start() {
+    local name="$1" words settings=()
+    shift
+    read -r -a words <<< "${cmd}"
+    if [ "${rescorer_nj}" -eq 1 ]; then
+        "${words[@]}" "$@" < /dev/null
+        return
+    fi
+    _take_slot
+    if [ -z "${cmd}" ] && [ "${#_gpus[@]}" -gt 0 ]; then
+        settings=("CUDA_VISIBLE_DEVICES=${_gpus[$((_slot % ${#_gpus[@]}))]}")
+    elif [ -z "${cmd}" ]; then
+        settings=("OMP_NUM_THREADS=${OMP_NUM_THREADS:-$(((nj + rescorer_nj - 1) / rescorer_nj))}")
+    fi
+    mkdir -p exp/log
+    log "${name}: exp/log/${name}.log"
+    env "${settings[@]}" "${words[@]}" "$@" < /dev/null > "exp/log/${name}.log" 2>&1 &
+    _pids[_slot]=$!
+    _names[_slot]="${name}"
+}
+
+finish() {
+    local slot name
+    for slot in "${!_pids[@]}"; do _end "${slot}"; done
+    [ "${#_failed[@]}" -gt 0 ] || return 0
+    for name in "${_failed[@]}"; do
+        echo "exp/log/${name}.log:" >&2
+        tail -n 3 "exp/log/${name}.log" >&2
+    done
+    die "failed: ${_failed[*]}; call it again to go on"
+}
+
+# Find a slot without a job, and name it in `_slot`; where all are taken, wait for one.
+_take_slot() {
+    if [ "${#_pids[@]}" -eq 0 ]; then
+        # Jobs in the background do not hear an interrupt.
+        trap 'kill "${_pids[@]}" 2> /dev/null || true' EXIT
+        trap 'exit 130' INT
+        trap 'exit 143' TERM
+        [ "${#_gpus[@]}" -gt 0 ] || _find_gpus
+    fi
+    while true; do
+        for ((_slot = 0; _slot < rescorer_nj; _slot++)); do
+            [ -n "${_pids[${_slot}]:-}" ] || return 0
+            kill -0 "${_pids[${_slot}]}" 2> /dev/null || { _end "${_slot}"; return 0; }
+        done
+        sleep 0.5
+    done
+}
+
+_end() {  # of the job in a slot
+    wait "${_pids[$1]}" || _failed+=("${_names[$1]}")
+    unset "_pids[$1]"
+}
+
+_find_gpus() {
+    local found="${CUDA_VISIBLE_DEVICES-}"
+    if [ -z "${CUDA_VISIBLE_DEVICES+set}" ] && command -v nvidia-smi > /dev/null; then
+        found="$(nvidia-smi --query-gpu=index --format=csv,noheader 2> /dev/null | paste -s -d ,)" || found=""
+    fi
+    [ "${found}" = -1 ] || IFS=, read -r -a _gpus <<< "${found}"
+}

@@ -1,0 +1,136 @@
+"""`run.sh --rescorer_nj N --cmd ...`: rescorers side by side, on their own GPUs, with the results of one at a time."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from plm_models import save_plm
+from toy_nbest import toy_nbest
+
+from lorescore.files import write_yaml
+from lorescore.nbest import write_nbest_dir
+from lorescore.plm.load import fetch_plm
+from lorescore.plm.settings import PlmSettings
+
+ROOT = Path(__file__).resolve().parents[2]
+# What run.sh has when it comes to its jobs.
+HEAD = f"""\
+set -euo pipefail
+log() {{ echo "$*"; }}
+die() {{ echo "$*" >&2; exit 1; }}
+nj=4 rescorer_nj=2 cmd="${{cmd:-}}"
+. {ROOT}/local/jobs.sh
+"""
+
+
+def script(
+    directory: Path, body: str, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run some jobs in a directory."""
+    env = {key: value for key, value in os.environ.items() if key not in ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")}
+    return subprocess.run(
+        ["bash", "-c", HEAD + body], cwd=directory, env=env | (environment or {}), capture_output=True, text=True
+    )
+
+
+def logged(directory: Path) -> dict[str, str]:
+    return {path.stem: path.read_text().strip() for path in sorted((directory / "exp" / "log").glob("*.log"))}
+
+
+def test_each_job_has_a_gpu(tmp_path: Path) -> None:
+    body = "for name in a b c d; do start $name bash -c 'sleep 0.2; echo $CUDA_VISIBLE_DEVICES'; done; finish"
+    done = script(tmp_path, body, {"CUDA_VISIBLE_DEVICES": "3,5"})
+    assert done.returncode == 0, done.stderr
+    found = logged(tmp_path)
+    assert set(found) == {"a", "b", "c", "d"}
+    assert (found["a"], found["b"]) == ("3", "5")
+    assert set(found.values()) == {"3", "5"}
+
+
+def test_without_gpus_the_cores_are_shared_out(tmp_path: Path) -> None:
+    body = "start a bash -c 'echo $OMP_NUM_THREADS'; finish"
+    assert script(tmp_path, body, {"CUDA_VISIBLE_DEVICES": ""}).returncode == 0
+    assert logged(tmp_path) == {"a": "2"}
+    assert script(tmp_path, body, {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "3"}).returncode == 0
+    assert logged(tmp_path) == {"a": "3"}
+
+
+def test_jobs_go_through_a_command(tmp_path: Path) -> None:
+    """It decides on devices itself."""
+    body = "start a bash -c 'echo $WHERE ${OMP_NUM_THREADS:-all}'; finish; rescorer_nj=1; start b bash -c 'echo $WHERE'"
+    done = script(tmp_path, body, {"cmd": "env WHERE=there"})
+    assert (done.returncode, logged(tmp_path)) == (0, {"a": "there all"}), done.stderr
+    assert done.stdout.splitlines()[-1] == "there"
+
+
+def test_no_more_than_asked_for_at_a_time(tmp_path: Path) -> None:
+    count = "touch $$.run; sleep 0.3; ls | grep -c run$; rm $$.run"
+    body = f"for name in a b c d e; do start $name bash -c '{count}'; done; finish"
+    done = script(tmp_path, body)
+    assert done.returncode == 0, done.stderr
+    assert len(logged(tmp_path)) == 5
+    assert all(int(count) <= 2 for count in logged(tmp_path).values())
+
+
+def test_a_job_that_fails_is_named_and_the_others_go_on(tmp_path: Path) -> None:
+    body = "start a bash -c 'echo no space >&2; exit 3'; start b true; start c bash -c 'echo done'; finish; echo after"
+    done = script(tmp_path, body)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-3:] == ["exp/log/a.log:", "no space", "failed: a; call it again to go on"]
+    assert "after" not in done.stdout
+    assert logged(tmp_path)["c"] == "done"
+
+
+def test_an_interrupt_ends_the_jobs(tmp_path: Path) -> None:
+    body = "start a bash -c 'echo $$ > pid; exec sleep 60'; finish"
+    process = subprocess.Popen(["bash", "-c", HEAD + body], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    pid_file = tmp_path / "pid"
+    deadline = time.monotonic() + 20
+    while not (pid_file.exists() and pid_file.read_text().strip()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 143
+    state = Path(f"/proc/{int(pid_file.read_text())}/stat")
+    while state.exists() and state.read_text().split()[2] != "Z" and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not state.exists() or state.read_text().split()[2] == "Z"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not ((ROOT / ".venv/bin/python").exists() and (shutil.which("sc_stats") or shutil.which("sctk"))),
+    reason="no .venv or no sctk: ./run.sh --stage 0 --stop_stage 0 makes them",
+)
+def test_two_at_a_time_give_what_one_at_a_time_gives(tmp_path: Path) -> None:
+    """Adapters, texts and weights, to the byte."""
+    results = []
+    for nj in ("1", "2"):
+        directory = tmp_path / nj
+        for number, (name, lists) in enumerate({"train": 16, "dev": 10, "test": 12}.items()):
+            write_nbest_dir(directory / "exp" / "nbest" / name, toy_nbest(lists, seed=number))
+        source = save_plm(tmp_path / "llama", "llama")
+        fetch_plm(PlmSettings("llama", str(source)), directory / "exp" / "plm_base" / "llama_clm")
+        write_yaml(directory / "train.yaml", {"epochs": 1, "lists_per_step": 8, "evaluations": 1})
+        options = ["--plm", str(source), "--lora", "vanilla", "--seeds", "1 2", "--train_config", "train.yaml"]
+        done = subprocess.run(
+            [ROOT / "run.sh", "--stage", "5", "--stop_stage", "6", *options, "--rescorer_nj", nj],
+            cwd=directory,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+        kept = [
+            *(directory / "exp" / "plm").glob("*/adapter_model.safetensors"),
+            *(directory / "exp" / "rescore").rglob("weights.yaml"),
+            *(directory / "exp" / "rescore").rglob("text"),
+        ]
+        results.append({str(path.relative_to(directory)): path.read_bytes() for path in sorted(kept)})
+    assert len(results[0]) > 6
+    assert results[0] == results[1]
+    assert (tmp_path / "2" / "exp" / "log" / "train_llama_clm_vanilla_mwer_s1.log").is_file()
