@@ -70,3 +70,19 @@ def test_options_that_a_scorer_does_not_have(tmp_path: Path) -> None:
 def test_a_gpu_is_not_for_int8(rescorer_of: Callable[..., Rescorer]) -> None:
     with pytest.raises(InputError, match="--quantize int8 is for a CPU, this is meta"):
         rescorer_of("qwen2").apply(ScoringOptions(quantize="int8"), torch.device("meta"))
+
+
+def test_the_precision_of_a_training_holds_for_its_dev_scores(rescorer_of: Callable[..., Rescorer]) -> None:
+    """Nothing in between sets it back to float32."""
+    rescorer = rescorer_of("qwen2")
+    exact = rescorer.score(LISTS)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = rescorer.score(LISTS)
+    assert half != exact
+    for one, other in zip(half, exact, strict=True):
+        assert one == pytest.approx(other, rel=0.05)
+
+
+def test_a_cpu_holds_float32_whatever_it_multiplies_in(tmp_path: Path) -> None:
+    rescorer = with_options(tmp_path, "llama", ScoringOptions(dtype="bf16"))
+    assert {parameter.dtype for parameter in rescorer.scorer.parameters()} == {torch.float32}

@@ -1,6 +1,6 @@
 """How scores are computed: the numbers' type, quantisation, history merging."""
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +61,9 @@ class ScoringOptions:
     def forward_pass(self, device: torch.device) -> AbstractContextManager[Any]:
         """The context of the forward passes on a device."""
         products = self.torch_dtype(device)
-        return torch.autocast(device.type, products, enabled=products != self.weights_dtype(device))
+        if products == self.weights_dtype(device):
+            return nullcontext()  # whatever a caller has entered holds, as in training
+        return torch.autocast(device.type, products)
 
     def describe(self, device: torch.device) -> str:
         """What scores on a device depend on, besides the rescorer and the text: `float32`, `int8 history=4`, ..."""
