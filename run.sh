@@ -49,7 +49,7 @@ dev_set=dev                      # set to choose models and to tune weights on
 test_sets="test"                 # sets to report, separated by spaces
 
 plm=smollm2                      # a file of conf/plm, a model directory or a Hugging Face name
-scorer=                          # clm or cls (default: the PLM's)
+scorer=                          # clm, pll or cls (default: the PLM's)
 plm_text=                        # lower, sentence, upper or as-is (default: the PLM's)
 plm_spaces=                      # auto: none between characters of scripts that are written without; keep (default: the PLM's)
 within_word_l2r=                 # pll: true or false: mask the later tokens of a word with each of its tokens (default: the PLM's)
@@ -64,6 +64,7 @@ train_config=                    # settings of the training (default: conf/train
 epochs=                          # passes over the training set (default: train_config)
 lm_text=                         # sentences of the domain, one a line, or none (default: the demo's, where stage 1 made them)
 lm_loss=                         # weight of the PLM's own loss on references and lm_text (default: train_config)
+precision=                       # of the training: fp32, bf16, or auto: bf16 on a GPU that has it (default: train_config)
 perturb_train=                   # perturbed lists beside the clean ones, homophone:0.2,near:1best:0.1 (default: train_config)
 consistency=                     # weight of the order of hypotheses and their perturbed versions (default: train_config)
 suffix=                          # ends the tags of these rescorers, for settings of the training of their own: robust
@@ -247,6 +248,7 @@ if begins 5 "train rescorers: exp/nbest/{${train_set},${dev_set}} -> exp/plm/{${
     [ -z "${train_config}" ] || train_options+=(--train_config "${train_config}")
     [ -z "${epochs}" ] || train_options+=(--epochs "${epochs}")
     [ -z "${lm_loss}" ] || train_options+=(--lm_loss "${lm_loss}")
+    [ -z "${precision}" ] || train_options+=(--precision "${precision}")
     [ -z "${perturb_train}" ] || train_options+=(--perturb_train "${perturb_train}")
     [ -z "${consistency}" ] || train_options+=(--consistency "${consistency}")
     [ -z "${vocab}" ] || train_options+=(--vocab "${vocab}")
