@@ -1,6 +1,7 @@
-"""The LibriSpeech recipe's split of speakers, and its stage 4."""
+"""The LibriSpeech recipe's split of speakers, its stage 4, and other sets by its weights."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from lorescore.combine import read_weights
+from lorescore.files import read_table
 from lorescore.nbest import read_nbest_dir
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,3 +105,41 @@ def test_nbest_sh_says_what_is_wrong(tmp_path: Path, option: list[str]) -> None:
     )
     assert expected in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not ((ROOT / ".venv/bin/python").exists() and (shutil.which("sclite") or shutil.which("sctk"))),
+    reason="no .venv or no sctk: ./run.sh --stage 0 --stop_stage 0 makes them",
+)
+def test_eval_sh_rescores_other_sets(librispeech_dev: Path, tmp_path: Path) -> None:
+    """Nothing is there before; a set of four utterances, by the real PLM."""
+    recipe = tmp_path / "egs" / "librispeech" / "rescore1"
+    shutil.copytree(LOCAL.parent, recipe, ignore=shutil.ignore_patterns("exp"))
+    for name in ("local", "conf", "path.sh"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    decode = tmp_path / "decode" / "test_other"
+    few = (librispeech_dev / "dev_other" / "ref_text").read_text().splitlines()[:4]
+    utts = [line.split()[0] for line in few]
+    decode.mkdir(parents=True)
+    (decode / "ref_text").write_text("".join(f"{line}\n" for line in few))
+    for path in librispeech_dev.glob("dev_other/logdir/output.*/*best_recog/*"):
+        lines = [line for line in path.read_text().splitlines() if line.split()[0] in utts]
+        if lines:
+            copy = decode / path.relative_to(librispeech_dev / "dev_other")
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_text("".join(f"{line}\n" for line in lines))
+    done = subprocess.run(
+        [recipe / "eval.sh", "--asr_decode", tmp_path / "decode", "--sets", "test_other"],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    out = recipe / "exp" / "eval" / "smollm2_clm_none" / "test_other"
+    assert read_weights(out / "weights.yaml") == read_weights(LOCAL.parent / "conf" / "weights.yaml")
+    assert set(read_table(out / "text")) == set(utts)
+    assert (out / "scoring_kaldi" / "best_wer").is_file()
+    assert read_table(recipe / "exp" / "eval" / "first_pass" / "test_other" / "text").keys() == set(utts)

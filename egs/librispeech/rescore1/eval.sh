@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Other sets of the decode, such as test-clean and test-other, by a rescorer and with weights that know nothing of them.
+#
+#   ./eval.sh --asr_decode DIR --sets "test_clean test_other"
+#
+# DIR/<set>/logdir/output.J/Nbest_recog as for run.sh; results in exp/eval/<tag>/<set>/{scoring_kaldi,score_wer}. The
+# frozen PLM needs nothing before; any other rescorer is one that run.sh has trained and tuned.
+set -euo pipefail
+
+asr_decode=                      # directory that holds the decodes
+sets="test_clean test_other"     # its sets to rescore
+ref="ref_text"                   # references beside each logdir
+tag=smollm2_clm_none             # the rescorer
+weights=                         # weights.yaml (default: of the frozen PLM conf/weights.yaml, tuned on all of dev; else run.sh's)
+context=2                        # utterances before each one in its chapter that the PLM reads too
+dtype=auto                       # of scoring: fp32, bf16, or auto
+
+here="$(cd "$(dirname "$0")" && pwd)"
+cd "${here}"
+# shellcheck source=local/parse_options.sh
+. "../../../local/parse_options.sh"
+# shellcheck source=path.sh
+. "../../../path.sh"
+lorescore() { python3 -m lorescore "$@"; }
+
+[ -n "${asr_decode}" ] || { echo "$0: --asr_decode DIR: where are the decodes of ${sets}?" >&2; exit 1; }
+for set in ${sets}; do
+    lorescore import-nbest --decode_dir "${asr_decode}/${set}" --ref "${asr_decode}/${set}/${ref}" \
+        --context "${context}" --out "exp/eval/nbest/${set}"
+    if [ "${tag}" = smollm2_clm_none ] && [ ! -f "exp/plm/${tag}/config.yaml" ]; then
+        lorescore fetch-plm
+        lorescore train --lora none --train "exp/eval/nbest/${set}" --dev "exp/eval/nbest/${set}"  # trains nothing
+    fi
+    options=()
+    [ "${tag}" != smollm2_clm_none ] || options=(--weights "${weights:-conf/weights.yaml}")
+    [ -z "${weights}" ] || options=(--weights "${weights}")
+    out="exp/eval/${tag}/${set}" first_pass="exp/eval/first_pass/${set}/text"
+    lorescore rescore --nbest "exp/eval/nbest/${set}" --model "exp/plm/${tag}" --out "${out}" --dtype "${dtype}" \
+        --score_cache exp/score_cache.sqlite "${options[@]}"
+    mkdir -p "$(dirname "${first_pass}")"
+    sort "${asr_decode}/${set}"/logdir/output.*/1best_recog/text > "${first_pass}"
+    lorescore score --ref "exp/eval/nbest/${set}/text" --hyp "${out}/text" --out "${out}" --baseline "${first_pass}" \
+        --weights "${out}/weights.yaml"
+done
