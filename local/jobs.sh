@@ -1,10 +1,11 @@
 # shellcheck shell=bash disable=SC2154  # rescorer_nj, nj and cmd are options of the script
 # Jobs side by side (sourced, not run): `start NAME COMMAND...` for each, then `finish`.
 #
-# At most `rescorer_nj` run at a time, through `cmd` where that is set. Without it, of several GPUs (those of
-# CUDA_VISIBLE_DEVICES, else all) each job has one for itself; without GPUs the cores are shared out. What they say is in
-# exp/log/NAME.log, and the end of it is shown where a job fails; the others go on. With rescorer_nj 1 a job runs in the
-# foreground, and ends the script where it fails.
+# At most `rescorer_nj` run at a time, through `cmd` where that is set: {log} in it stands for the job's log, which
+# Kaldi's run.pl, queue.pl and slurm.pl write themselves. Without it, of several GPUs (those of CUDA_VISIBLE_DEVICES,
+# else all) each job has one for itself; without GPUs the cores are shared out. What jobs say is in exp/log/NAME.log, and
+# the end of it is shown where one fails; the others go on. With rescorer_nj 1 a job runs in the foreground, and ends the
+# script where it fails.
 
 _pids=() _names=()  # of the jobs that run, by slot
 _failed=()
@@ -12,8 +13,11 @@ _gpus=()
 
 start() {
     local name="$1" words settings=()
+    local out="exp/log/${name}.log"
     shift
-    read -r -a words <<< "${cmd}"
+    mkdir -p exp/log
+    read -r -a words <<< "${cmd//\{log\}/${out}}"
+    [[ "${cmd}" != *'{log}'* ]] || out="exp/log/${name}.submitted"
     if [ "${rescorer_nj}" -eq 1 ]; then
         "${words[@]}" "$@" < /dev/null
         return
@@ -24,9 +28,8 @@ start() {
     elif [ -z "${cmd}" ]; then
         settings=("OMP_NUM_THREADS=${OMP_NUM_THREADS:-$(((nj + rescorer_nj - 1) / rescorer_nj))}")
     fi
-    mkdir -p exp/log
     log "${name}: exp/log/${name}.log"
-    env "${settings[@]}" "${words[@]}" "$@" < /dev/null > "exp/log/${name}.log" 2>&1 &
+    env "${settings[@]}" "${words[@]}" "$@" < /dev/null > "${out}" 2>&1 &
     _pids[_slot]=$!
     _names[_slot]="${name}"
 }

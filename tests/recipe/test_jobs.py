@@ -68,6 +68,19 @@ def test_jobs_go_through_a_command(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[-1] == "there"
 
 
+def test_a_scheduler_that_writes_the_log_itself(tmp_path: Path) -> None:
+    """As Kaldi's queue.pl: options, the log, the command."""
+    queue = tmp_path / "queue.pl"
+    queue.write_text('#!/bin/sh\nshift 2\nlog="$1"\nshift\necho submitted\n"$@" > "$log"\n')
+    queue.chmod(0o755)
+    done = script(
+        tmp_path, "start a echo done; finish; rescorer_nj=1; start b echo again", {"cmd": f"{queue} --gpu 1 {{log}}"}
+    )
+    assert done.returncode == 0, done.stderr
+    assert logged(tmp_path) == {"a": "done", "b": "again"}
+    assert (tmp_path / "exp" / "log" / "a.submitted").read_text() == "submitted\n"
+
+
 def test_no_more_than_asked_for_at_a_time(tmp_path: Path) -> None:
     count = "touch $$.run; sleep 0.3; ls | grep -c run$; rm $$.run"
     body = f"for name in a b c d e; do start $name bash -c '{count}'; done; finish"
