@@ -49,8 +49,12 @@ def run_stage(args: argparse.Namespace) -> None:
     weights = {tag: _weights(args.exp_dir / "rescore" / tag / "weights.yaml") for tag in tags}
     reference = _reference(args.reference, tags, args.exp_dir)
     known = {} if reference in tags else {reference: read_word_errors(_errors_path(args.exp_dir, reference))}
+    scoring = Scoring(scoring_options(args), cache_path(args.score_cache, args.exp_dir), progress)
     for tag in sorted(tags, key=lambda tag: tag != reference):
-        sets = {name: _measure(tag, name, weights[tag], conditions, args) for name in dict.fromkeys(args.sets.split())}
+        sets = {
+            name: _measure(tag, name, weights[tag], conditions, args.exp_dir, scoring)
+            for name in dict.fromkeys(args.sets.split())
+        }
         known[tag] = word_errors_of(list(sets.values()))
         records: list[NprrRecord] = []
         areas: list[AreaRecord] = []
@@ -121,13 +125,13 @@ def _weights(path: Path) -> Weights:
 
 
 def _measure(
-    tag: str, set_name: str, weights: Weights, conditions: Sequence[Condition], args: argparse.Namespace
+    tag: str, set_name: str, weights: Weights, conditions: Sequence[Condition], exp_dir: Path, scoring: Scoring
 ) -> MeasuredSet:
     """Score the clean and the perturbed lists of a set, and count the errors of what is chosen."""
     names = [
         name for one in conditions if one.set == set_name for of_rate in one.names(tag).values() for name in of_rate
     ]
-    nbest_dirs = {name: args.exp_dir / "nbest" / name for name in [set_name, *names]}
+    nbest_dirs = {name: exp_dir / "nbest" / name for name in [set_name, *names]}
     for name in names:
         if not (nbest_dirs[name] / "nbest.yaml").is_file():
             mend = "stage 8 makes them: ./run.sh --stage 8"
@@ -135,8 +139,7 @@ def _measure(
     if not read_nbest_dir(nbest_dirs[set_name]).refs:
         path = nbest_dirs[set_name] / "text"
         raise InputError("no references, which NPRR needs", path=path, mend="give stage 4 --ref")
-    scoring = Scoring(scoring_options(args), cache_path(args.score_cache, args.exp_dir), progress)
-    scoring.score(args.exp_dir / "plm" / tag, list(nbest_dirs.values()), f"{set_name} perturbed")
+    scoring.score(exp_dir / "plm" / tag, list(nbest_dirs.values()), f"{set_name} perturbed")
     errors: dict[str, ListErrors] = {}
     checksums: dict[str, str] = {}
     ref_words: dict[str, Counts] = {}
