@@ -1,5 +1,6 @@
 """The scorer `clm`: a list by prefix tree scores as its texts do one by one, for every architecture."""
 
+import itertools
 import logging
 import random
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ from transformers import AutoModelForCausalLM
 from lorescore.errors import InputError
 from lorescore.plm.settings import PlmSettings
 from lorescore.scoring.clm import CausalScorer
+from lorescore.scoring.packing import NUM_QUERIES
 from lorescore.scoring.projection import CHUNK_STATES
 from lorescore.scoring.rescorer import Rescorer
 
@@ -104,10 +106,18 @@ def test_more_prefixes_than_one_chunk_of_the_projection_holds(rescorer_of: Resco
     assert rescorer.score([texts])[0] == pytest.approx(expected, abs=1e-4)
 
 
-@pytest.mark.parametrize("family", CAUSAL)
-def test_gradients_are_those_of_one_by_one_scoring(tmp_path: Path, family: str) -> None:
+# Of one tree with some 400 states.
+FEW_WORDS = ("the", "cat", "sat", "see", "mat", "a", "on")
+MANY_TEXTS = [f"{' '.join(some)} sea" for some in itertools.product(FEW_WORDS, repeat=3)]
+
+
+@pytest.mark.parametrize(("family", "large"), [*((family, False) for family in CAUSAL), ("llama", True)])
+def test_gradients_are_those_of_one_by_one_scoring(tmp_path: Path, family: str, large: bool) -> None:
     rescorer = new_rescorer(tmp_path, family, plm_text="lower", eos="</s>")
-    lists = [["the cat sat", "the cat", "the mat", "", "the cat"], ["see the sea", "see a sea"]]
+    lists = [
+        ["the cat sat", "the cat", "the mat", "", "the cat"],
+        MANY_TEXTS if large else ["see the sea", "see a sea"],
+    ]
     factors = [torch.linspace(-1.0, 2.0, len(texts)) for texts in lists]
     model = rescorer.scorer.model.requires_grad_(True)
 
@@ -120,6 +130,18 @@ def test_gradients_are_those_of_one_by_one_scoring(tmp_path: Path, family: str) 
     one_by_one = gradient([torch.stack([alone(rescorer, text) for text in texts]) for texts in lists])
     assert one_by_one.abs().max() > 0.1
     torch.testing.assert_close(by_tree, one_by_one, rtol=1e-4, atol=1e-5 * one_by_one.abs().max().item())
+
+
+@pytest.mark.parametrize("family", CAUSAL)
+def test_a_large_tree_scores_as_its_texts_one_by_one(rescorer_of: RescorerOf, family: str) -> None:
+    """It is more than one block of the attention."""
+    rescorer = rescorer_of(family, plm_text="lower")
+    texts = random.Random(1).sample(MANY_TEXTS, len(MANY_TEXTS))
+    assert len(rescorer.encode(texts)) > 2 * NUM_QUERIES
+    (scores,) = rescorer.score([texts], token_budget=2048)
+    with torch.inference_mode():
+        expected = [alone(rescorer, text).item() for text in texts[::16]]
+    assert scores[::16] == pytest.approx(expected, abs=1e-4)
 
 
 @pytest.mark.parametrize("family", CAUSAL)

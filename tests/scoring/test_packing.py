@@ -1,5 +1,7 @@
 """Forward passes over trees: rows, masks, parts of trees that are larger than the budget."""
 
+from functools import partial
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,9 +28,10 @@ def contexts(trees: list[PrefixTree]) -> list[list[int]]:
 def seen(one: ForwardPass, place: int) -> list[int]:
     """The tokens that a place looks at, in order of position."""
     row, column = divmod(place, one.tokens.shape[1])
-    for span, mask in one.blocks:
-        if span.start <= column < span.stop:
-            columns = span.start + np.flatnonzero(mask[column - span.start])
+    for block in one.blocks:
+        if block.queries.start <= column < block.queries.stop:
+            keys = np.arange(one.tokens.size)[block.keys]
+            columns = keys[block.mask[column - block.queries.start]]
             assert one.positions[0, columns].tolist() == list(range(len(columns)))
             return one.tokens[0, columns].tolist()
     if one.mask is None:
@@ -55,9 +58,19 @@ def test_trees_one_after_the_other_as_blocks_of_a_row() -> None:
     assert one.tokens.tolist() == [[1, 2, 1, 2, 3, 4]]
     assert one.positions.tolist() == [[0, 1, 0, 1, 2, 1]]
     assert one.mask is None
-    assert [span for span, _ in one.blocks] == [slice(0, 2), slice(2, 6)]
-    assert one.blocks[1][1].astype(int).tolist() == [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0], [1, 0, 0, 1]]
+    assert [block.queries for block in one.blocks] == [block.keys for block in one.blocks] == [slice(0, 2), slice(2, 6)]
+    assert one.blocks[1].mask.astype(int).tolist() == [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0], [1, 0, 0, 1]]
     assert one.places.tolist() == one.states.tolist() == list(range(6))
+
+
+def test_a_large_tree_in_blocks_of_some_states_and_their_ancestors() -> None:
+    tree = PrefixTree.build([[1, 2, 3, 4, 9], [1, 5, 6, 9], [1, 7, 9]])
+    (one,) = block_passes([tree], token_budget=100, num_queries=2)
+    assert one.tokens.tolist() == [[1, 2, 3, 4, 5, 6, 7]]
+    assert [block.queries for block in one.blocks] == [slice(0, 2), slice(2, 4), slice(4, 6), slice(6, 7)]
+    keys = [block.keys.tolist() for block in one.blocks if not isinstance(block.keys, slice)]
+    assert keys == [[0, 1], [0, 1, 2, 3], [0, 4, 5], [0, 6]]
+    assert one.blocks[2].mask.astype(int).tolist() == [[1, 1, 0], [1, 1, 1]]
 
 
 def test_a_tree_in_plain_rows() -> None:
@@ -79,7 +92,7 @@ def test_a_tree_larger_than_the_budget_is_cut_between_branches() -> None:
 def test_each_state_is_read_once_and_sees_its_context(lists: list[list[list[int]]], token_budget: int) -> None:
     trees = [PrefixTree.build(sequences) for sequences in lists]
     expected = contexts(trees)
-    for layout in (tree_passes, block_passes, row_passes):
+    for layout in (tree_passes, block_passes, partial(block_passes, num_queries=2), row_passes):
         found: dict[int, list[int]] = {}
         for one in layout(trees, token_budget):
             assert one.states.tolist() == sorted(one.states.tolist())

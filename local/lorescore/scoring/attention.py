@@ -1,8 +1,9 @@
-"""Attention over trees that stand one after the other in a single row: each tree on its own, without padding.
+"""Attention over trees that stand one after the other in a single row: block by block, without padding.
 
 A mask over the whole row would cost its length squared, rows of equal length cost padding. So a PLM on a CPU gets an
-attention of this project's through transformers' `AttentionInterface`: it cuts the row into its trees and calls
-PyTorch's scaled dot product on each. Outside of `over_blocks` it is transformers' own `sdpa`.
+attention of this project's through transformers' `AttentionInterface`: it cuts the row into blocks (`scoring.packing`)
+and calls PyTorch's scaled dot product on each, with the keys that the block sees. Outside of `over_blocks` it is
+transformers' own `sdpa`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ from transformers.masking_utils import sdpa_mask
 
 NAME = "lorescore_blocks"
 
-Blocks = Sequence[tuple[slice, torch.Tensor]]
+Blocks = Sequence[tuple[slice, slice | torch.Tensor, torch.Tensor]]
 _blocks: ContextVar[Blocks | None] = ContextVar("blocks", default=None)
 
 
@@ -28,8 +29,9 @@ def over_blocks(blocks: Blocks) -> Iterator[None]:
     """Attention over the blocks of a row.
 
     Args:
-        blocks: The part of the row that each takes, together the whole row in order; and what its tokens see,
-            (length, length), as numbers to add to the attention's scores.
+        blocks: Of each the tokens that look, all together the whole row in order; the tokens that they look at, as a
+            slice or (m,) indices; and what each of them sees, (num_queries, m), as numbers to add to the attention's
+            scores.
     """
     token = _blocks.set(blocks)
     try:
@@ -70,8 +72,8 @@ def _attention(
         key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
     outputs = [
         functional.scaled_dot_product_attention(
-            query[:, :, span], key[:, :, span], value[:, :, span], attn_mask=mask, dropout_p=dropout, scale=scaling
+            query[:, :, queries], key[:, :, keys], value[:, :, keys], attn_mask=mask, dropout_p=dropout, scale=scaling
         )
-        for span, mask in blocks
+        for queries, keys, mask in blocks
     ]
     return torch.cat(outputs, dim=2).transpose(1, 2), None

@@ -166,7 +166,14 @@ class CausalScorer(nn.Module):
             layout["position_ids"] = self._tensor(one.positions)
         if one.mask is not None:
             layout["attention_mask"] = self._to_add(one.mask)
-        blocks = [(span, self._to_add(mask)) for span, mask in one.blocks]
+        blocks = [
+            (
+                block.queries,
+                block.keys if isinstance(block.keys, slice) else self._tensor(block.keys),
+                self._to_add(block.mask),
+            )
+            for block in one.blocks
+        ]
         with over_blocks(blocks) if blocks else nullcontext():
             states = self.decoder(input_ids=tokens, use_cache=False, **layout).last_hidden_state
         states = states.flatten(0, 1)[self._tensor(one.places)]

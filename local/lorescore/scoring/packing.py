@@ -1,10 +1,12 @@
 """Forward passes over prefix trees: which tokens stand where, what they see, and where each state comes out.
 
 There are three layouts. In that of trees, a row holds the states of one or more trees side by side; a token sees its
-ancestors and itself, and its position is its depth. That of blocks is a single row of trees, each with a mask of its
-own, for an attention that takes them one by one (`lorescore.scoring.attention`). In the plain layout a row is a branch
-of the tree, from the root to a state without children, for PLMs that cannot follow a tree. All keep to a token budget:
-a tree that is larger is cut between its branches, whose common states are then computed once a part.
+ancestors and itself, and its position is its depth. That of blocks is a single row of trees, for an attention that
+takes it block by block (`lorescore.scoring.attention`): a small tree is one block, of a large one some states at a time
+with the ancestors of any of them, which are few, so that the cost does not grow with the square of the tree. In the
+plain layout a row is a branch of the tree, from the root to a state without children, for PLMs that cannot follow a
+tree. All keep to a token budget: a tree that is larger is cut between its branches, whose common states are then
+computed once a part.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,6 +15,23 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lorescore.scoring.prefix_tree import Ints, PrefixTree
+
+NUM_QUERIES = 128  # states of a large tree in one block
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some tokens of a row, and what they see.
+
+    Attributes:
+        queries: The tokens.
+        keys: (m,) the tokens that any of them sees; a slice where they stand together.
+        mask: (num_queries, m) bool, true where a token may look.
+    """
+
+    queries: slice
+    keys: slice | Ints
+    mask: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -23,8 +42,8 @@ class ForwardPass:
         tokens: (rows, length) token ids, 0 where there is padding.
         positions: (rows, length) depths.
         mask: (rows, 1, length, length) bool, true where a token may look; padding looks at itself alone. None: each
-            token sees those before it in its row, or in its block where there are blocks.
-        blocks: The parts of a single row that are trees, and each one's own mask, (n, n) bool.
+            token sees those before it in its row, or what its block says where there are blocks.
+        blocks: Of a single row, one after the other; none: the row is not in blocks.
         places: (num_read,) indices into the flattened rows of the states that are read from this pass.
         states: (num_read,) which states they are, in ascending order, counted over all trees one after the other.
     """
@@ -32,7 +51,7 @@ class ForwardPass:
     tokens: Ints
     positions: Ints
     mask: np.ndarray | None
-    blocks: Sequence[tuple[slice, np.ndarray]]
+    blocks: Sequence[Block]
     places: Ints
     states: Ints
 
@@ -71,16 +90,24 @@ def tree_passes(trees: Sequence[PrefixTree], token_budget: int) -> Iterator[Forw
         yield _filled(rows, _tree_mask(rows))
 
 
-def block_passes(trees: Sequence[PrefixTree], token_budget: int) -> Iterator[ForwardPass]:
-    """Trees in the layout of blocks: a single row without padding."""
+def block_passes(
+    trees: Sequence[PrefixTree], token_budget: int, num_queries: int = NUM_QUERIES
+) -> Iterator[ForwardPass]:
+    """Trees in the layout of blocks: a single row without padding.
+
+    Args:
+        trees: The trees.
+        token_budget: Tokens of a row.
+        num_queries: States in a block of a tree that has more than twice as many.
+    """
     group: list[_Part] = []
     for part in _parts(trees, token_budget, as_rows=False):
         if group and sum(map(len, group)) + len(part) > token_budget:
-            yield _block_pass(group)
+            yield _block_pass(group, num_queries)
             group = []
         group.append(part)
     if group:
-        yield _block_pass(group)
+        yield _block_pass(group, num_queries)
 
 
 def row_passes(trees: Sequence[PrefixTree], token_budget: int) -> Iterator[ForwardPass]:
@@ -157,13 +184,26 @@ def _passes(parts: Iterable[_Part], token_budget: int, shared: bool) -> Iterator
         yield rows
 
 
-def _block_pass(parts: Sequence[_Part]) -> ForwardPass:
+def _block_pass(parts: Sequence[_Part], num_queries: int) -> ForwardPass:
     """Parts one after the other in a row."""
     rows = _Rows(sum(map(len, parts)), shared=True)
     for part in parts:
         rows.add(part, rows.length)
-    blocks = [(slice(start, start + len(part)), part.ancestors()) for start, part in rows.parts]
+    blocks = [block for start, part in rows.parts for block in _blocks(start, part.ancestors(), num_queries)]
     return _filled(rows, None, blocks)
+
+
+def _blocks(start: int, ancestors: np.ndarray, num_queries: int) -> Iterator[Block]:
+    """The blocks of a tree that begins at `start` of its row."""
+    size = len(ancestors)
+    if size <= 2 * num_queries:
+        whole = slice(start, start + size)
+        yield Block(whole, whole, ancestors)
+        return
+    for first in range(0, size, num_queries):
+        mask = ancestors[first : first + num_queries]
+        keys = np.flatnonzero(mask.any(axis=0))
+        yield Block(slice(start + first, start + first + len(mask)), start + keys, mask[:, keys])
 
 
 def _tree_mask(rows: _Rows) -> np.ndarray:
@@ -177,7 +217,7 @@ def _tree_mask(rows: _Rows) -> np.ndarray:
     return mask
 
 
-def _filled(rows: _Rows, mask: np.ndarray | None, blocks: Sequence[tuple[slice, np.ndarray]] = ()) -> ForwardPass:
+def _filled(rows: _Rows, mask: np.ndarray | None, blocks: Sequence[Block] = ()) -> ForwardPass:
     """The forward pass of some rows."""
     shape = (len(rows.free), rows.length)
     tokens, positions = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
