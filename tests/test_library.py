@@ -23,6 +23,7 @@ from lorescore.files import write_yaml
 from lorescore.nbest import CostParts, NbestSet
 from lorescore.nbest.formats import FORMATS, FormatOptions
 from lorescore.rerank import as_nbest_list, rerank
+from lorescore.scoring.list_scorer import ListScorer
 from lorescore.stream import rescored_lines
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -135,7 +136,7 @@ def test_without_weights(model: Path, tmp_path: Path) -> None:
 
 def test_doctests(model: Path) -> None:
     """The examples of the docstrings, the rescorer's with a tiny model."""
-    modules = [lorescore.rerank, sys.modules[Rescorer.__module__]]
+    modules = [lorescore.rerank, sys.modules[ListScorer.__module__]]
     results = [doctest.testmod(module, extraglobs={"directory": model}) for module in modules]
     assert [one.failed for one in results] == [0, 0]
     assert all(one.attempted >= 3 for one in results)

@@ -113,6 +113,6 @@ def test_the_examples_of_its_docstrings(bin_dir: Path, tmp_path: Path) -> None:
         for path in sorted(package.rglob("*.py"))
         if ">>> " in path.read_text(encoding="utf-8")
     ]
-    assert {"lorescore.rerank", "lorescore.scoring.rescorer"} <= set(modules)
+    assert {"lorescore.rerank", "lorescore.scoring.list_scorer"} <= set(modules)
     done = run(tmp_path, bin_dir / "python", "-c", DOCTESTS, tmp_path / "rescorer", *modules)
     assert done.stdout.splitlines() == [f"{name} True 0" for name in modules], done.stdout + done.stderr

@@ -34,6 +34,7 @@ class ListScorer(ABC):
     def rescore(self, lists: Sequence[ListLike], weights: Weights | None = None) -> list[RescoredList]:
         """Lists with the best combined score first.
 
+        >>> from lorescore import Rescorer
         >>> rescorer = Rescorer.load(directory)
         >>> first, second = rescorer.rescore([[("the cat sat", -1.0), ("the cat sad", -0.5)], [("home", -3.25)]])
         >>> sorted((hypothesis.text, hypothesis.rank) for hypothesis in first.hypotheses)
