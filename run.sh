@@ -267,6 +267,8 @@ scoring_options=(--dtype "${dtype}" --quantize "${quantize}" --score_cache "${sc
 [ -z "${history}" ] || scoring_options+=(--history "${history}")
 
 if begins 6 "rescore: exp/plm, exp/nbest -> exp/rescore/<tag>/<set>/{text,ctm,lat.1.gz}"; then
+    # Lists of a beam search have none, which is not worth a line for each set.
+    [ "${lattice_dir}" != 'exp/asr/lat_{set}' ] || compgen -G "exp/asr/lat_*" > /dev/null || lattice_dir=""
     rescoring=(rescore --dev "${dev_set}" --sets "${test_sets}" --decode "${decode}" --lattice_dir "${lattice_dir}" "${scoring_options[@]}")
     side_by_side rescore "${rescoring[@]}"
     [ -z "${combine}" ] || lorescore combine --tags "${combine}" --name "${combined}" --dev "${dev_set}" "${scoring_options[@]}"
