@@ -315,8 +315,8 @@ def _descend_members(
             rest = replace(lists, first_pass=lists.first_pass + _sum_of_scores(members, others))
             found, found_errors = _descend(rest, Weights(factors[index], bonus, lists.metric))
             if found_errors < errors:
-                factors, bonus, errors = [*others], found.word_bonus, found_errors
-                factors[index] = found.lm_weight
+                others[index] = found.lm_weight
+                factors, bonus, errors = others, found.word_bonus, found_errors
         if errors == before:
             break
     return errors, factors, bonus

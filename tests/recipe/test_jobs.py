@@ -1,7 +1,6 @@
 """`run.sh --rescorer_nj N --cmd ...`: rescorers side by side, on their own GPUs, with the results of one at a time."""
 
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -9,15 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from plm_models import save_plm
-from toy_nbest import toy_nbest
+from toy_recipe import ROOT, make_recipe, needs_recipe, run_sh
 
-from lorescore.files import write_yaml
-from lorescore.nbest import write_nbest_dir
-from lorescore.plm.load import fetch_plm
-from lorescore.plm.settings import PlmSettings
-
-ROOT = Path(__file__).resolve().parents[2]
 # What run.sh has when it comes to its jobs.
 HEAD = f"""\
 set -euo pipefail
@@ -115,29 +107,14 @@ def test_an_interrupt_ends_the_jobs(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    not ((ROOT / ".venv/bin/python").exists() and (shutil.which("sc_stats") or shutil.which("sctk"))),
-    reason="no .venv or no sctk: ./run.sh --stage 0 --stop_stage 0 makes them",
-)
+@needs_recipe
 def test_two_at_a_time_give_what_one_at_a_time_gives(tmp_path: Path) -> None:
     """Adapters, texts and weights, to the byte."""
     results = []
     for nj in ("1", "2"):
         directory = tmp_path / nj
-        for number, (name, lists) in enumerate({"train": 16, "dev": 10, "test": 12}.items()):
-            write_nbest_dir(directory / "exp" / "nbest" / name, toy_nbest(lists, seed=number))
-        source = save_plm(tmp_path / "llama", "llama")
-        fetch_plm(PlmSettings("llama", str(source)), directory / "exp" / "plm_base" / "llama_clm")
-        write_yaml(directory / "train.yaml", {"epochs": 1, "lists_per_step": 8, "evaluations": 1})
-        options = ["--plm", str(source), "--lora", "vanilla", "--seeds", "1 2", "--train_config", "train.yaml"]
-        done = subprocess.run(
-            [ROOT / "run.sh", "--stage", "5", "--stop_stage", "6", *options, "--rescorer_nj", nj],
-            cwd=directory,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+        options = [*make_recipe(directory), "--lora", "vanilla", "--seeds", "1 2", "--rescorer_nj", nj]
+        run_sh(directory, "--stage", "5", "--stop_stage", "6", *options)
         kept = [
             *(directory / "exp" / "plm").glob("*/adapter_model.safetensors"),
             *(directory / "exp" / "rescore").rglob("weights.yaml"),

@@ -11,7 +11,7 @@ asr_decode=                      # directory that holds the decodes
 sets="test_clean test_other"     # its sets to rescore
 ref="ref_text"                   # references beside each logdir
 tag=smollm2_clm_none             # the rescorer
-weights=                         # weights.yaml (default: of the frozen PLM conf/weights.yaml, tuned on all of dev; else run.sh's)
+weights=                         # weights.yaml (default: of the frozen PLM conf/weights.yaml, tuned on 600 utterances of dev; else run.sh's)
 context=2                        # utterances before each one in its chapter that the PLM reads too
 dtype=auto                       # of scoring: fp32, bf16, or auto
 
@@ -24,6 +24,7 @@ cd "${here}"
 lorescore() { python3 -m lorescore "$@"; }
 
 [ -n "${asr_decode}" ] || { echo "$0: --asr_decode DIR: where are the decodes of ${sets}?" >&2; exit 1; }
+[ -n "${weights}" ] || [ "${tag}" != smollm2_clm_none ] || weights=conf/weights.yaml
 for set in ${sets}; do
     lorescore import-nbest --decode_dir "${asr_decode}/${set}" --ref "${asr_decode}/${set}/${ref}" \
         --context "${context}" --out "exp/eval/nbest/${set}"
@@ -31,12 +32,9 @@ for set in ${sets}; do
         lorescore fetch-plm
         lorescore train --lora none --train "exp/eval/nbest/${set}" --dev "exp/eval/nbest/${set}"  # trains nothing
     fi
-    options=()
-    [ "${tag}" != smollm2_clm_none ] || options=(--weights "${weights:-conf/weights.yaml}")
-    [ -z "${weights}" ] || options=(--weights "${weights}")
     out="exp/eval/${tag}/${set}" first_pass="exp/eval/first_pass/${set}/text"
     lorescore rescore --nbest "exp/eval/nbest/${set}" --model "exp/plm/${tag}" --out "${out}" --dtype "${dtype}" \
-        --score_cache exp/score_cache.sqlite "${options[@]}"
+        --score_cache exp/score_cache.sqlite ${weights:+--weights "${weights}"}
     mkdir -p "$(dirname "${first_pass}")"
     sort "${asr_decode}/${set}"/logdir/output.*/1best_recog/text > "${first_pass}"
     lorescore score --ref "exp/eval/nbest/${set}/text" --hyp "${out}/text" --out "${out}" --baseline "${first_pass}" \

@@ -96,9 +96,11 @@ def run(args: argparse.Namespace) -> None:
     if _is_finished(out, asked):
         print(f"{out}: finished before, left as it is")
         return
+    # What the training needs to know before it begins, in the numbers in which it scores dev.
+    cache = cache_path(args.score_cache, args.out_root.parent)
+    scoring = Scoring(ScoringOptions(dtype=training.precision), cache, progress)
     teacher_costs, teacher_score = None, None
     if asked["teacher"]:
-        scoring = _scoring(args, training)
         teacher_costs = _costs(scoring, args.teacher, args.train, train, "teacher's")
         teacher_score = rescorer_score(args.teacher, scoring, "perturbed")
     rescorer = Rescorer.new(plm_dir(settings, args), settings, args.seed)
@@ -120,7 +122,7 @@ def run(args: argparse.Namespace) -> None:
                 training,
                 progress(out.name),
                 texts=texts,
-                start_costs=_frozen_costs(args, training, dev),
+                start_costs=_frozen_costs(args, scoring, dev),
                 teacher_costs=teacher_costs,
                 lexicon=lexicon,
                 teacher_score=teacher_score,
@@ -157,12 +159,6 @@ def _teacher(teacher: Path) -> dict[str, str]:
     return {"tag": teacher.name, "checksum": rescorer_checksum(teacher)}
 
 
-def _scoring(args: argparse.Namespace, training: TrainingSettings) -> Scoring:
-    """Scores what the training needs to know before it begins, in the numbers in which it scores dev."""
-    cache = cache_path(args.score_cache, args.out_root.parent)
-    return Scoring(ScoringOptions(dtype=training.precision), cache, progress)
-
-
 def _costs(scoring: Scoring, rescorer_dir: Path, nbest_dir: Path, nbest: NbestSet, what: str) -> list[list[float]]:
     """A rescorer's costs of a set, which is scored once for all trainings that need them."""
     scoring.score(rescorer_dir, [nbest_dir], what)
@@ -185,7 +181,7 @@ def _read_texts(path: Path) -> list[str]:
     return [text for text in texts if text]
 
 
-def _frozen_costs(args: argparse.Namespace, training: TrainingSettings, dev: NbestSet) -> list[list[float]] | None:
+def _frozen_costs(args: argparse.Namespace, scoring: Scoring, dev: NbestSet) -> list[list[float]] | None:
     """The frozen PLM's costs of dev, where its `none` rescorer is there (no `cls`)."""
     settings = plm_settings(args, "none")
     frozen_dir = args.out_root / rescorer_tag(args, "none", args.seed)
@@ -193,7 +189,7 @@ def _frozen_costs(args: argparse.Namespace, training: TrainingSettings, dev: Nbe
         return None
     if read_yaml(frozen_dir / "config.yaml")["plm"] != settings.to_dict():
         return None
-    return _costs(_scoring(args, training), frozen_dir, args.dev, dev, "dev")
+    return _costs(scoring, frozen_dir, args.dev, dev, "dev")
 
 
 def _is_finished(out: Path, asked: dict[str, Any]) -> bool:

@@ -11,7 +11,7 @@ from torch.utils.checkpoint import checkpoint
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from lorescore.errors import InputError
-from lorescore.scoring.options import has_fast_bf16
+from lorescore.scoring.options import ScoringOptions, has_fast_bf16
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
@@ -24,10 +24,9 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any
     Raises:
         InputError: bf16 is asked for on a GPU without it.
     """
-    fast = has_fast_bf16(device)
-    if precision == "bf16" and device.type == "cuda" and not fast:
+    if precision == "bf16" and device.type == "cuda" and not has_fast_bf16(device):
         raise InputError("--precision is bf16, which this GPU does not have", mend="--precision fp32")
-    half = precision == "bf16" or (precision == "auto" and fast)
+    half = ScoringOptions(dtype=precision).torch_dtype(device) == torch.bfloat16
     return torch.autocast(device.type, torch.bfloat16, enabled=half)
 
 

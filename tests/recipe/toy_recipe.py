@@ -1,0 +1,45 @@
+"""A recipe directory with toy lists and a tiny PLM, and run.sh called in it."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from plm_models import save_plm
+from toy_nbest import toy_nbest
+
+from lorescore.files import write_yaml
+from lorescore.nbest import write_nbest_dir
+from lorescore.plm.load import fetch_plm
+from lorescore.plm.settings import PlmSettings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+needs_recipe = pytest.mark.skipif(
+    not ((ROOT / ".venv/bin/python").exists() and (shutil.which("sc_stats") or shutil.which("sctk"))),
+    reason="no .venv or no sctk: ./run.sh --stage 0 --stop_stage 0 makes them",
+)
+
+
+def make_recipe(directory: Path) -> list[str]:
+    """The sets train, dev and test, a fetched PLM and train.yaml; the options that name the last two."""
+    for number, (name, lists) in enumerate({"train": 16, "dev": 10, "test": 12}.items()):
+        write_nbest_dir(directory / "exp" / "nbest" / name, toy_nbest(lists, seed=number))
+    source = save_plm(directory.parent / "llama", "llama")
+    fetch_plm(PlmSettings("llama", str(source)), directory / "exp" / "plm_base" / "llama_clm")
+    write_yaml(directory / "train.yaml", {"epochs": 1, "lists_per_step": 8, "evaluations": 1})
+    return ["--plm", str(source), "--train_config", "train.yaml"]
+
+
+def run_sh(directory: Path, *options: str) -> str:
+    """What run.sh says, which has to succeed."""
+    done = subprocess.run(
+        [ROOT / "run.sh", *options],
+        cwd=directory,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return done.stdout
