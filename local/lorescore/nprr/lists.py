@@ -11,15 +11,13 @@ from lorescore.nprr.losses import Losses, losses_of
 from lorescore.nprr.measure import Nprr, nprr
 from lorescore.wer.resampling import Counts
 
-FIRST_PASS_WEIGHTS = Weights(0.0, 0.0)
-
 
 @dataclass(frozen=True)
 class ListErrors:
     """Word errors of each utterance in one version of a set's lists, clean or perturbed.
 
     Attributes:
-        first_pass: Of the hypothesis with the highest first-pass score, shape (U,).
+        first_pass: Of the rank-1 hypothesis, which a first pass need not have given its highest score, shape (U,).
         model: Of the one with the highest combined score, shape (U,).
         oracle: Of the best one, shape (U,).
     """
@@ -33,7 +31,7 @@ class ListErrors:
         """Choose from lists at these weights, those tuned on clean dev."""
         begins = lists.offsets[:-1]
         return cls(
-            first_pass=lists.errors[begins + best_ranks(lists, FIRST_PASS_WEIGHTS)],
+            first_pass=lists.errors[begins],
             model=lists.errors[begins + best_ranks(lists, weights)],
             oracle=lists.errors[begins + oracle_ranks(lists)],
         )
