@@ -34,13 +34,13 @@ def exp(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def combined(exp: Path, *tags: str) -> list[Member]:
-    """Make exp/plm/both."""
+def combined(exp: Path, *tags: str, name: str = BOTH) -> list[Member]:
+    """Make exp/plm/<name>."""
     dev_dir = exp / "nbest" / "dev"
     scoring = Scoring()
     for tag in tags:
         scoring.score(exp / "plm" / tag, [dev_dir])
-    return combine_rescorers(exp / "plm" / BOTH, [exp / "plm" / tag for tag in tags], dev_dir, read_nbest_dir(dev_dir))
+    return combine_rescorers(exp / "plm" / name, [exp / "plm" / tag for tag in tags], dev_dir, read_nbest_dir(dev_dir))
 
 
 def given_members(exp: Path, **weights: float) -> None:
@@ -128,6 +128,9 @@ def test_what_is_no_combination(exp: Path) -> None:
         combine_rescorers(exp / "plm" / "more", [exp / "plm" / BOTH], dev_dir, read_nbest_dir(dev_dir))
     with pytest.raises(InputError, match="holds a rescorer"):
         combine_rescorers(exp / "plm" / FIRST, [exp / "plm" / SECOND], dev_dir, read_nbest_dir(dev_dir))
+    combined(exp, FIRST, SECOND, name="two")
+    with pytest.raises(InputError, match=f"a combination of {FIRST}, {SECOND}.*--combined"):
+        combined(exp, FIRST, name="two")
     write_yaml(exp / "plm" / BOTH / "config.yaml", {"members": [{"tag": FIRST}]})
     with pytest.raises(InputError, match="members are not of the form"):
         stored_members(exp / "plm" / BOTH)

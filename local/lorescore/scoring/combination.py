@@ -144,7 +144,8 @@ def combine_rescorers(directory: Path, rescorer_dirs: Sequence[Path], dev_dir: P
         The members with a weight above 0; the others would cost time and change nothing.
 
     Raises:
-        InputError: A member is a combination itself, the directory holds something else, or dev has no references.
+        InputError: A member is a combination itself, the directory holds something else or a combination of others, or
+            dev has no references.
     """
     configs = {path: read_yaml(path / "config.yaml") for path in rescorer_dirs}
     for path, config in configs.items():
@@ -157,8 +158,9 @@ def combine_rescorers(directory: Path, rescorer_dirs: Sequence[Path], dev_dir: P
         held = read_yaml(directory / "config.yaml")
         if {key: held.get(key) for key in asked} == asked:
             return stored_members(directory)
-        if not held.get(MEMBERS):
-            raise InputError("holds a rescorer", path=directory, mend="give the combination another name")
+        if held.get("candidates", {}).keys() != asked["candidates"].keys():
+            what = f"a combination of {', '.join(held['candidates'])}" if held.get(MEMBERS) else "a rescorer"
+            raise InputError(f"holds {what}", path=directory, mend="give this combination another name: --combined")
     lists = [ScoredLists.build(dev, list_costs(dev_dir, dev, path.name)) for path in rescorer_dirs]
     weights, _ = tune_members(lists)
     members = [
