@@ -1,11 +1,12 @@
 """`worst`: of several homophone versions of a hypothesis, the one that a rescorer likes best (this project's own).
 
-A bound on what homophones do to a rescorer, as an adversary who knows it would choose them. The first candidate is what
-`homophone` makes with the same seed; each further one is another draw that replaces as many words as the first, so that
-the adversary chooses where and by what but never how much, and rate 0 and 1 mean what they mean for `homophone`.
-Candidates of a hypothesis have its first-pass score and its number of words, so that the best PLM score is the best
-combined score at any positive weight; of equal scores the first candidate is taken. Unlike the other perturbations it
-is not nested over rates. It depends on the list, the settings and the scores alone.
+An adversary who knows the rescorer chooses the homophones. It says how far a rescorer can be led, and is no bound on
+its errors: the likeliest homophone can be the right word. The first candidate is what `homophone` makes with the same
+seed; each further one is another draw that replaces as many words as the first, so that the adversary chooses where and
+by what but never how much, and rate 0 and 1 mean what they mean for `homophone`. Candidates of a hypothesis have its
+first-pass score and its number of words, so that for `wer` the best PLM score is the best combined score at any
+positive weight; of equal scores the first candidate is taken. Unlike the other perturbations it is not nested over
+rates. It depends on the list, the settings and the scores alone.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
