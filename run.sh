@@ -241,8 +241,8 @@ if begins 4 "N-best lists: ${asr_decode} -> exp/nbest/<set>; PLM ${plm} -> exp/p
 fi
 
 if begins 5 "train rescorers: exp/nbest/{${train_set},${dev_set}} -> exp/plm/{${tags// /,}}"; then
-    # What is frozen is not trained on any set.
-    train_options=(--train "exp/nbest/${train_set:-${dev_set}}" --dev "exp/nbest/${dev_set}" --score_cache "${score_cache}" --g2p "${g2p}")
+    # Without a training set all are frozen, and no list is looked at.
+    train_options=(--train "exp/nbest/${train_set}" --dev "exp/nbest/${dev_set}" --score_cache "${score_cache}" --g2p "${g2p}")
     [ -z "${learning_rate}" ] || train_options+=(--learning_rate "${learning_rate}")
     [ -z "${teacher}" ] || train_options+=(--teacher "${teacher}")
     [ -z "${train_config}" ] || train_options+=(--train_config "${train_config}")

@@ -29,6 +29,15 @@ VERBS = {
 }
 
 
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Tells the default of an option where there is one, and where its help does not tell it already."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default in (None, "", False, argparse.SUPPRESS) or "default" in (action.help or ""):
+            return action.help
+        return super()._get_help_string(action)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run a verb; the exit status: 0, or 1 for bad input."""
     argv = sys.argv[1:] if argv is None else argv
@@ -37,9 +46,7 @@ def main(argv: list[str] | None = None) -> int:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     named = argv[0] if argv else ""
     for verb, (module_name, summary) in VERBS.items():
-        verb_parser = verbs.add_parser(
-            verb, help=summary, description=summary, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-        )
+        verb_parser = verbs.add_parser(verb, help=summary, description=summary, formatter_class=HelpFormatter)
         if verb == named:
             module = importlib.import_module(f"lorescore.cli.{module_name}")
             module.add_arguments(verb_parser)

@@ -30,7 +30,7 @@ for set in ${sets}; do
         --context "${context}" --out "exp/eval/nbest/${set}"
     if [ "${tag}" = smollm2_clm_none ] && [ ! -f "exp/plm/${tag}/config.yaml" ]; then
         lorescore fetch-plm
-        lorescore train --lora none --train "exp/eval/nbest/${set}" --dev "exp/eval/nbest/${set}"  # trains nothing
+        lorescore train --lora none  # trains nothing
     fi
     out="exp/eval/${tag}/${set}" first_pass="exp/eval/first_pass/${set}/text"
     lorescore rescore --nbest "exp/eval/nbest/${set}" --model "exp/plm/${tag}" --out "${out}" --dtype "${dtype}" \

@@ -57,15 +57,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+# What a rescorer was made from, in its config.yaml; None where it means nothing to it.
+MADE_FROM = (
+    "plm",
+    "strategy",
+    "objective",
+    "seed",
+    "training_settings",
+    "train_checksum",
+    "dev_checksum",
+    "lm_text_checksum",
+    "lexicon_checksum",
+    "metric",
+    "teacher",
+)
+
+
 def run(args: argparse.Namespace) -> None:
     """Train, unless the same rescorer is there already."""
     settings = plm_settings(args, args.lora)
-    frozen = is_frozen(settings, args.lora)
-    # What means nothing to a strategy is no setting of its rescorer.
-    given = [] if frozen else ["learning_rate"] if args.lora in WITHOUT_RANK else ["learning_rate", "rank", "alpha"]
-    strategy = Strategy.read(args.lora, args.conf_dir / "strategy", **{name: getattr(args, name) for name in given})
     training = training_settings(args)
     out = args.out_root / rescorer_tag(args, args.lora, args.seed)
+    if is_frozen(settings, args.lora):
+        _write_frozen(args, settings, out)
+    else:
+        _train(args, settings, training, out)
+
+
+def _write_frozen(args: argparse.Namespace, settings: PlmSettings, out: Path) -> None:
+    """The PLM as it is, as a rescorer: it takes no lists."""
+    strategy = Strategy.read(args.lora, args.conf_dir / "strategy")
+    asked = dict.fromkeys(MADE_FROM) | {"plm": settings.to_dict(), "strategy": strategy.to_dict()}
+    if _is_finished(out, asked):
+        return
+    rescorer = Rescorer.new(plm_dir(settings, args), settings, args.seed)
+    _save(rescorer, out, asked, count_parameters(rescorer.scorer), {})
+
+
+def _train(args: argparse.Namespace, settings: PlmSettings, training: TrainingSettings, out: Path) -> None:
+    # Options that a strategy ignores are not recorded as its settings.
+    given = ["learning_rate"] if args.lora in WITHOUT_RANK else ["learning_rate", "rank", "alpha"]
+    strategy = Strategy.read(args.lora, args.conf_dir / "strategy", **{name: getattr(args, name) for name in given})
     train = _read_lists(args.train) if training.trains_on_lists else NbestSet(())
     dev = _read_lists(args.dev)
     if len(train):
@@ -74,29 +106,27 @@ def run(args: argparse.Namespace) -> None:
     if texts and settings.scorer == "cls":
         print(f"{out}: --lm_text is left out, as a cls scorer has no loss for it")
         texts = []
-    if not frozen:
-        require_objective(training, settings.scorer, has_teacher=args.teacher is not None, has_texts=bool(texts))
+    require_objective(training, settings.scorer, has_teacher=args.teacher is not None, has_texts=bool(texts))
     lexicon = None
-    if training.perturb_train and not frozen:
+    if training.perturb_train:
         lexicon = read_pronunciations(args, (train, dev), [one.perturbation for one in training.perturbations])
-    asked: dict[str, Any] = {
+    asked: dict[str, Any] = dict.fromkeys(MADE_FROM) | {
         "plm": settings.to_dict(),
         "strategy": strategy.to_dict(),
-        "objective": None if frozen else args.objective,
-        "seed": None if frozen else args.seed,
-        "training_settings": None if frozen else training.to_dict(),
-        "train_checksum": None if frozen else train.info.get("checksum"),
-        "dev_checksum": None if frozen else dev.info["checksum"],
-        "lm_text_checksum": checksum([args.lm_text]) if texts and not frozen else None,
+        "objective": args.objective,
+        "seed": args.seed,
+        "training_settings": training.to_dict(),
+        "train_checksum": train.info.get("checksum"),
+        "dev_checksum": dev.info["checksum"],
+        "lm_text_checksum": checksum([args.lm_text]) if texts else None,
         "lexicon_checksum": lexicon.sound_checksum if lexicon else None,
         # None for words, as in what was trained before there was a choice.
-        "metric": None if frozen or dev.metric == WER else dev.metric,
-        "teacher": None if frozen or args.teacher is None else _teacher(args.teacher),
+        "metric": None if dev.metric == WER else dev.metric,
+        "teacher": _teacher(args.teacher) if args.teacher else None,
     }
     if _is_finished(out, asked):
-        print(f"{out}: finished before, left as it is")
         return
-    # What the training needs to know before it begins, in the numbers in which it scores dev.
+    # What the training needs to know before it begins, at the precision at which it scores dev.
     cache = cache_path(args.score_cache, args.out_root.parent)
     scoring = Scoring(ScoringOptions(dtype=training.precision), cache, progress)
     teacher_costs, teacher_score = None, None
@@ -108,38 +138,45 @@ def run(args: argparse.Namespace) -> None:
     checkpoint = Checkpoint(
         out.with_name(f".{out.name}.checkpoint"), asked | {"plm_checksum": rescorer.config["plm_checksum"]}
     )
-    records: dict[str, dict[str, Any]] = {}
-    if frozen:
-        trainable, total = count_parameters(rescorer.scorer)
-    else:
-        curves = TensorBoard(args.out_root.parent / "tensorboard" / out.name) if args.tensorboard else None
-        with curves or nullcontext():
-            result = train_rescorer(
-                rescorer,
-                train,
-                dev,
-                strategy,
-                training,
-                progress(out.name),
-                texts=texts,
-                start_costs=_frozen_costs(args, scoring, dev),
-                teacher_costs=teacher_costs,
-                lexicon=lexicon,
-                teacher_score=teacher_score,
-                checkpoint=checkpoint,
-                curves=curves or no_curves,
-            )
-        trainable, total = result.trainable_parameters, result.total_parameters
-        rescorer.config["training"] = result.summary()
-        records["history"] = {"evaluations": [one.to_dict() for one in result.evaluations]}
-        if result.ranks_moved:
-            records["ranks"] = dict(result.evaluations[-1].ranks)
-        if result.rank_history.has_moved:
-            records["rank_history"] = result.rank_history.to_dict()
-        print(f"{out}: dev {dev.metric.upper()} {result.evaluations[0].dev_wer:.2f} -> {result.best.dev_wer:.2f}")
+    curves = TensorBoard(args.out_root.parent / "tensorboard" / out.name) if args.tensorboard else None
+    with curves or nullcontext():
+        result = train_rescorer(
+            rescorer,
+            train,
+            dev,
+            strategy,
+            training,
+            progress(out.name),
+            texts=texts,
+            start_costs=_frozen_costs(args, scoring, dev),
+            teacher_costs=teacher_costs,
+            lexicon=lexicon,
+            teacher_score=teacher_score,
+            checkpoint=checkpoint,
+            curves=curves or no_curves,
+        )
+    rescorer.config["training"] = result.summary()
+    records: dict[str, dict[str, Any]] = {"history": {"evaluations": [one.to_dict() for one in result.evaluations]}}
+    if result.ranks_moved:
+        records["ranks"] = dict(result.evaluations[-1].ranks)
+    if result.rank_history.has_moved:
+        records["rank_history"] = result.rank_history.to_dict()
+    print(f"{out}: dev {dev.metric.upper()} {result.evaluations[0].dev_wer:.2f} -> {result.best.dev_wer:.2f}")
+    _save(rescorer, out, asked, (result.trainable_parameters, result.total_parameters), records)
+    checkpoint.remove()
+
+
+def _save(
+    rescorer: Rescorer,
+    out: Path,
+    asked: dict[str, Any],
+    parameters: tuple[int, int],
+    records: dict[str, dict[str, Any]],
+) -> None:
+    """Write a rescorer with what it was made from; `parameters`: trained ones, and all."""
+    trainable, total = parameters
     rescorer.config |= asked | {"trainable_parameters": trainable, "total_parameters": total}
     rescorer.save(out, records)
-    checkpoint.remove()
     print(f"{out}: {trainable:,} of {total:,} parameters trained")
 
 
@@ -193,7 +230,7 @@ def _frozen_costs(args: argparse.Namespace, scoring: Scoring, dev: NbestSet) -> 
 
 
 def _is_finished(out: Path, asked: dict[str, Any]) -> bool:
-    """Whether `out` holds the rescorer that is asked for.
+    """Whether `out` holds the rescorer that is asked for, which is said.
 
     Raises:
         InputError: It holds another one, which is not overwritten.
@@ -215,4 +252,5 @@ def _is_finished(out: Path, asked: dict[str, Any]) -> bool:
             path=out,
             mend="give this one another name, --suffix NAME, or move that one away",
         )
+    print(f"{out}: finished before, left as it is")
     return True
