@@ -1,7 +1,7 @@
 """Word error rates: alignment, confidence, and the score files of Kaldi and sclite."""
 
 from lorescore.wer.alignment import EditCounts, align, edit_counts, word_error_rate
-from lorescore.wer.bootstrap import Interval, PairedComparison, compare, wer_interval
+from lorescore.wer.bootstrap import Interval, p_not_better, wer_interval
 from lorescore.wer.kaldi import read_wer_line, wer_line, write_scoring_kaldi
 from lorescore.wer.sclite import write_score_wer
 from lorescore.wer.sclite_characters import write_score_cer
@@ -14,11 +14,10 @@ __all__ = [
     "WER",
     "EditCounts",
     "Interval",
-    "PairedComparison",
     "ScoreResult",
     "align",
-    "compare",
     "edit_counts",
+    "p_not_better",
     "read_wer_line",
     "score_hypotheses",
     "split_units",

@@ -30,22 +30,6 @@ class Interval:
     high: float
 
 
-@dataclass(frozen=True, slots=True)
-class PairedComparison:
-    """Two hypothesis sets on the same utterances.
-
-    Attributes:
-        wer_a: WER of the first set in percent, mean over the resamples.
-        wer_b: WER of the second set in percent, mean over the resamples.
-        p_value: Share of the resamples in which b is not better than a (has as many errors as a, or more). One-sided:
-            near 0 where b is reliably better than a, 1 where a and b are equal.
-    """
-
-    wer_a: float
-    wer_b: float
-    p_value: float
-
-
 def wer_interval(
     refs: Mapping[str, str],
     hyps: Mapping[str, str],
@@ -73,7 +57,7 @@ def wer_interval(
     return Interval(100.0 * result["ci95min"], 100.0 * result["ci95max"])
 
 
-def compare(
+def p_not_better(
     refs: Mapping[str, str],
     hyps_a: Mapping[str, str],
     hyps_b: Mapping[str, str],
@@ -81,7 +65,7 @@ def compare(
     metric: str = WER,
     replications: int = REPLICATIONS,
     seed: int = SEED,
-) -> PairedComparison:
+) -> float:
     """Whether the hypotheses b are better than the hypotheses a. Each resample draws the same utterances of both.
 
     Args:
@@ -91,14 +75,15 @@ def compare(
         metric: `wer`, or `cer` to count characters.
         replications: Number of resamples.
         seed: Seed of the draws.
+
+    Returns:
+        Share of the resamples in which b has as many errors as a, or more. One-sided: near 0 where b is reliably better
+        than a, 1 where a and b are equal.
     """
     utts = sorted(refs)
     texts = (_units(one, utts, metric) for one in (refs, hyps_a, hyps_b))
     result = kaldialign.bootstrap_wer_ci(*texts, replications=replications, seed=seed)
-    not_better = replications - round(result["p_s2_improv_over_s1"] * replications)
-    return PairedComparison(
-        100.0 * result["system1"]["wer"], 100.0 * result["system2"]["wer"], not_better / replications
-    )
+    return (replications - round(result["p_s2_improv_over_s1"] * replications)) / replications
 
 
 def _units(texts: Mapping[str, str], utts: Sequence[str], metric: str) -> list[list[str]]:

@@ -70,8 +70,10 @@ def resampled_totals(errors: Counts, num_replications: int, seed: int) -> Counts
 
     The columns are sorted first: a resample draws positions, and only so does the order of the utterances not matter.
     """
-    ordered = errors[:, np.lexsort(errors)]
-    return np.concatenate([draws @ ordered.T for draws in _resamples(errors.shape[1], num_replications, seed)])
+    # Sums of whole numbers far below 2^53 are exact in floating point, whose matrix product is many times faster.
+    ordered = errors[:, np.lexsort(errors)].T.astype(np.float64)
+    resamples = _resamples(errors.shape[1], num_replications, seed)
+    return np.concatenate([draws.astype(np.float64) @ ordered for draws in resamples]).astype(np.int64)
 
 
 def percentile_interval(replicates: Floats) -> tuple[float | None, float | None]:

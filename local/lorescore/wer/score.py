@@ -24,7 +24,7 @@ from lorescore.choices import require_choice
 from lorescore.errors import InputError
 from lorescore.files import split_words, write_yaml
 from lorescore.wer.alignment import EditCounts, word_error_rate
-from lorescore.wer.bootstrap import Interval, compare, wer_interval
+from lorescore.wer.bootstrap import Interval, p_not_better, wer_interval
 from lorescore.wer.ctm import CtmWord, ctm_texts, write_score_ctm
 from lorescore.wer.kaldi import read_wer_line, write_scoring_kaldi
 from lorescore.wer.sclite import sclite_command, write_score_wer
@@ -48,7 +48,7 @@ class ScoreResult:
         utterances: Number of utterances.
         interval: 95 % confidence interval of the rate.
         sclite_counts: The same by sclite.
-        p_value: One-sided, of being better than the baseline (see `PairedComparison`); None without a baseline.
+        p_value: One-sided, of being better than the baseline (see `p_not_better`); None without a baseline.
         lm_weight: The PLM's weight that chose the hypotheses.
         word_bonus: The bonus a word, or a character, that chose the hypotheses.
         wer_path: Kaldi's `wer_*` or `cer_*` file.
@@ -152,7 +152,7 @@ def score_hypotheses(
             counts.wer,
             WHY_SCLITE_DIFFERS[metric],
         )
-    p_value = None if baseline_hyps is None else compare(refs, baseline_hyps, hyps, metric=metric).p_value
+    p_value = None if baseline_hyps is None else p_not_better(refs, baseline_hyps, hyps, metric=metric)
     result = ScoreResult(counts, len(refs), interval, sclite_counts, p_value, lm_weight, word_bonus, wer_path, metric)
     write_yaml(result_path, _summary(result))
     return result
