@@ -53,9 +53,9 @@ def write_scores(
         score_hypotheses(refs, hyps, None, set_dir, lm_weight, word_bonus, hyps_by_tag.get("first_pass"))
 
 
-def write_model(exp_dir: Path, strategy: str, /, **changes: Any) -> Path:
-    """What stage 5 leaves; `changes` to the configuration."""
-    model_dir = exp_dir / "plm" / tag_of(strategy)
+def write_model(exp_dir: Path, strategy: str, /, tag: str = "", **changes: Any) -> Path:
+    """What stage 5 leaves, under the strategy's usual tag or another; `changes` to the configuration."""
+    model_dir = exp_dir / "plm" / (tag or tag_of(strategy))
     steps = [0, 100, 200, 300, 400, 500]
     wers = [7.4 - 1.1 * (1 - 0.5 ** (step / 120)) - 0.02 * len(strategy) for step in steps]
     training = {

@@ -31,10 +31,13 @@ FIRST_PASS = Nprr(5.0, 2.0, 8.0, (5.0,), 10.0, 10.5)  # every model has the same
 CLEAN = np.random.default_rng(7).poisson(1.0, UTTS)
 
 
-def write_measured(exp: Path, strategy: str, losses: Mapping[str, float], checksum: str = "c") -> None:
+def write_measured(
+    exp: Path, strategy: str, losses: Mapping[str, float], checksum: str = "c", rank: int = 8, set_name: str = "test"
+) -> None:
     """What stages 5 and 9 leave; by kind, the errors that are added to each utterance at rate 1, on average."""
-    write_model(exp, strategy)
-    tag, errors = tag_of(strategy), {"test": CLEAN}
+    tag = tag_of(strategy) if rank == 8 else tag_of(f"{strategy}_r{rank}")
+    write_model(exp, strategy, tag=tag, strategy={"name": strategy, "rank": rank})
+    errors = {set_name: CLEAN}
     records, areas = [], []
     for kind, loss in losses.items():
         curve = {}
@@ -43,12 +46,12 @@ def write_measured(exp: Path, strategy: str, losses: Mapping[str, float], checks
             draws = np.random.default_rng([*kind.encode(), round(10 * rate)]).random(UTTS)
             changed = draws < abs(loss) * rate
             perturbed = CLEAN + changed if loss > 0 else np.maximum(0, CLEAN - changed)
-            errors[f"test_{kind}_p{rate}_s1"] = perturbed
+            errors[f"{set_name}_{kind}_p{rate}_s1"] = perturbed
             curve[rate] = perturbed[None]
             value = nprr(CLEAN, perturbed[None], WORDS)
-            records.append(NprrRecord(tag, "test", kind, rate, (1,), value, FIRST_PASS))
+            records.append(NprrRecord(tag, set_name, kind, rate, (1,), value, FIRST_PASS))
         area = nprr_area(CLEAN, curve)
-        areas.append(AreaRecord(tag, "test", kind, RATES, (1,), area, area))
+        areas.append(AreaRecord(tag, set_name, kind, RATES, (1,), area, area))
     write_records(exp / "nprr" / f"{tag}.json", records, areas)
     write_word_errors(exp / "nprr" / f"{tag}.errors", WordErrors(errors, dict.fromkeys(errors, checksum)))
 
@@ -113,6 +116,17 @@ def test_only_the_same_lists_are_compared(tmp_path: Path) -> None:
     claims = claims_of(tmp_path)
     assert claims["2b", FULL].outcome == f"not tested: {ADALORA} and {FULL} were measured on different lists of test"
     assert claims["2b", VANILLA].outcome == f"not tested: no word errors of {VANILLA}: run stage 9 again"
+
+
+def test_the_nearest_rescorer_that_was_measured_there_is_compared(tmp_path: Path) -> None:
+    write_measured(tmp_path, "adalora", {"1best": 0.3, "nbest": 0.3}, rank=16)
+    write_measured(tmp_path, "vanilla", {"1best": 0.3}, rank=16)
+    write_measured(tmp_path, "vanilla", {"1best": 0.3, "nbest": 0.3})
+    write_measured(tmp_path, "full", {"1best": 0.3, "nbest": 0.3}, set_name="other")
+    areas = [area for path in sorted((tmp_path / "nprr").glob("*.json")) for area in read_areas(path)]
+    claims = check_claims(areas, read_models(tmp_path / "plm"), tmp_path / "nprr")
+    of_test = {(one.number, one.text.split(" than ")[-1].split()[0]) for one in claims if one.set == "test"}
+    assert {("2a'", tag_of("vanilla_r16")), ("2b", VANILLA), ("2b", "full")} < of_test
 
 
 def test_other_plms_are_not_compared(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -197,6 +198,19 @@ def test_what_is_refused(tmp_path: Path, spoil: Callable[[Path], None], message:
     spoil(tmp_path)
     with pytest.raises(InputError, match=message):
         collect(tmp_path)
+
+
+@needs_sclite
+def test_robustness_that_is_older_than_the_scores_is_said(exp_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = exp_dir / "nprr" / f"{tag_of('full')}.json"
+    wer = collect(exp_dir).scores["test"][tag_of("full")].wer
+    for clean_wer, said in ((wer, False), (wer + 0.5, True)):
+        records = [replace(one, nprr=replace(one.nprr, clean_wer=clean_wer)) for one in read_records(path)]
+        write_records(path, records)
+        caplog.clear()
+        collect(exp_dir)
+        now = f"{tag_of('full')} on test has WER {wer:.2f} now, and had {clean_wer:.2f} when NPRR was measured"
+        assert (now in caplog.text) == said
 
 
 def test_robustness_on_different_lists_is_not_compared(tmp_path: Path) -> None:

@@ -89,6 +89,14 @@ def test_nprr_panels_and_legend() -> None:
     assert not figure.axes[1].texts
 
 
+def test_the_first_pass_of_worst_is_each_rescorers_own() -> None:
+    """Each rescorer has other lists there, so that no one first pass stands for all."""
+    records = [replace(make_record(name, "test", "nbest", 0.1), perturbation="worst") for name in ("none", "full")]
+    for shown, expected in ((records, ["none", "full"]), (records[:1], ["none", "first_pass"])):
+        figure = nprr_figure(Results("dev", {}, {}, tuple(shown)))
+        assert legend_of(figure) == [name if name == "first_pass" else tag_of(name) for name in expected]
+
+
 def test_nprr_that_is_undefined_or_was_not_run_is_no_point(tmp_path: Path) -> None:
     one = make_record("none", "test", "nbest", 0.1)
     undefined = replace(one, tag="perfect", nprr=Nprr(None, None, None, (None,), 0.0, 1.0))

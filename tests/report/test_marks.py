@@ -58,6 +58,7 @@ def test_marks_are_the_counted_errors(ref: str, hyp: str) -> None:
         ("such a nice day", "such an ice day", [("a", "an"), ("nice", "ice")], {1, 2}),
         ("i recognize speech", "i wreck a nice speech", [("recognize", "wreck a nice")], {1, 2, 3}),
         ("for get it", "forget it", [("for get", "forget")], {0}),
+        ("maybe the cat may be", "may be the cat maybe", [("maybe", "may be"), ("may be", "maybe")], {0, 1, 4}),
         ("", "", [], set()),
     ],
 )

@@ -1,5 +1,7 @@
 """The tables of areas and losses: order, references, undefined values, and how to read them."""
 
+from dataclasses import replace
+
 from lorescore.nprr import AreaRecord, Losses, Nprr, NprrArea, NprrDifference, NprrRecord
 from lorescore.report.robustness import area_table, difference_legend, losses_table
 
@@ -22,10 +24,10 @@ def test_areas_rank_the_models_of_each_group() -> None:
     rows = area_table(records).rows
     first_pass = ("+4.00", "[1.00, 7.00]")
     assert rows == (
-        ("test", "nbest", "0.3", "vanilla", "-2.00", "[-3.00, 1.00]", "-6.00", "0.0010", *first_pass),
-        ("test", "nbest", "0.3", "none", "+4.00", "[1.00, 7.00]", "reference", "-", *first_pass),
-        ("test", "nbest", "0.3", "full", "undefined (clean WER is 0)", "-", "-", "-", *first_pass),
-        ("test", "1best", "0.1", "none", "+4.00", "[1.00, 7.00]", "-", "-", "undefined (clean WER is 0)", "-"),
+        ("test", "nbest", "0.3", "1", "vanilla", "-2.00", "[-3.00, 1.00]", "-6.00", "0.0010", *first_pass),
+        ("test", "nbest", "0.3", "1", "none", "+4.00", "[1.00, 7.00]", "reference", "-", *first_pass),
+        ("test", "nbest", "0.3", "1", "full", "undefined (clean WER is 0)", "-", "-", "-", *first_pass),
+        ("test", "1best", "0.1", "1", "none", "+4.00", "[1.00, 7.00]", "-", "-", "undefined (clean WER is 0)", "-"),
     )
 
 
@@ -34,7 +36,12 @@ def test_the_legend_names_the_reference_where_there_is_one() -> None:
     assert difference_legend([area("none", AREA)]) == ""
     assert "the reference model, `none`, in" in difference_legend([area("none", AREA), area("full", AREA, difference)])
     two = [area("full", AREA, difference), area("none", AREA, difference, "other")]
-    assert "the reference model, in" in difference_legend(two)
+    assert "the reference model (`none` for `full`; `other` for `none`), in" in difference_legend(two)
+
+
+def test_areas_of_other_seeds_are_not_ranked_together() -> None:
+    records = [area("a", NprrArea(5.0, 4.0, 6.0)), replace(area("b", AREA), seeds=(1, 2)), area("c", AREA)]
+    assert [row[3:5] for row in area_table(records).rows] == [("1", "c"), ("1", "a"), ("1 2", "b")]
 
 
 def test_losses() -> None:

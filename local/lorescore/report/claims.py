@@ -10,10 +10,11 @@ tested is this project's own choice: perturbation by homophones, the area under 
      abstract's comparison with the others as meant for the 1-best perturbation too.
 2b   nbest: it degrades less than each of the others, by the same test.
 
-A rescorer is compared with those of the same PLM and scorer; of several, with that of the same objective and seed.
+A rescorer is compared with those of the same PLM and scorer; of several, with the one that differs from it in the least
+(`Model.unlikeness`: objective, rank, what else its tag says, seed).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,7 +86,8 @@ def check_claims(areas: Sequence[AreaRecord], models: Mapping[str, Model], nprr_
             claims.append(_degrades(set_name, tag, by_place.get((set_name, "1best", tag))))
             for number, kind in (("2a'", "1best"), ("2b", "nbest")):
                 for strategy in OTHERS:
-                    other = _counterpart(models[tag], strategy, models, by_place) if tag else ""
+                    measured = {one for of_set, of_kind, one in by_place if (of_set, of_kind) == (set_name, kind)}
+                    other = _counterpart(models[tag], strategy, models, measured) if tag else ""
                     pair = [by_place.get((set_name, kind, one)) for one in (tag, other)]
                     claims.append(_compares(set_name, number, (tag, other or strategy), pair, stored))
     return claims
@@ -153,21 +155,14 @@ def _compares(
     return Claim(set_name, number, text, difference.value, difference.low, difference.high, difference.p, outcome)
 
 
-def _counterpart(
-    model: Model, strategy: str, models: Mapping[str, Model], measured: Mapping[tuple[str, str, str], AreaRecord]
-) -> str:
+def _counterpart(model: Model, strategy: str, models: Mapping[str, Model], measured: Collection[str]) -> str:
     """The tag of the rescorer of a strategy to compare a model with; empty where none was measured."""
-    tags = {tag for _, _, tag in measured}
-    candidates: Iterator[Model] = (
+    candidates = (
         other
         for other in models.values()
-        if (other.strategy, other.plm, other.scorer) == (strategy, model.plm, model.scorer) and other.tag in tags
+        if (other.strategy, other.plm, other.scorer) == (strategy, model.plm, model.scorer) and other.tag in measured
     )
-    best = min(
-        candidates,
-        key=lambda other: (other.objective != model.objective, other.seed != model.seed, other.tag),
-        default=None,
-    )
+    best = min(candidates, key=model.unlikeness, default=None)
     return best.tag if best else ""
 
 

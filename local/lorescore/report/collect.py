@@ -7,6 +7,7 @@ exp/plm/<tag>/*.yaml                         stage 5
 exp/nprr/<tag>.json                          stage 9
 """
 
+import logging
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -21,9 +22,11 @@ from lorescore.perturb.settings import PERTURBATIONS, WORST
 from lorescore.report.fields import Fields
 from lorescore.report.mbr import MBR_SUFFIX, MbrComparison, base_tag, compare_mbr
 from lorescore.report.models import Model, frozen_counterpart, read_models
-from lorescore.wer import Interval, compare
+from lorescore.wer import Interval, p_not_better
 from lorescore.wer.score import require_same_utterances
 from lorescore.wer.units import WER, require_metric
+
+logger = logging.getLogger(__name__)
 
 MEND = "rescore and score again: ./run.sh --stage 6 --stop_stage 7"
 WHO_WRITES_WHAT = (
@@ -105,6 +108,7 @@ def collect(exp_dir: Path) -> Results:
     records = [record for path in nprr_paths for record in read_records(path)]
     areas = [record for path in nprr_paths for record in read_areas(path)]
     _require_same_lists(records)
+    _warn_of_other_scores(records, scores)
     if not (models or scores or records):
         raise InputError("nothing to report", path=exp_dir, mend=WHO_WRITES_WHAT)
     results = Results(
@@ -187,6 +191,20 @@ def _require_same_lists(records: Iterable[NprrRecord]) -> None:
                 )
 
 
+def _warn_of_other_scores(records: Iterable[NprrRecord], scores: Mapping[str, Mapping[str, SetScore]]) -> None:
+    """Say where NPRR was measured with other scores or weights than the WER of the same table of results."""
+    for (set_name, tag), nprr in {(one.set, one.tag): one.nprr for one in records}.items():
+        score = scores.get(set_name, {}).get(tag)
+        if score and not math.isclose(score.wer, nprr.clean_wer, abs_tol=1e-3):
+            logger.warning(
+                "%s on %s has WER %.2f now, and had %.2f when NPRR was measured: stage 9 measures it again",
+                tag,
+                set_name,
+                score.wer,
+                nprr.clean_wer,
+            )
+
+
 def _place(record: NprrRecord | AreaRecord) -> int:
     """Where a perturbation stands in the tables."""
     known = list(PERTURBATIONS)
@@ -249,7 +267,7 @@ def _with_p_frozen(results: Results, exp_dir: Path) -> Results:
                 continue
             refs, frozen_hyps, hyps = read_texts(exp_dir, set_name, frozen.tag, model.tag)
             if refs:
-                p_value = compare(refs, frozen_hyps, hyps, metric=by_tag[model.tag].metric).p_value
+                p_value = p_not_better(refs, frozen_hyps, hyps, metric=by_tag[model.tag].metric)
                 by_tag[model.tag] = replace(by_tag[model.tag], p_frozen=p_value)
     return replace(results, scores=scores)
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lorescore.choices import OBJECTIVES
+from lorescore.choices import FROZEN, OBJECTIVES
 from lorescore.combine import FIRST_PASS, ORACLE
 from lorescore.report.collect import Results
 from lorescore.report.models import Model
@@ -150,7 +150,7 @@ def _families(models: Mapping[str, Model]) -> dict[tuple[str, str, str], list[Mo
     for plm, scorer in kinds:
         for objective in OBJECTIVES:
             if (plm, scorer, objective) in families:
-                frozen = families.get((plm, scorer, ""), [])
+                frozen = [model for model in families.get((plm, scorer, ""), []) if model.strategy == FROZEN]
                 ordered[plm, scorer, objective] = frozen + families[plm, scorer, objective]
     return ordered
 
@@ -197,13 +197,7 @@ def _tests(systems: Systems, own: Sequence[Model], base: Sequence[Model]) -> Ite
 def _baseline(model: Model, strategy: str, groups: Mapping[str, tuple[Model, ...]]) -> tuple[Model, ...]:
     """The group of a strategy that differs least: of the model's rank, if there is one, and named alike; or ()."""
     found = [of for of in groups.values() if of[0].strategy == strategy]
-    own_rest = model.group.replace(f"_{model.strategy}", "", 1)
-
-    def distance(of: tuple[Model, ...]) -> tuple[bool, bool, str]:
-        rest = of[0].group.replace(f"_{strategy}", "", 1)
-        return model.rank is not None and of[0].rank != model.rank, rest != own_rest, of[0].group
-
-    return min(found, key=distance, default=())
+    return min(found, key=lambda of: model.unlikeness(of[0]), default=())
 
 
 def _off_budget(own: Sequence[Model], vanilla: Sequence[Model]) -> float | None:

@@ -18,7 +18,7 @@ differences that they show and are no sample of the set.
 
 `replaced`: what took whose place, with the number of hypotheses of the list where it did. `rank` is that of the first
 pass; the `oracle` chooses the fewest errors. A hypothesis stands once, with all who chose it; `-` is an empty one.
-Its words are marked:
+Its words are marked (words, even where errors are counted in characters):
 """
 KEY = Key(
     {

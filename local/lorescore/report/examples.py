@@ -43,8 +43,8 @@ class Choice:
     Attributes:
         systems: Who chose it: `first_pass`, rescorers' tags, `oracle`; or `all` of them.
         rank: In the list, from 1.
-        errors: Its word errors.
-        words: With its errors marked.
+        errors: Its errors, of words or, where the metric is `cer`, of characters.
+        words: With its errors marked, in words; none where only the segmentation differs and characters are counted.
     """
 
     systems: tuple[str, ...]
@@ -138,7 +138,7 @@ class _Version:
             text = one.hypotheses[rank].text
             places = replacements(sources[rank], text)[1] if sources else ()
             errors = int(self.lists.errors[self.lists.offsets[index] + rank])
-            words = marked(self.nbest.refs[one.utt], text, places)
+            words = marked(self.nbest.refs[one.utt] if errors else text, text, places)
             chosen.append(Choice(tuple(names) if len(by_rank) > 1 else (EVERYONE,), rank + 1, errors, words))
         return tuple(chosen)
 

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from lorescore.combine import FIRST_PASS, ORACLE
 from lorescore.nprr import Nprr, NprrRecord
-from lorescore.perturb.settings import HOMOPHONE
+from lorescore.perturb.settings import HOMOPHONE, WORST
 from lorescore.report.collect import Results, SetScore
 from lorescore.report.models import Model
 from lorescore.report.style import FIRST_PASS_COLOUR, ORACLE_COLOUR, WIDTH_INCH, LineStyle, line_styles
@@ -137,13 +137,23 @@ def _nprr_panel(
         points = [(record.rate, record.nprr) for record in records if record.tag == tag]
         shift = (index - (len(tags) - 1) / 2) * min(DODGE, MAX_DODGE / len(tags)) * span
         _nprr_line(axes, points, styles[tag], tag, shift)
-    # The first pass is the same on the same lists, whichever rescorer's record it stands in.
-    first_pass = {record.rate: record.first_pass for record in records}
+    first_pass = first_pass_by_rate(records)
     style = LineStyle(FIRST_PASS_COLOUR, "x", "--")
     _nprr_line(axes, sorted(first_pass.items(), key=lambda point: point[0]), style, FIRST_PASS, 0.0)
     axes.set_xticks([0.0, *(rate for rate in rates if rate > 0)])
     axes.set_xlim(-0.03 * span, 1.1 * span)
     _limit_scale(axes, [record.nprr for record in records], first_pass)
+
+
+def first_pass_by_rate(records: Sequence[NprrRecord]) -> dict[float, Nprr]:
+    """The first pass of the records of one set, perturbation and kind: that of the first rescorer, by rate.
+
+    It is the same on the same lists, whichever rescorer's record it stands in. Of `worst` each rescorer has its own
+    lists: with several there is none.
+    """
+    if any(record.perturbation == WORST and record.tag != records[0].tag for record in records):
+        return {}
+    return {record.rate: record.first_pass for record in reversed(records)}
 
 
 def _limit_scale(axes: Axes, nprrs: Iterable[Nprr], first_pass: Mapping[float, Nprr]) -> None:

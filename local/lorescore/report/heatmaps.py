@@ -14,7 +14,7 @@ from matplotlib.image import AxesImage
 
 from lorescore.combine import FIRST_PASS
 from lorescore.nprr import Nprr, NprrRecord
-from lorescore.report.figures import KIND_TITLES
+from lorescore.report.figures import KIND_TITLES, first_pass_by_rate
 from lorescore.report.style import WIDTH_INCH
 
 COLOURS = "RdBu_r"
@@ -61,8 +61,7 @@ def nprr_map_figure(set_name: str, records: Sequence[NprrRecord]) -> Figure:
 def _cells(records: Sequence[NprrRecord], tags: Sequence[str], rates: Sequence[float]) -> list[list[Nprr | None]]:
     """[model or first pass][rate] of one panel; None where it was not measured."""
     measured = {(record.tag, record.rate): record.nprr for record in records}
-    # The first pass is the same on the same lists, whichever model's record it stands in; of `worst` the first one's.
-    first_pass = {record.rate: record.first_pass for record in reversed(records)}
+    first_pass = first_pass_by_rate(records)
     lines = [[measured.get((tag, rate)) for rate in rates] for tag in tags]
     return [*lines, [first_pass.get(rate) for rate in rates]]
 

@@ -86,14 +86,17 @@ def replacements(old: str, new: str) -> tuple[list[Replacement], set[int]]:
         The replacements in order, and the positions, from 0, of the words of `new` that were put there.
     """
     old_words, new_words = split_words(old), split_words(new)
+    pairs = align(old, new)
     if len(old_words) == len(new_words):
         positions = [index for index, pair in enumerate(zip(old_words, new_words, strict=True)) if pair[0] != pair[1]]
-        return [Replacement(old_words[index], new_words[index]) for index in positions], set(positions)
+        # Where boundaries moved in two places, all words between them are shifted.
+        if len(positions) <= sum(before != after for before, after in pairs):
+            return [Replacement(old_words[index], new_words[index]) for index in positions], set(positions)
     made: list[Replacement] = []
     places: set[int] = set()
     run: list[tuple[str, str]] = []
     position = 0
-    for pair in [*align(old, new), (NO_WORD, NO_WORD)]:  # the last one ends a run
+    for pair in [*pairs, (NO_WORD, NO_WORD)]:  # the last one ends a run
         if pair[0] != pair[1]:
             run.append(pair)
         elif run:

@@ -89,6 +89,12 @@ class Model:
         """The tag without the seed: the same for trainings that differ in nothing else."""
         return self.tag.replace(f"_{self.objective}_s{self.seed}", f"_{self.objective}", 1)
 
+    def unlikeness(self, other: "Model") -> tuple[bool, bool, bool, bool, str]:
+        """Sort key of models of one other strategy: the smallest differs from this one in the least that matters."""
+        own_rest, rest = (one.group.replace(f"_{one.strategy}", "", 1) for one in (self, other))
+        other_rank = self.rank is not None and other.rank != self.rank
+        return other.objective != self.objective, other_rank, rest != own_rest, other.seed != self.seed, other.tag
+
     @property
     def order(self) -> tuple[str, str, int, str, int, str]:
         """Sort key: models of one PLM and scorer together, in them the strategies in their usual order."""
@@ -158,7 +164,7 @@ def frozen_counterpart(model: Model, models: Mapping[str, Model]) -> Model | Non
     ]
     if model.strategy == FROZEN or not candidates:
         return None
-    return min(candidates, key=lambda other: (other.objective != model.objective, other.seed != model.seed, other.tag))
+    return min(candidates, key=model.unlikeness)
 
 
 def _ranks(path: Path) -> dict[str, int]:

@@ -28,18 +28,25 @@ UNDEFINED_SHARE = "undefined (no gap)"
 
 def difference_legend(records: Iterable[NprrRecord | AreaRecord]) -> str:
     """How to read the differences; empty where there are none."""
-    references = sorted({one.reference for one in records if one.reference and one.difference})
-    if not references:
+    compared: dict[str, set[str]] = {}
+    for one in records:
+        if one.reference and one.difference:
+            compared.setdefault(one.reference, set()).add(f"`{one.tag}`")
+    if not compared:
         return ""
-    return DIFFERENCE_LEGEND.format(reference="" if len(references) > 1 else f", `{references[0]}`")
+    if len(compared) == 1:
+        return DIFFERENCE_LEGEND.format(reference=f", `{next(iter(compared))}`")
+    of_each = "; ".join(f"`{name}` for {', '.join(sorted(tags))}" for name, tags in sorted(compared.items()))
+    return DIFFERENCE_LEGEND.format(reference=f" ({of_each})")
 
 
 def area_table(areas: Sequence[AreaRecord]) -> Table:
-    """A row for each set, perturbation, kind and rescorer; in each of these groups the smallest area first."""
+    """A row for each set, perturbation, kind and rescorer; of equal rates and seeds the smallest area first."""
     columns = (
         "<set",
         "<lists",
         "to rate",
+        "<seeds",
         "<model",
         "area %",
         "95 % interval",
@@ -48,14 +55,15 @@ def area_table(areas: Sequence[AreaRecord]) -> Table:
         "first pass %",
         "95 % interval",
     )
-    groups: dict[tuple[str, str, tuple[float, ...]], list[AreaRecord]] = {}
+    groups: dict[tuple[str, str, tuple[float, ...], tuple[int, ...]], list[AreaRecord]] = {}
     for one in areas:
-        groups.setdefault((one.set, one.lists, one.rates), []).append(one)
+        groups.setdefault((one.set, one.lists, one.rates, one.seeds), []).append(one)
     rows = tuple(
         (
             one.set,
             one.lists,
             f"{one.rates[-1]:g}",
+            " ".join(map(str, one.seeds)),
             one.tag,
             *change_cells(one.area, "clean"),
             *difference_cells(one),

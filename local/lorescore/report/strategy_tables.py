@@ -106,7 +106,7 @@ def _test_text(test: MatchedPairs) -> str:
     if test.p_value is None:
         return "undefined"
     text = "<0.001" if test.p_value < 0.001 else f"{test.p_value:.3f}"
-    return f"({text})" if test.mean < 0 else text
+    return f"({text})" if test.z < 0 else text  # sc_stats rounds the mean to three decimals
 
 
 def _mean_and_range(values: Sequence[float], spec: str) -> tuple[str, str]:
