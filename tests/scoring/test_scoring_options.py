@@ -8,6 +8,7 @@ import torch
 from plm_models import new_rescorer
 
 from lorescore.errors import InputError
+from lorescore.scoring.int8 import Int8Linear
 from lorescore.scoring.options import ScoringOptions
 from lorescore.scoring.rescorer import Rescorer
 
@@ -44,12 +45,23 @@ def test_wrong_options(settings: dict[str, object], message: str) -> None:
 
 
 @pytest.mark.parametrize("options", [ScoringOptions(dtype="bf16"), ScoringOptions(quantize="int8")])
-def test_fewer_bits_give_nearly_the_same_scores(tmp_path: Path, options: ScoringOptions) -> None:
-    few = with_options(tmp_path, "llama", options).score(LISTS)
-    exact = with_options(tmp_path, "llama", ScoringOptions()).score(LISTS)
+@pytest.mark.parametrize("family", ["llama", "gpt2"])  # gpt2's layers are Conv1D
+def test_fewer_bits_give_nearly_the_same_scores(tmp_path: Path, family: str, options: ScoringOptions) -> None:
+    few = with_options(tmp_path, family, options).score(LISTS)
+    exact = with_options(tmp_path, family, ScoringOptions()).score(LISTS)
     for one, other in zip(few, exact, strict=True):
         assert one == pytest.approx(other, rel=0.05)
     assert few != exact
+
+
+@pytest.mark.parametrize(("family", "scorer"), [("llama", "clm"), ("gpt2", "clm"), ("bert", "pll")])
+def test_every_product_with_weights_is_in_8_bits(tmp_path: Path, family: str, scorer: str) -> None:
+    """The vocabulary projection too, although it is not called as a whole."""
+    exact = with_options(tmp_path, family, ScoringOptions(), scorer).scorer.model
+    weighted = {name for name, module in exact.named_modules() if type(module).__name__ in ("Linear", "Conv1D")}
+    few = with_options(tmp_path, family, ScoringOptions(quantize="int8"), scorer).scorer.model
+    assert {name for name, module in few.named_modules() if isinstance(module, Int8Linear)} == weighted
+    assert few.get_output_embeddings() in [module for module in few.modules() if isinstance(module, Int8Linear)]
 
 
 def test_histories_are_merged_where_asked(tmp_path: Path) -> None:
@@ -63,8 +75,6 @@ def test_histories_are_merged_where_asked(tmp_path: Path) -> None:
 def test_options_that_a_scorer_does_not_have(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--history is for clm, this is a cls"):
         with_options(tmp_path, "bert", ScoringOptions(history=2), "cls")
-    with pytest.raises(InputError, match="no linear layers that could be quantized"):
-        with_options(tmp_path, "gpt2", ScoringOptions(quantize="int8"), "cls")  # its layers are Conv1D
 
 
 def test_a_gpu_is_not_for_int8(rescorer_of: Callable[..., Rescorer]) -> None:

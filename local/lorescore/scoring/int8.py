@@ -8,9 +8,12 @@ takes the next 8 bits (this project's own). Factors and errors are measured on a
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils import skip_init
+from transformers.pytorch_utils import Conv1D
 
 from lorescore.errors import InputError
 
@@ -96,9 +99,7 @@ def quantize(model: nn.Module, read_calibration: Callable[[], object]) -> None:
         torch._int_mm(torch.ones(32, 32, dtype=torch.int8), torch.ones(32, 32, dtype=torch.int8))
     except (AttributeError, RuntimeError) as error:
         raise InputError("this PyTorch has no 8-bit matrix product", mend="leave out --quantize int8") from error
-    layers = {name: module for name, module in model.named_modules() if type(module) is nn.Linear}
-    if not layers:
-        raise InputError("this PLM has no linear layers that could be quantized", mend="leave out --quantize int8")
+    layers = {name: module for name, module in model.named_modules() if type(module) in (nn.Linear, Conv1D)}
     inputs: dict[str, list[torch.Tensor]] = {name: [] for name in layers}
     hooks = []
     for name, layer in layers.items():
@@ -112,7 +113,19 @@ def quantize(model: nn.Module, read_calibration: Callable[[], object]) -> None:
     finally:
         for hook in hooks:
             hook.remove()
+    if not any(inputs.values()):
+        raise InputError("this PLM has no linear layers that could be quantized", mend="leave out --quantize int8")
     for name, layer in layers.items():
         if inputs[name]:
             parent, _, child = name.rpartition(".")
-            setattr(model.get_submodule(parent), child, Int8Linear(layer, torch.cat(inputs[name])))
+            setattr(model.get_submodule(parent), child, Int8Linear(_as_linear(layer), torch.cat(inputs[name])))
+
+
+def _as_linear(layer: Any) -> nn.Linear:
+    """A linear layer as PyTorch has it; GPT-2's stores its weight the other way round."""
+    if isinstance(layer, nn.Linear):
+        return layer
+    num_in, num_out = layer.weight.shape
+    linear = skip_init(nn.Linear, num_in, num_out)
+    linear.weight.data, linear.bias.data = layer.weight.data.t().contiguous(), layer.bias.data
+    return linear

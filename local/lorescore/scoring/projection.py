@@ -34,11 +34,12 @@ def log_probs(
         (n,), float32. With gradients the logits are computed anew in the backward pass rather than kept.
     """
     chunks = []
+    all_rows, all_targets = (torch.from_numpy(one).to(states.device) for one in (rows, targets))
     for first in range(0, len(states), CHUNK_STATES):
         begin, end = np.searchsorted(rows, [first, first + CHUNK_STATES]).tolist()
         if begin == end:
             continue
-        row, target = (torch.from_numpy(one).to(states.device) for one in (rows[begin:end] - first, targets[begin:end]))
+        row, target = all_rows[begin:end] - first, all_targets[begin:end]
         arguments = (projection, cap, states[first : first + CHUNK_STATES], row, target)
         if torch.is_grad_enabled():
             chunks.append(checkpoint(_chunk_log_probs, *arguments, use_reentrant=False))
@@ -51,11 +52,14 @@ def _chunk_log_probs(
     projection: nn.Module, cap: float | None, states: torch.Tensor, row: torch.Tensor, target: torch.Tensor
 ) -> torch.Tensor:
     """The same for one chunk of states."""
+    # Blocks do not pay on a GPU, and a layer of another kind, or one with hooks, has to be called as a whole.
+    blocks = type(projection) in (nn.Linear, Int8Linear) and not projection._forward_pre_hooks
+    if states.device.type != "cpu" or not blocks:
+        logits = _capped(projection(states), cap)
+        return logits[row, target] - torch.logsumexp(logits, dim=-1)[row]
     sums, found, places = [], [], []
-    for first, logits in _logits(projection, states):
-        logits = logits.float()
-        if cap is not None:
-            logits = cap * torch.tanh(logits / cap)
+    for first, block in _blocks(projection, states):
+        logits = _capped(block, cap)
         sums.append(torch.logsumexp(logits, dim=-1))
         inside = ((target >= first) & (target < first + logits.shape[1])).nonzero().squeeze(-1)
         found.append(logits[row[inside], target[inside] - first])
@@ -64,12 +68,13 @@ def _chunk_log_probs(
     return torch.cat(found)[torch.argsort(torch.cat(places))] - total[row]
 
 
-def _logits(projection: nn.Module, states: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
-    """Logits by blocks of the vocabulary, each with its first token; one block where blocks do not pay or fit."""
-    blocks = type(projection) is nn.Linear or isinstance(projection, Int8Linear)
-    if states.device.type != "cpu" or not blocks:
-        yield 0, projection(states)
-        return
+def _capped(logits: torch.Tensor, cap: float | None) -> torch.Tensor:
+    logits = logits.float()
+    return logits if cap is None else cap * torch.tanh(logits / cap)
+
+
+def _blocks(projection: nn.Module, states: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
+    """Logits by blocks of the vocabulary, each with its first token."""
     assert isinstance(projection, nn.Linear | Int8Linear)
     for first in range(0, projection.out_features, BLOCK_TOKENS):
         last = min(first + BLOCK_TOKENS, projection.out_features)
