@@ -240,6 +240,33 @@ def test_broken_weights_give_no_score(tmp_path: Path) -> None:
         rescorer.score([["the"], ["the cat"]], token_budget=1)
 
 
+def test_of_a_large_tree_training_holds_no_more_than_a_pass(rescorer_of: RescorerOf) -> None:
+    rescorer = rescorer_of("llama", plm_text="lower")
+    model, kept = rescorer.scorer.model.requires_grad_(True), []
+    for rescorer.scorer.token_budget in (4096, 64):
+        held = []
+        with torch.autograd.graph.saved_tensors_hooks(
+            lambda one, held=held: held.append(one.numel()) or one, lambda one: one
+        ):
+            (scores,) = rescorer.scorer([rescorer.encode(MANY_TEXTS)])
+        kept.append(sum(held))
+        scores.sum().backward()
+    model.requires_grad_(False).zero_grad()
+    assert kept[1] < kept[0] / 10
+
+
+def test_states_of_a_context_are_not_projected(rescorer_of: RescorerOf) -> None:
+    rescorer = rescorer_of("llama", plm_text="lower")
+    tree = rescorer.encode(["the cat sat", "the mat"], ["a cat has seen the sea"])
+    projected = []
+    projection = rescorer.scorer.causal_lm.get_output_embeddings()
+    hook = projection.register_forward_pre_hook(lambda _, inputs: projected.append(len(inputs[0])))
+    with torch.inference_mode():
+        rescorer.scorer([tree])
+    hook.remove()
+    assert sum(projected) == len(set(tree.edge_states.tolist())) < len(tree)
+
+
 @pytest.mark.parametrize("family", CAUSAL)
 @pytest.mark.parametrize("eos", ["", "</s>"])
 def test_a_context_is_read_and_not_scored(rescorer_of: RescorerOf, family: str, eos: str) -> None:

@@ -20,6 +20,7 @@ from contextlib import nullcontext
 import numpy as np
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
@@ -128,13 +129,18 @@ class CausalScorer(nn.Module):
         firsts = np.cumsum([0, *(len(tree) for tree in trees[:-1])])  # states are counted over all trees
         edge_states = np.concatenate([tree.edge_states + first for first, tree in zip(firsts, trees, strict=True)])
         edge_tokens = np.concatenate([tree.edge_tokens for tree in trees])
+        # In training all passes would be held until the backward pass; where they are many, they are computed again.
+        again = torch.is_grad_enabled() and sum(map(len, trees)) > self._budget
         found, scores = [], []
         for one in layout(trees, self._budget):
             row = np.searchsorted(one.states, edge_states)
             edges = np.flatnonzero(one.states[np.minimum(row, len(one.states) - 1)] == edge_states)
             if len(edges):
                 found.append(edges)
-                scores.append(self._log_probs(one, row[edges], edge_tokens[edges]))
+                of_pass = (one, row[edges], edge_tokens[edges])
+                scores.append(
+                    checkpoint(self._log_probs, *of_pass, use_reentrant=False) if again else self._log_probs(*of_pass)
+                )
         if not found:  # nothing but empty texts
             return [torch.zeros(len(tree.paths), device=self.device) for tree in trees]
         nothing = torch.zeros(1, device=self.device)  # what a path that is shorter than others takes at its end
@@ -157,11 +163,13 @@ class CausalScorer(nn.Module):
             (n,), float32.
         """
         tokens = self._tensor(one.tokens)
+        used, rows = np.unique(rows, return_inverse=True)  # from the states of a context nothing is predicted
+        places = self._tensor(one.places[used])
         # Padding stands at the end of a row, where causal attention sees to it: no need to mask it.
         layout = {"attention_mask": torch.ones_like(tokens)}
         if not self.plain_head:
             logits = self.causal_lm(input_ids=tokens, use_cache=False, **layout).logits.flatten(0, 1)
-            return log_probs(nn.Identity(), None, logits[self._tensor(one.places)], rows, targets)
+            return log_probs(nn.Identity(), None, logits[places], rows, targets)
         if one.mask is not None or one.blocks:
             layout["position_ids"] = self._tensor(one.positions)
         if one.mask is not None:
@@ -176,7 +184,7 @@ class CausalScorer(nn.Module):
         ]
         with over_blocks(blocks) if blocks else nullcontext():
             states = self.decoder(input_ids=tokens, use_cache=False, **layout).last_hidden_state
-        states = states.flatten(0, 1)[self._tensor(one.places)]
+        states = states.flatten(0, 1)[places]
         cap = getattr(self.causal_lm.config.get_text_config(), "final_logit_softcapping", None)
         return log_probs(self.causal_lm.get_output_embeddings(), cap, states, rows, targets)
 
