@@ -247,7 +247,7 @@ def save_plm(folder: Path, family: str, seed: int = 0) -> Path:
     return folder
 
 
-def new_rescorer(folder: Path, family: str, scorer: str = "clm", seed: int = 0, **settings: Any) -> Rescorer:
+def new_rescorer(folder: Path, family: str, scorer: str = "clm", **settings: Any) -> Rescorer:
     """A fresh rescorer on a tiny PLM, by way of `fetch_plm`; `settings` are PlmSettings'."""
     masked = scorer == "pll"
     source, plm_dir = folder / "source" / (f"{family}_mlm" if masked else family), folder / f"{family}_{scorer}"
@@ -255,4 +255,4 @@ def new_rescorer(folder: Path, family: str, scorer: str = "clm", seed: int = 0, 
         (save_masked_lm if masked else save_plm)(source, family)
     plm = PlmSettings(name=family, model=str(source), scorer=scorer, **settings)
     fetch_plm(plm, plm_dir)
-    return Rescorer.new(plm_dir, plm, seed)
+    return Rescorer.new(plm_dir, plm)

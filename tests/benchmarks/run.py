@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> None:
     results = Results(args.out_dir / "results.json")
     with tempfile.TemporaryDirectory(prefix="benchmarks_") as work_dir:
         rescorer_dir = Path(work_dir) / "rescorer"
-        Rescorer.new(plm_dir, plm, seed=0).save(rescorer_dir)
+        Rescorer.new(plm_dir, plm).save(rescorer_dir)
         context = Context(
             *(plm_dir, plm, rescorer_dir, Path(work_dir), args.repeats, args.threads, args.utterances), log=log
         )

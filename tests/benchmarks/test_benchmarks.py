@@ -30,7 +30,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Context:
     plm = PlmSettings(name="tiny", model=str(save_plm(folder / "source", "llama")), plm_text="lower", eos="</s>")
     fetch_plm(plm, folder / "plm")
     rescorer_dir = folder / "rescorer"
-    Rescorer.new(folder / "plm", plm, seed=0).save(rescorer_dir)
+    Rescorer.new(folder / "plm", plm).save(rescorer_dir)
     return Context(folder / "plm", plm, rescorer_dir, folder / "work", repeats=1, threads=1, log=lambda line: None)
 
 

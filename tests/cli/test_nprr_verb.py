@@ -29,7 +29,7 @@ def exp(tmp_path: Path) -> Path:
     """exp with two rescorers, their weights, the set test, and its perturbed lists at the rates 0, 0.5 and 1."""
     exp = tmp_path / "exp"
     for seed, tag in enumerate((NONE, VANILLA)):
-        new_rescorer(tmp_path / f"plm{seed}", "llama", seed=seed, plm_text="lower").save(exp / "plm" / tag)
+        new_rescorer(tmp_path / f"plm{seed}", "llama", plm_text="lower").save(exp / "plm" / tag)
         config_path = exp / "plm" / tag / "config.yaml"
         write_yaml(config_path, read_yaml(config_path) | {"strategy": {"name": tag.rpartition("_")[2]}})
         write_yaml(exp / "rescore" / tag / "weights.yaml", {"lm_weight": 0.5})

@@ -218,7 +218,7 @@ def test_the_positions_that_a_roberta_cannot_use() -> None:
 def test_smollm2_from_its_package(tmp_path: Path) -> None:
     settings = PlmSettings.find("smollm2", Path(__file__).parents[2] / "conf" / "plm")
     fetch_plm(settings, tmp_path / "plm")
-    scores = Rescorer.new(tmp_path / "plm", settings, seed=0).score(
+    scores = Rescorer.new(tmp_path / "plm", settings).score(
         [["HE CLOSED THE DOOR AND WENT HOME", "DOOR THE HOME CLOSED AND WENT HE", "HE CLOSED THE DORE AND WENT HOME"]]
     )[0]
     assert scores[0] > scores[1] + 20

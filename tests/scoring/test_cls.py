@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from plm_models import ENCODERS, SHORT_CONTEXT, new_rescorer
 
 from lorescore.plm.load import is_encoder
+from lorescore.plm.settings import PlmSettings
 from lorescore.scoring.rescorer import Rescorer
 
 RescorerOf = Callable[..., Rescorer]
@@ -70,6 +71,21 @@ def test_the_score_depends_on_every_word(rescorer_of: RescorerOf, family: str) -
 def test_a_new_head_leaves_the_first_pass_as_it_is(tmp_path: Path) -> None:
     rescorer = new_rescorer(tmp_path, "bert", "cls", plm_text="lower")
     assert rescorer.score([["the cat", "a cat", ""]]) == [[0.0, 0.0, 0.0]]
+
+
+def test_a_new_rescorer_leaves_the_callers_random_numbers_as_they_are(tmp_path: Path) -> None:
+    state = torch.get_rng_state()
+    new_rescorer(tmp_path, "bert", "cls")  # the tiny PLM itself is drawn
+    torch.set_rng_state(state)
+    Rescorer.new(tmp_path / "bert_cls", PlmSettings("bert", str(tmp_path / "source" / "bert"), "cls"))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_scores_in_bf16_are_as_fine_as_in_float32(rescorer_of: RescorerOf) -> None:
+    rescorer = with_head(rescorer_of("bert", "cls", plm_text="lower"))
+    with torch.autocast("cpu", torch.bfloat16):
+        scores = torch.tensor(rescorer.score([["the cat", "a cat", "see the sea"]])[0])
+    assert not torch.equal(scores, scores.bfloat16().float())
 
 
 def test_a_text_beyond_the_context_has_the_mean_of_its_windows(rescorer_of: RescorerOf) -> None:

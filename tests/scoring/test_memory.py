@@ -30,7 +30,7 @@ torch.set_num_threads(1)
 source, plm_dir, room = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 settings = PlmSettings("llama", str(source), plm_text="lower")
 fetch_plm(settings, plm_dir)
-rescorer = Rescorer.new(plm_dir, settings, seed=0)
+rescorer = Rescorer.new(plm_dir, settings)
 words = "the cat sat on a mat see sea rain door".split()
 lists = [[f"{' '.join(some)} {end}" for some in product(words, repeat=4)] for end in words[:2]]
 rescorer.score([words])

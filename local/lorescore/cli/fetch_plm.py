@@ -21,7 +21,7 @@ def run(args: argparse.Namespace) -> None:
     settings = plm_settings(args)
     directory = plm_dir(settings, args)
     fetch_plm(settings, directory)
-    rescorer = Rescorer.new(directory, settings, seed=0)
+    rescorer = Rescorer.new(directory, settings)
     (good, bad), *_ = rescorer.score([[SENTENCE, SHUFFLED]])
     if settings.scorer != "cls" and not good > bad:
         raise InputError(

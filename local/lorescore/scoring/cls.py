@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
+from torch.nn import functional
+from torch.nn.utils import skip_init
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
@@ -93,7 +95,9 @@ class ClsScorer(nn.Module):
     def _score_rows(self, rows: Sequence[Sequence[int]]) -> torch.Tensor:
         """Scores of token sequences of the same length, (num_rows,), float32."""
         states = self.model(input_ids=torch.tensor(rows, device=self.device)).last_hidden_state
-        return self.head(states[:, 0 if self.encoder else -1]).squeeze(-1).float()
+        chosen = states[:, 0 if self.encoder else -1]
+        with torch.autocast(chosen.device.type, enabled=False):  # a score in bf16 would tie with others of its list
+            return functional.linear(chosen.float(), self.head.weight.float(), self.head.bias.float()).squeeze(-1)
 
     @property
     def device(self) -> torch.device:
@@ -117,10 +121,9 @@ class TokenLists:
         return self._num_tokens
 
 
-def new_head(hidden_size: int, seed: int) -> nn.Linear:
+def new_head(hidden_size: int) -> nn.Linear:
     """A scalar head whose first scores are all 0: the rescorer starts as the first pass."""
-    torch.manual_seed(seed)
-    head = nn.Linear(hidden_size, 1)
+    head = skip_init(nn.Linear, hidden_size, 1)
     nn.init.zeros_(head.weight)
     nn.init.zeros_(head.bias)
     return head

@@ -60,7 +60,7 @@ class Rescorer(ListScorer):
     options: ScoringOptions = EXACT
 
     @classmethod
-    def new(cls, plm_dir: Path, plm: PlmSettings, seed: int) -> "Rescorer":
+    def new(cls, plm_dir: Path, plm: PlmSettings) -> "Rescorer":
         """A rescorer on a fetched PLM, not adapted yet."""
         model, tokenizer = load_plm(plm_dir, plm.scorer)
         config = {
@@ -72,7 +72,7 @@ class Rescorer(ListScorer):
             return cls(CausalScorer(model, tokenizer, plm), plm, config)
         if plm.scorer == "pll":
             return cls(PseudoLogLikelihoodScorer(model, tokenizer, plm), plm, config)
-        head = new_head(model.config.hidden_size, seed)
+        head = new_head(model.config.hidden_size)
         return cls(ClsScorer(model, tokenizer, head, is_encoder(model)), plm, config)
 
     @classmethod
@@ -103,7 +103,7 @@ class Rescorer(ListScorer):
         config = read_yaml(directory / "config.yaml")
         require_no_members(config, directory, "load it with lorescore.Combination")
         plm_dir = stored_plm(directory, config["plm_dir"])
-        rescorer = cls.new(plm_dir, PlmSettings.from_dict(config["plm"], directory / "config.yaml"), seed=0)
+        rescorer = cls.new(plm_dir, PlmSettings.from_dict(config["plm"], directory / "config.yaml"))
         if rescorer.config["plm_checksum"] != config["plm_checksum"]:
             raise InputError(f"was trained on another version of {plm_dir}", path=directory, mend="train it again")
         rescorer.config, rescorer.weights = config, stored_weights(directory)
@@ -114,7 +114,7 @@ class Rescorer(ListScorer):
             with warnings.catch_warnings():
                 # PEFT checks AdaLoRA's rank_pattern, whose keys are parameters, as if they were layers.
                 warnings.filterwarnings("ignore", message="The following rank_pattern keys")
-                adapted = PeftModel.from_pretrained(scorer.model, directory)
+                adapted = PeftModel.from_pretrained(scorer.model, directory, torch_device="cpu")
             if rank is not None:
                 truncate(adapted, rank)
             scorer.model = adapted.merge_and_unload()
