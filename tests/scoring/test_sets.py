@@ -13,6 +13,7 @@ from plm_models import new_rescorer
 from toy_nbest import toy_nbest
 
 from lorescore.errors import InputError
+from lorescore.files import write_yaml
 from lorescore.nbest import (
     Hypothesis,
     NbestList,
@@ -111,6 +112,12 @@ def test_another_rescorer_of_the_same_tag_scores_again(rescorer_dir: Path, clean
     rescorer.save(rescorer_dir)
     assert score_nbest_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir]) == 20
     assert all(one != other for one, other in zip(before, costs(clean_dir), strict=True))
+
+
+def test_weights_beside_a_rescorer_change_no_score(rescorer_dir: Path, clean_dir: Path) -> None:
+    score_nbest_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir])
+    write_yaml(rescorer_dir / "weights.yaml", {"lm_weight": 0.5})
+    assert score_nbest_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir]) == 0
 
 
 @pytest.mark.parametrize("lost", ["lmwt.tiny", ".lmwt.tiny.stamp"])

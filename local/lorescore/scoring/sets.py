@@ -17,6 +17,7 @@ from lorescore.progress import Item, Progress, silent
 from lorescore.scoring.cache import ROWS_PER_TRANSACTION, ScoreCache, ScoreWriter, cache_version, writing
 from lorescore.scoring.options import ScoringOptions
 from lorescore.scoring.rescorer import EXACT, Rescorer, default_device
+from lorescore.scoring.stored import WEIGHTS_FILE
 from lorescore.scoring.text import plm_context, plm_text
 
 
@@ -52,8 +53,12 @@ class _List(NamedTuple):
 
 
 def rescorer_checksum(rescorer_dir: Path) -> str:
-    """SHA-256 over a rescorer's files (its weights, config.yaml with the checksum of the PLM)."""
-    return checksum(sorted(path for path in rescorer_dir.rglob("*") if path.is_file()))
+    """SHA-256 over a rescorer's files: its weights, and config.yaml with the checksum of the PLM.
+
+    The weights of the combined score, which may lie there too, change no PLM score.
+    """
+    paths = (path for path in rescorer_dir.rglob("*") if path.is_file())
+    return checksum(sorted(path for path in paths if path != rescorer_dir / WEIGHTS_FILE))
 
 
 def score_nbest_dirs(
