@@ -1,10 +1,10 @@
 """How many tokens one forward pass takes: from the device and its free memory; fewer after the allocator has failed."""
 
 import logging
-import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+import psutil
 import torch
 from transformers import PreTrainedModel
 
@@ -95,7 +95,7 @@ def halved(token_budget: int) -> int:
 
 
 def _free_bytes(device: torch.device) -> int:
-    """Free memory of a device; of the CPU, without what the system would give back of its caches."""
+    """Memory of a device that can be had; of the CPU's, with what the system would give back of its caches."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return int(psutil.virtual_memory().available)
