@@ -1,7 +1,9 @@
 """The gradients of a step: independent of how it is cut into batches, and right after memory ran out."""
 
 import logging
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -81,6 +83,15 @@ def test_the_token_budget_does_not_change_the_gradients(
     assert losses[1:] == pytest.approx([losses[0]] * 2, abs=1e-4)
     assert_close(found[1], found[0])
     assert_close(found[2], found[0])
+
+
+def test_a_step_of_empty_texts_teaches_nothing(fresh_rescorer: FreshRescorer, train_lists: NbestSet) -> None:
+    rescorer = fresh_rescorer("llama", "clm")
+    step, lists = step_of(rescorer, train_lists)
+    empty = replace(lists[0], encoded=rescorer.encode(["", ""]), with_reference=False)
+    empty = replace(empty, **{name: getattr(empty, name)[:2] for name in ("first_pass", "num_words", "errors")})
+    assert math.isfinite(step.accumulate([empty]))
+    assert not gradients(rescorer.scorer)
 
 
 @pytest.mark.parametrize(("family", "scorer"), [("llama", "clm"), ("bert", "cls"), ("llama", "cls")])

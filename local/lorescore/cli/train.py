@@ -5,6 +5,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from lorescore.choices import STRATEGIES, WITHOUT_RANK
 from lorescore.cli.cache_options import add_cache_argument, cache_path
 from lorescore.cli.lexicon_options import add_lexicon_arguments, read_pronunciations
@@ -90,7 +92,7 @@ def _write_frozen(args: argparse.Namespace, settings: PlmSettings, out: Path) ->
     asked = dict.fromkeys(MADE_FROM) | {"plm": settings.to_dict(), "strategy": strategy.to_dict()}
     if _is_finished(out, asked):
         return
-    rescorer = Rescorer.new(plm_dir(settings, args), settings, args.seed)
+    rescorer = Rescorer.new(plm_dir(settings, args), settings)
     _save(rescorer, out, asked, count_parameters(rescorer.scorer), {})
 
 
@@ -133,7 +135,7 @@ def _train(args: argparse.Namespace, settings: PlmSettings, training: TrainingSe
     if asked["teacher"]:
         teacher_costs = _costs(scoring, args.teacher, args.train, train, "teacher's")
         teacher_score = rescorer_score(args.teacher, scoring, "perturbed")
-    rescorer = Rescorer.new(plm_dir(settings, args), settings, args.seed)
+    rescorer = Rescorer.new(plm_dir(settings, args), settings)
     rescorer.scorer.to(default_device())
     checkpoint = Checkpoint(
         out.with_name(f".{out.name}.checkpoint"), asked | {"plm_checksum": rescorer.config["plm_checksum"]}
@@ -219,7 +221,9 @@ def _read_texts(path: Path) -> list[str]:
 
 
 def _frozen_costs(args: argparse.Namespace, scoring: Scoring, dev: NbestSet) -> list[list[float]] | None:
-    """The frozen PLM's costs of dev, where its `none` rescorer is there (no `cls`)."""
+    """The frozen PLM's costs of dev, where its `none` rescorer is there (no `cls`) and scores as the training does."""
+    if scoring.options.weights_dtype(default_device()) != torch.float32:
+        return None  # the training has weights in float32, and steps are chosen by differences as small as that
     settings = plm_settings(args, "none")
     frozen_dir = args.out_root / rescorer_tag(args, "none", args.seed)
     if settings.scorer == "cls" or not (frozen_dir / "config.yaml").is_file():

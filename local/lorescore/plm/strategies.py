@@ -145,7 +145,9 @@ def adapt(model: nn.Module, strategy: Strategy, targets: tuple[str, ...], total_
     torch.manual_seed(seed)
     try:
         adapted = get_peft_model(model, config)
-    except ValueError as error:  # PEFT found none of the targets in the model
+    except ValueError as error:
+        if "not found in the base model" not in str(error):
+            raise
         raise InputError(
             f"no layer of the PLM is named {', '.join(targets)}", mend="correct `targets:` in conf/plm"
         ) from error

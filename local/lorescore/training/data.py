@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -150,13 +151,18 @@ def texts_of_step(texts: Sequence[str], step: int, texts_per_step: int, seed: in
     position = step * texts_per_step
     while len(chosen) < texts_per_step and texts:
         epoch, first = divmod(position + len(chosen), len(texts))
-        order = np.random.default_rng([seed, epoch]).permutation(len(texts))
+        order = _order(len(texts), seed, epoch)
         chosen += [texts[index] for index in order[first : first + texts_per_step - len(chosen)]]
     return chosen
 
 
 def steps_of_epoch(num_lists: int, lists_per_step: int, epoch: int, seed: int) -> Iterator[list[int]]:
     """The lists of each step of an epoch, shuffled by (seed, epoch); the last step takes what is left."""
-    order = np.random.default_rng([seed, epoch]).permutation(num_lists).tolist()
+    order = _order(num_lists, seed, epoch).tolist()
     for start in range(0, num_lists, lists_per_step):
         yield order[start : start + lists_per_step]
+
+
+@lru_cache(maxsize=2)  # steps come in order, and one can reach into the next pass
+def _order(num: int, seed: int, epoch: int) -> np.ndarray:
+    return np.random.default_rng([seed, epoch]).permutation(num)

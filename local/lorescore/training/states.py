@@ -20,6 +20,8 @@ from lorescore.scoring.cls import ClsScorer
 def sentence_states(scorer: ClsScorer | CausalScorer, encoded: Sequence[Any], token_budget: int) -> torch.Tensor:
     """The states of the distinct texts of some lists, with gradient, (num_texts, hidden), float32.
 
+    Of a text that is longer than the PLM takes, a `cls` has a state for each window.
+
     Args:
         scorer: The scorer.
         encoded: The lists as the scorer encodes them.

@@ -100,5 +100,6 @@ class StepGradients:
 
     @staticmethod
     def _backward(loss: torch.Tensor) -> float:
-        loss.backward()
+        if loss.requires_grad:  # of empty texts alone there is nothing to learn
+            loss.backward()
         return loss.item()

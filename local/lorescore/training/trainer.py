@@ -79,9 +79,6 @@ class Trainer:
         self.centred, self.twins, self.checkpoint, self.curves = centred, twins, checkpoint, curves
         self.scorer: Any = rescorer.scorer
         self.plan = plan_steps(len(lists), texts, settings)
-        # All of them now: a text that the PLM cannot take is an error before hours of training.
-        used = dict.fromkeys(text for _, step_texts in self.plan for text in step_texts)
-        self.texts = {text: training_text(rescorer, text) for text in used}
         self.named = {name: one for name, one in self.scorer.named_parameters() if one.requires_grad}
         self.optimizer = torch.optim.AdamW(
             list(self.named.values()), lr=adaptation.strategy.learning_rate, weight_decay=settings.weight_decay
@@ -114,7 +111,7 @@ class Trainer:
                     logger.info("no better on dev in %d evaluations: stopped at step %d", self.settings.patience, step)
                     break
                 step += 1
-                lists = self._lists_of_step(indices, step) + [self.texts[text] for text in texts]
+                lists = self._lists_of_step(indices, step) + [training_text(self.rescorer, text) for text in texts]
                 rate = self.schedule.apply(self.optimizer, step)
                 diverged = self._update(step, rate, gradients, lists)
                 if not diverged and step in evaluate_at:
