@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
-from torch.nn import functional
 from torch.nn.utils import skip_init
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
@@ -97,7 +96,7 @@ class ClsScorer(nn.Module):
         states = self.model(input_ids=torch.tensor(rows, device=self.device)).last_hidden_state
         chosen = states[:, 0 if self.encoder else -1]
         with torch.autocast(chosen.device.type, enabled=False):  # a score in bf16 would tie with others of its list
-            return functional.linear(chosen.float(), self.head.weight.float(), self.head.bias.float()).squeeze(-1)
+            return self.head(chosen.to(self.head.weight.dtype)).squeeze(-1).float()
 
     @property
     def device(self) -> torch.device:

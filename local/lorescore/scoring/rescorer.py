@@ -136,6 +136,8 @@ class Rescorer(ListScorer):
         options.require_device(device)
         self.options = options
         self.scorer.to(device, options.weights_dtype(device))
+        if isinstance(self.scorer, ClsScorer):
+            self.scorer.head.float()
         if options.quantize:
             quantize(self.scorer.model, lambda: self.score([[sentence] for sentence in CALIBRATION]))
 
