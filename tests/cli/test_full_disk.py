@@ -57,3 +57,18 @@ def test_a_file_that_is_too_large(decode: Path, tmp_path: Path, real_call: Call)
     ).error_line()
     assert line.startswith(f"lorescore import-nbest: {out}/acwt: cannot be written: File too large (free some space")
     assert [path for path in out.rglob("*") if path.is_file()] == []
+
+
+def test_what_was_there_stays(decode: Path, tmp_path: Path, real_call: Call) -> None:
+    out, limit = tmp_path / "out", 26_000
+    arguments = ("import-nbest", "--decode_dir", decode, "--out", out)
+    assert real_call(*arguments).status == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    text = decode / "logdir" / "output.1" / "1best_recog" / "text"
+    text.write_text(text.read_text().replace(" a", " the"))
+    line = real_call(
+        *arguments, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    ).error_line()
+    assert "cannot be written: File too large" in line
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert not list(tmp_path.glob(".*"))

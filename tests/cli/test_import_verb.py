@@ -1,5 +1,6 @@
 """The verb `import-nbest`: what it writes and prints, and what it does the second time."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,6 +46,30 @@ def test_finished_work_is_kept_and_damaged_work_redone(decode: Path, nbest_dir: 
     (decode / "ref_text").write_text((decode / "ref_text").read_text().replace("yes", "no"))
     assert "up to date" not in call(*arguments).out
     assert read_nbest_dir(nbest_dir).refs["174-2-10"] == "no"
+
+
+def contexts(nbest_dir: Path) -> dict[str, tuple[str, ...]]:
+    return {one.utt: one.context for one in read_nbest_dir(nbest_dir)}
+
+
+def test_context_by_id_and_by_segments(decode: Path, nbest_dir: Path, tmp_path: Path, call: Call) -> None:
+    arguments = ("import-nbest", "--decode_dir", decode, "--ref", decode / "ref_text", "--out", nbest_dir)
+    assert set(contexts(nbest_dir).values()) == {()}
+    assert "up to date" not in call(*arguments, "--context", "1").out
+    assert contexts(nbest_dir) == {"174-2-10": (), "84-1-0": (), "84-1-1": ("the son set",)}
+    assert "up to date" in call(*arguments, "--context", "1").out
+    segments = tmp_path / "segments"
+    segments.write_text("174-2-10 rec 9 10\n84-1-0 rec 5 6\n84-1-1 rec 1 2\n")
+    assert "up to date" not in call(*arguments, "--context", "1", "--segments", segments).out
+    assert contexts(nbest_dir) == {"84-1-1": (), "84-1-0": ("eye see",), "174-2-10": ("the son set",)}
+
+
+def test_where_nothing_can_be_written(decode: Path, tmp_path: Path, call: Call) -> None:
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file", tmp_path / "file" / "x"):
+        line = call("import-nbest", "--decode_dir", decode, "--out", out).error_line()
+        assert re.search("cannot be written: (Not a directory|File exists)", line)
+    assert (tmp_path / "file").read_text() == ""
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,8 @@ def test_lattices_and_ctm(exp: Path, call: Call) -> None:
     (exp / "lat_beam").mkdir()
     outcome = rescore(call, exp, "--frame_shift", 0.04)
     lines = outcome.out.splitlines()
+    shared = "beam: 1 of 1 utterances are in dev too, on which the weights are tuned"
+    assert lines.pop(0) == shared
     assert lines[0] == f"{exp}/lat_beam: the lists of beam are not of lattices, none come back for it"
     dev, beam = exp / "rescore" / TAG / "dev", exp / "rescore" / TAG / "beam"
     scale = lines[3].partition("posterior scale ")[2].partition(",")[0]
@@ -126,7 +128,7 @@ def test_lattices_and_ctm(exp: Path, call: Call) -> None:
 def test_a_set_without_lattices_is_left_out(exp: Path, call: Call) -> None:
     shutil.rmtree(exp / "lat_dev")
     lines = rescore(call, exp).out.splitlines()
-    assert lines[:2] == [f"{exp}/lat_{name}: no lattices here, none come back for {name}" for name in ("dev", "beam")]
+    assert lines[1:3] == [f"{exp}/lat_{name}: no lattices here, none come back for {name}" for name in ("dev", "beam")]
     assert not list(exp.glob("rescore/*/*/lat.1.gz"))
     assert len(list(exp.glob("rescore/*/*/ctm"))) == 4
 
@@ -143,6 +145,24 @@ def test_bad_arguments_stop_before_the_scoring(exp: Path, call: Call, arguments:
     line = rescore(call, exp, *arguments).err
     assert line.startswith(f"lorescore rescore: {message}")
     assert not (exp / "rescore").exists()
+
+
+def test_nothing_of_others_is_lost(exp: Path, tmp_path: Path, call: Call) -> None:
+    dev, lattices, out = exp / "nbest" / "dev", exp / "lat_dev", tmp_path / "out"
+    one = ("rescore", "--nbest", dev, "--model", exp / "plm" / TAG, "--lm_weight", "0.5")
+    text, archive = (dev / "text").read_bytes(), (lattices / "lat.1.gz").read_bytes()
+    line = call(*one, "--out", dev).error_line()
+    assert f"{dev}: --out is an N-best directory, whose references would be lost" in line
+    line = call(*one, "--out", lattices, "--lattice_dir", lattices).error_line()
+    assert f"{lattices}: lattices cannot be rescored into their own directory" in line
+    out.mkdir()
+    (out / "lat.1.gz").write_bytes(b"somebody's")
+    assert call(*one, "--out", out).status == 0
+    assert (out / "lat.1.gz").read_bytes() == b"somebody's"
+    assert ((dev / "text").read_bytes(), (lattices / "lat.1.gz").read_bytes()) == (text, archive)
+    (tmp_path / "lists.jsonl").write_text("{}\n")
+    lines = ("rescore", "--nbest", tmp_path / "lists.jsonl", "--model", exp / "plm" / TAG, "--lm_weight", "0.5")
+    assert "--out is for an N-best directory" in call(*lines, "--out", out).error_line()
 
 
 def test_lattices_of_other_lists(exp: Path, call: Call) -> None:

@@ -49,6 +49,13 @@ def test_at_most_so_many_evenly_and_whatever_the_order_of_the_sets(
     assert len(read_nbest_dir(out)) == 15
 
 
+def test_a_set_does_not_become_its_own_subset(sets: list[Path], speakers: Path, call: Call) -> None:
+    before = (sets[0] / "words_text").read_bytes()
+    done = call("subset", "--nbest_dir", *sets, "--spk_list", speakers, "--out", sets[0])
+    assert "--out is one of --nbest_dir (give the subset a name of its own)" in done.error_line()
+    assert (sets[0] / "words_text").read_bytes() == before
+
+
 def test_what_is_refused(sets: list[Path], speakers: Path, call: Call) -> None:
     one, two = sets
     out = speakers.parent / "out"

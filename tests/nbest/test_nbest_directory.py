@@ -99,6 +99,15 @@ def test_more_than_nine_ranks_read_back_in_their_order(tmp_path: Path) -> None:
     assert read_nbest_dir(tmp_path).lists == nbest.lists
 
 
+def test_a_data_directory_is_not_overwritten(nbest_dir: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "text").write_text("u1 a reference\n")
+    with pytest.raises(InputError, match="data: is there already and no N-best directory: its text would be lost"):
+        write_nbest_dir(data, read_nbest_dir(nbest_dir))
+    assert [path.name for path in data.iterdir()] == ["text"]
+
+
 def test_unsorted_files_are_read_as_well(nbest_dir: Path) -> None:
     for name in ("words_text", "acwt", "text"):
         lines = (nbest_dir / name).read_text().splitlines(keepends=True)

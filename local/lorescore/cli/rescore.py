@@ -8,7 +8,7 @@ With `--nbest` it is another thing: one list, file or directory by one rescorer,
 """
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lorescore.choices import DECODES, nearest_hint, require_choice
@@ -88,6 +88,7 @@ def run(args: argparse.Namespace) -> None:
     first = next(iter(sets))
     for name, nbest in sets.items():  # the weights are tuned on one set and used on all
         require_same_metric(nbest, args.exp_dir / "nbest" / name / "nbest.yaml", sets[first], first)
+    _warn_of_shared(args.dev, sets)
     sources = {name: _lattice_source(name, sets[name], args.lattice_dir, args.frame_shift) for name in sets}
     for name, nbest in sets.items():
         _write(args.exp_dir / "rescore" / FIRST_PASS / name, first_pass(nbest))
@@ -109,6 +110,15 @@ def run(args: argparse.Namespace) -> None:
             by_dir = {args.exp_dir / "rescore" / system / name: texts[name] for system, texts in hyps.items()}
             chosen = Chosen(nbest, lists[name], weights, confidence_scale, by_dir)
             _write_back(args.exp_dir / "rescore" / tag / name, chosen, sources[name])
+
+
+def _warn_of_shared(dev: str, sets: Mapping[str, NbestSet]) -> None:
+    """Say where what is reported is tuned on."""
+    of_dev = {one.utt for one in sets[dev]}
+    for name, nbest in sets.items():
+        shared = sum(one.utt in of_dev for one in nbest)
+        if shared and name != dev:
+            print(f"{name}: {shared} of {len(nbest)} utterances are in {dev} too, on which the weights are tuned")
 
 
 def require_rescorers(tags: Iterable[str], plm_root: Path) -> None:

@@ -6,7 +6,6 @@
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,16 +61,15 @@ def run_nbest(args: argparse.Namespace) -> None:
         return
     if args.tune:
         raise InputError("--tune is for an N-best directory with references", mend="leave it out")
+    if args.out:
+        raise InputError("--out is for an N-best directory", mend="JSON Lines go to standard output: > FILE")
     metric = require_choice("--metric", args.metric, METRICS) if args.metric else WER
     weights = given_weights(args, metric) or require_weights(stored_weights(args.model))
     rescorer = load_list_scorer(args.model, scoring_options(args))
     source = STANDARD_INPUT if args.nbest == STDIN else args.nbest
     lines = _standard_input() if args.nbest == STDIN else (line for _, line in read_lines(Path(args.nbest)))
-    try:
-        for line in rescored_lines(lines, rescorer, weights, source=source, lists_at_a_time=args.lists_at_a_time):
-            print(line, flush=True)
-    except BrokenPipeError:  # who reads has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for line in rescored_lines(lines, rescorer, weights, source=source, lists_at_a_time=args.lists_at_a_time):
+        print(line, flush=True)
 
 
 def _standard_input() -> Iterator[str]:
@@ -88,6 +86,10 @@ def _rescore_directory(args: argparse.Namespace) -> None:
     nbest_dir, out = Path(args.nbest), args.out
     if out is None:
         raise InputError("--nbest with a directory, but no --out", mend="--out DIR is where the results go")
+    if (out / "nbest.yaml").exists():
+        raise InputError(
+            "--out is an N-best directory, whose references would be lost", path=out, mend="choose another"
+        )
     nbest = read_nbest_dir(nbest_dir)
     given = given_weights(args, nbest.metric)
     if args.tune and given:

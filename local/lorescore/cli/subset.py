@@ -45,6 +45,8 @@ def run(args: argparse.Namespace) -> None:
     for nbest_dir, nbest in zip(args.nbest_dir, sets, strict=True):
         require_same_metric(nbest, nbest_dir, sets[0], args.nbest_dir[0])
     info["metric"] = sets[0].metric
+    if args.out.resolve() in [path.resolve() for path in args.nbest_dir]:
+        raise InputError("--out is one of --nbest_dir", path=args.out, mend="give the subset a name of its own")
     write_nbest_dir(args.out, NbestSet(tuple(lists), kept, info))
     print(f"{args.out}: {len(lists)} utterances")
 

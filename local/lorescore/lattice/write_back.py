@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from lorescore.combine import ScoredLists, Weights
+from lorescore.errors import InputError
 from lorescore.files import read_yaml, split_words, write_yaml
 from lorescore.lattice.archives import WORDS_FILE, write_lattices
 from lorescore.lattice.confusion import confusion_network
@@ -85,7 +86,8 @@ def write_back(set_dir: Path, chosen: Chosen, source: LatticeSource | None) -> d
         costs are not the original's with unchanged scores), `confidence_scale`, `frame_shift`.
 
     Raises:
-        InputError: A list is not of its lattice, a lattice cannot be read, or a file cannot be written.
+        InputError: A list is not of its lattice, a lattice cannot be read, a file cannot be written, or the lattices
+            themselves are in `set_dir`.
     """
     record_path, archive, words_path = (set_dir / name for name in (RECORD, ARCHIVE, WORDS_FILE))
     ctm_paths = [directory / CTM for directory in chosen.hyps]
@@ -95,8 +97,11 @@ def write_back(set_dir: Path, chosen: Chosen, source: LatticeSource | None) -> d
         record = read_yaml(record_path)
         if record.get("made_from") == made_from:
             return record
-    for path in (record_path, archive, words_path, *ctm_paths):
-        path.unlink(missing_ok=True)
+    if source is not None and source.directory.resolve() == set_dir.resolve():
+        raise InputError("lattices cannot be rescored into their own directory", path=set_dir, mend="choose another")
+    if record_path.is_file():  # else what lies here under these names is somebody else's, or unfinished
+        for path in (archive, words_path, *ctm_paths, record_path):
+            path.unlink(missing_ok=True)
     done = _Pass(chosen, source)
     if source is not None:
         table = source.words.extended(word for one in chosen.nbest for hyp in one.hypotheses for word in hyp.words)

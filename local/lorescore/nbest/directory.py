@@ -15,8 +15,8 @@ acoustic_scale x acwt + nolm + lmonly. `nbest.yaml` is written last: a directory
 """
 
 import math
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,8 @@ CORRECT_KEYS = "correct the keys, or make the directory again: stage 4"
 BETWEEN = "<s>"  # in `context`, between two utterances
 PART_FILES = ("lmwt.nolm", "lmwt.lmonly")
 # The files that nbest.yaml has the checksum of, in this order; those after the first two need not be there.
+INFO = "nbest.yaml"
+MAX_RANK_DIGITS = 9
 CONTENT = ("words_text", "acwt", "text", *PART_FILES, "context")
 
 
@@ -83,8 +85,8 @@ def write_nbest_dir(nbest_dir: Path, nbest: NbestSet) -> None:
     """Write an N-best directory; `nbest.info` is completed with the counts and the checksum of what was written.
 
     Raises:
-        InputError: Only some hypotheses have their cost in parts, or the set has no acoustic scale for them; or a file
-            cannot be written; then none of the directory's own files are left.
+        InputError: Only some hypotheses have their cost in parts, or the set has no acoustic scale for them; the
+            directory holds files of somebody else; or a file cannot be written. What was there is left then.
     """
     keyed = [
         (key, hypothesis) for one in nbest for key, hypothesis in zip(one.nbest_keys(), one.hypotheses, strict=True)
@@ -95,34 +97,62 @@ def write_nbest_dir(nbest_dir: Path, nbest: NbestSet) -> None:
         if len(parts) < len(keyed):
             message = f"{len(parts)} of {len(keyed)} hypotheses have their cost in parts, expected all or none"
             raise InputError(message, path=nbest_dir, mend="take lists from one kind of source")
-    for name in ("nbest.yaml", "text", "context", *PART_FILES):  # what lists that stood here before had besides
-        (nbest_dir / name).unlink(missing_ok=True)
+    # All is written beside the directory first: where it cannot be, what the directory holds stays.
+    place = nbest_dir.resolve()  # it may be called `.`
+    partial = place.with_name(f".{place.name}.partial")
+    _require_replaceable(nbest_dir, partial)
     try:
-        write_table(nbest_dir / "words_text", [(key, hypothesis.text) for key, hypothesis in keyed])
+        shutil.rmtree(partial, ignore_errors=True)
+        write_table(partial / "words_text", [(key, hypothesis.text) for key, hypothesis in keyed])
         if parts:
-            write_costs(nbest_dir / "acwt", [(key, one.acoustic) for key, one in parts])
-            write_costs(nbest_dir / "lmwt.nolm", [(key, one.nolm) for key, one in parts])
-            write_costs(nbest_dir / "lmwt.lmonly", [(key, one.lmonly) for key, one in parts])
+            write_costs(partial / "acwt", [(key, one.acoustic) for key, one in parts])
+            write_costs(partial / "lmwt.nolm", [(key, one.nolm) for key, one in parts])
+            write_costs(partial / "lmwt.lmonly", [(key, one.lmonly) for key, one in parts])
         else:
-            write_costs(nbest_dir / "acwt", [(key, -hypothesis.score) for key, hypothesis in keyed])
+            write_costs(partial / "acwt", [(key, -hypothesis.score) for key, hypothesis in keyed])
         if nbest.refs:
-            write_table(nbest_dir / "text", nbest.refs)
+            write_table(partial / "text", nbest.refs)
         contexts = [(one.utt, f" {BETWEEN} ".join(one.context)) for one in nbest if one.context]
         if contexts:
-            write_table(nbest_dir / "context", contexts)
+            write_table(partial / "context", contexts)
         info = dict(nbest.info)
         info.update(
             utterances=len(nbest),
             hypotheses=nbest.num_hypotheses,
             n=max((len(one.hypotheses) for one in nbest), default=0),
-            checksum=content_checksum(nbest_dir),
+            checksum=content_checksum(partial),
         )
-        write_yaml(nbest_dir / "nbest.yaml", info)
-    except InputError:
-        for name in CONTENT:
-            with suppress(OSError):
-                (nbest_dir / name).unlink(missing_ok=True)
-        raise
+        write_yaml(partial / INFO, info)
+        _move_in(partial, nbest_dir)
+    except InputError as error:
+        if error.path is None or Path(error.path).parent != partial:
+            raise
+        raise InputError(error.message, path=nbest_dir / Path(error.path).name, mend=error.mend) from error
+    except OSError as error:
+        mend = "free some space or choose another directory"
+        raise InputError(f"cannot be written: {error.strerror or error}", path=nbest_dir, mend=mend) from error
+    finally:
+        if not (partial / INFO).is_file():  # else it was being moved in, and the next call knows what lies there
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def _require_replaceable(nbest_dir: Path, partial: Path) -> None:
+    """Check that this is no data directory, whose `text` would be lost."""
+    known = [nbest_dir / INFO, nbest_dir / "words_text", partial / INFO]
+    if (nbest_dir / "text").exists() and not any(path.is_file() for path in known):
+        message = "is there already and no N-best directory: its text would be lost"
+        raise InputError(message, path=nbest_dir, mend="choose another name or delete it")
+
+
+def _move_in(partial: Path, nbest_dir: Path) -> None:
+    """Put the files of a complete directory in the place of those of the same names, nbest.yaml last."""
+    nbest_dir.mkdir(exist_ok=True)
+    for name in (INFO, *CONTENT):
+        (nbest_dir / name).unlink(missing_ok=True)
+    for name in (*CONTENT, INFO):
+        if (partial / name).is_file():
+            (partial / name).replace(nbest_dir / name)
+    partial.rmdir()
 
 
 def content_checksum(nbest_dir: Path) -> str:
@@ -340,7 +370,7 @@ def _costs_in_order(nbest_dir: Path, name: str, texts: dict[str, str]) -> list[f
 def _parsed_key(key: str, path: Path, line: int) -> tuple[str, int]:
     """Utterance and rank of a key `<utt>-<rank>`."""
     utt, _, rank = key.rpartition("-")  # the utterance's id may have hyphens and digits itself
-    if not (utt and rank.isascii() and rank.isdigit() and rank[0] != "0"):
+    if not (utt and rank.isascii() and rank.isdigit() and rank[0] != "0" and len(rank) <= MAX_RANK_DIGITS):
         raise InputError(
             f"key {key}, expected <utt>-<rank> with ranks from 1", path=path, line=line, mend="correct the key"
         )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lorescore.errors import InputError
 from lorescore.files import checksum, read_table, single_spaced, split_words
-from lorescore.nbest.directory import ranked_list, require_references
+from lorescore.nbest.directory import MAX_RANK_DIGITS, ranked_list, require_references
 from lorescore.nbest.formats.format import FormatOptions
 from lorescore.nbest.lists import Hypothesis, NbestSet
 
@@ -163,6 +163,6 @@ def parse_rank(word: str, path: Path, line: int | None) -> int:
     Raises:
         InputError: It is none.
     """
-    if not (word.isascii() and word.isdigit() and word[0] != "0"):
+    if not (word.isascii() and word.isdigit() and word[0] != "0" and len(word) <= MAX_RANK_DIGITS):
         raise InputError(f"the rank is {word!r:.40}, expected 1, 2, ...", path=path, line=line, mend=MEND_RANKS)
     return int(word)

@@ -42,6 +42,8 @@ def parse_json(text: str, path: Path, line: int | None = None) -> Any:
         where = line if line is not None else error.lineno
         message = f"not JSON: {error.msg} at character {error.colno} of the line"
         raise InputError(message, path=path, line=where, mend="correct it; is the file whole?") from error
+    except ValueError as error:  # a number of thousands of digits
+        raise InputError(f"not JSON: {error}", path=path, line=line, mend="correct it") from error
     except RecursionError as error:
         raise InputError("JSON nested too deeply", path=path, line=line, mend="is it the right file?") from error
 

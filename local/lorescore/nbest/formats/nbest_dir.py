@@ -38,7 +38,7 @@ def write(path: Path, nbest: NbestSet, options: FormatOptions) -> None:
     """Write a directory, over an N-best directory where there is one.
 
     Raises:
-        InputError: There is something else, whose `text` would be lost; or as `write_nbest_dir` raises it.
+        InputError: There is something else; or as `write_nbest_dir` raises it.
     """
     if looks_like(path) is None and path.exists() and not (path.is_dir() and not any(path.iterdir())):
         raise InputError("is there already and no N-best directory", path=path, mend="choose another name or delete it")
