@@ -62,6 +62,7 @@ echo "${command_line}"
 [ -f "${plm_dir}/config.yaml" ] || die "${plm_dir}: no finished rescorer (config.yaml is missing)"
 [[ "${metric}" =~ ^(wer|cer)$ ]] || die "--metric is '${metric}', expected wer or cer"
 [ -d "${in_dir}" ] || die "${in_dir}: no such directory"
+[ "$(realpath -m "${in_dir}")" != "$(realpath -m "${out_dir}")" ] || die "${out_dir}: the decode itself; name another directory for what is rescored"
 if [ -n "${inv_acwt}" ]; then
     acwt="$(awk -v inv="${inv_acwt}" 'BEGIN { if (inv + 0 <= 0) exit 1; printf "%.10g", 1 / inv }')" ||
         die "--inv-acwt is '${inv_acwt}', expected a number above 0"
@@ -80,7 +81,7 @@ run() {
 }
 lorescore=(python3 -m lorescore)
 ref_options=(--metric "${metric}")
-[ ! -f "${data}/text" ] || ref_options=(--ref "${data}/text")
+[ ! -f "${data}/text" ] || ref_options+=(--ref "${data}/text")
 source_dir="${out_dir}/source"
 has_lattices=false
 ! compgen -G "${in_dir}/lat.*.gz" > /dev/null || has_lattices=true

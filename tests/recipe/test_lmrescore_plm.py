@@ -191,6 +191,10 @@ def test_nbest_archives_without_references(kaldi: Path) -> None:
         (["--plm_dir", "x", "a", "b", "c"], "{script}: x: no finished rescorer (config.yaml is missing)"),
         (["--plm-dir", "PLM", "data/dev", "nowhere", "out"], "{script}: nowhere: no such directory"),
         (
+            ["--plm-dir", "PLM", "data/dev", "exp/tri3/decode_dev", "exp/tri3/../tri3/decode_dev"],
+            "{script}: exp/tri3/../tri3/decode_dev: the decode itself; name another directory",
+        ),
+        (
             ["--plm-dir", "PLM", "data/dev", "exp", "out"],
             "{script}: exp: neither lattices (lat.*.gz) nor N-best archives",
         ),
@@ -214,6 +218,15 @@ def test_what_cannot_be(kaldi: Path, arguments: list[str], message: str) -> None
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith(message.format(script=SCRIPT))
     assert not (kaldi / "out/nbest").exists()
+
+
+@needs_environment
+def test_characters_are_counted_where_asked(kaldi: Path) -> None:
+    new_rescorer(kaldi / "plm", "llama", plm_text="lower").save(kaldi / "exp/plm" / TAG)
+    options = ("--plm-dir", f"exp/plm/{TAG}", "--metric", "cer", "--lm-weight", "0")
+    done = call(kaldi, *options, "data/dev", "exp/tri3/decode_dev", "exp/out")
+    assert done.returncode == 0, done.stderr
+    assert read_nbest_dir(kaldi / "exp/out/nbest").metric == "cer"
 
 
 @needs_environment
