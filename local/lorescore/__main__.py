@@ -3,8 +3,10 @@
 import argparse
 import importlib
 import logging
+import os
 import sys
 import warnings
+from typing import NoReturn
 
 from lorescore import __version__
 from lorescore.errors import InputError
@@ -29,6 +31,14 @@ VERBS = {
 }
 
 
+class ArgumentParser(argparse.ArgumentParser):
+    """Ends as all bad input does: one line, and exit status 1."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the options."""
+        self.exit(1, f"{self.prog}: {message} (--help lists the options)\n")
+
+
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
     """Tells the default of an option where there is one, and where its help does not tell it already."""
 
@@ -41,7 +51,7 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
 def main(argv: list[str] | None = None) -> int:
     """Run a verb; the exit status: 0, or 1 for bad input."""
     argv = sys.argv[1:] if argv is None else argv
-    parser = argparse.ArgumentParser(prog="lorescore", description=__doc__)
+    parser = ArgumentParser(prog="lorescore", description=__doc__)
     parser.add_argument("--version", action="version", version=f"lorescore {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     named = argv[0] if argv else ""
@@ -51,6 +61,9 @@ def main(argv: list[str] | None = None) -> int:
             module = importlib.import_module(f"lorescore.cli.{module_name}")
             module.add_arguments(verb_parser)
             verb_parser.set_defaults(run=module.run)
+    if not argv:
+        parser.print_help(sys.stderr)
+        return 1
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     for noisy in ("transformers", "peft", "matplotlib", "torch"):
@@ -60,8 +73,15 @@ def main(argv: list[str] | None = None) -> int:
         sys.modules["transformers"].utils.logging.disable_progress_bar()
     try:
         args.run(args)
+        sys.stdout.flush()
     except InputError as error:
         print(f"{parser.prog} {args.verb}: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # who reads has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        what = f"{error.filename or 'standard output'}: {error.strerror}"
+        print(f"{parser.prog} {args.verb}: {what}: check its permissions and the free space", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"{parser.prog} {args.verb}: interrupted; start it again to go on", file=sys.stderr)

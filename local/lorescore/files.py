@@ -44,6 +44,8 @@ def atomic_write(path: Path) -> Iterator[IO[str]]:
     Raises:
         InputError: The disk is full or the folder cannot be written.
     """
+    if not path.name:
+        raise InputError(f"{path} names no file", mend=CHECK_PATH)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -128,7 +130,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     text = "\n".join(line for _, line in read_lines(path))
     try:
         content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(f"not YAML: {' '.join(str(error).split())}", path=path) from error
     if not isinstance(content, dict):
         raise InputError("expected a YAML mapping (`key: value` lines)", path=path)

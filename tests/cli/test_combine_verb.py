@@ -33,6 +33,13 @@ def exp(tmp_path: Path, call: Call) -> Path:
     return exp
 
 
+@pytest.mark.parametrize("name", ["", "a b", "a\nb", "../x", ".x", "oracle", "x_mbr"])
+def test_what_cannot_be_a_name(exp: Path, call: Call, name: str) -> None:
+    done = call("combine", "--tags", " ".join(TAGS), "--dev", "dev", "--exp_dir", exp, "--name", name)
+    assert "cannot name a rescorer (give a word of its own, such as combined)" in done.error_line()
+    assert sorted(path.name for path in (exp / "plm").iterdir()) == sorted(TAGS)
+
+
 def test_from_dev_to_the_report(exp: Path, call: Call) -> None:
     """A combination is rescored, measured and reported as a rescorer is."""
     done = call("combine", "--tags", " ".join(TAGS), "--dev", "dev", "--exp_dir", exp)

@@ -4,6 +4,7 @@ The result stands where a rescorer does, in exp/plm/<name>: `rescore`, `nprr` an
 """
 
 import argparse
+import re
 from pathlib import Path
 
 from lorescore.cli.cache_options import add_cache_argument, cache_path
@@ -11,9 +12,12 @@ from lorescore.cli.progress import progress
 from lorescore.cli.rescore import require_rescorers
 from lorescore.cli.scoring_options import add_scoring_arguments, scoring_options
 from lorescore.combine import FIRST_PASS, ORACLE
+from lorescore.decode import MBR
 from lorescore.errors import InputError
 from lorescore.nbest import read_nbest_dir
 from lorescore.scoring.combination import Scoring, combine_rescorers
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +35,7 @@ def run(args: argparse.Namespace) -> None:
     tags = list(dict.fromkeys(args.tags.split()))
     if len(tags) < 2:
         raise InputError(f"--tags {args.tags!r}, expected two rescorers or more", mend="name what is to be combined")
-    if args.name in (FIRST_PASS, ORACLE) or Path(args.name).name != args.name or args.name.startswith("."):
+    if args.name in (FIRST_PASS, ORACLE) or not NAME.fullmatch(args.name) or args.name.endswith(f"_{MBR}"):
         raise InputError(
             f"--name {args.name!r} cannot name a rescorer", mend="give a word of its own, such as combined"
         )
