@@ -2,7 +2,7 @@
 # Second-pass rescoring of ASR hypotheses with LoRA-adapted language models, and its robustness, stage by stage.
 #
 #   ./run.sh                                        the demo, from nothing to exp/RESULTS.md
-#   ./run.sh --stage 5 --lora adalora               another strategy, beside what is there
+#   ./run.sh --stage 5 --lora dora                  one more strategy, beside what is there
 #   ./run.sh --stage 4 --stop_stage 7 --asr_decode DIR --ref FILE --train_set A --dev_set B --test_sets "C D"
 #                                                   your own ESPnet decode: DIR/<set>/logdir/output.J/Nbest_recog
 #   egs/TEMPLATE/rescore1/setup.sh DIR              a recipe beside an ESPnet recipe, egs2/<corpus>/asr1
@@ -22,13 +22,13 @@ data_sh=                         # stage 1: script that makes the data directori
 n_train=400                      # stage 1: utterances of the demo's training set
 n_dev=400                        # stage 1: utterances of the demo's dev set
 n_test=500                       # stage 1: utterances of the demo's test set
-train_asr=false                  # stage 2: train the first pass (true) or take the one in asr_model_dir (false)
+train_asr=false                  # stages 1 and 2: train the first pass (true) or take the one in asr_model_dir (false)
 asr_config=                      # stage 2: ESPnet training configuration (default: the demo's)
 asr_model_dir=                   # stage 2: a trained first pass (default: the demo's)
 decode_config=                   # stage 3: ESPnet decoding configuration (default: the demo's)
 asr_model=valid.acc.ave.pth      # stage 3: checkpoint in exp/asr
 ngpu=0                           # stages 2 and 3: GPUs
-nbest_source=beam                # stages 3 and 4: lists from ESPnet's beam search (beam) or from lattices (lattice)
+nbest_source=beam                # stage 4: lists from ESPnet's beam search (beam) or from lattices (lattice)
 lattice_backend=k2               # stage 3: k2, where it can be had, or kaldi (kaldi-decoder)
 graph_text=data/lm_train/text    # stage 3: Kaldi text for the n-gram model of the decoding graph; no lattices without
 word_list=data/lm_train/words    # stage 3: words that the graph is to know besides, one a line
@@ -73,7 +73,7 @@ seeds=                           # several trainings of each strategy, a seed ea
 dtype=auto                       # stages 6 and 9: fp32, bf16, or auto: bf16 on a GPU that has it, else fp32
 quantize=                        # stages 6 and 9: int8: 8-bit weights and activations, on a CPU
 history=                         # stages 6 and 9: clm: share scores after so many equal tokens; empty: exact scores
-score_cache=exp/score_cache.sqlite  # stages 5, 6 and 9: PLM scores that were given before; empty: none are kept
+score_cache=exp/score_cache.sqlite  # stages 5, 6, 8 and 9: PLM scores that were given before; empty: none are kept
 
 combine=                         # stage 6: rescorers whose scores are added, weights tuned on dev: tags, or all: those of lora
 combined=combined                # stage 6: the name of what combine makes, beside the tags
@@ -82,14 +82,14 @@ decode=map                       # stage 6: map (highest combined score), or mbr
 lattice_dir="exp/asr/lat_{set}"  # stage 6: lattices of the lists, to come back rescored; {set} stands for the set
 
 perturbations=homophone          # stages 8 and 9: homophone, near, split, tied, insert, worst (which needs stage 5)
-kinds="1best nbest"              # stage 8: kinds of perturbation
-rates="0.1 0.3"                  # stage 8: chances that a replaceable word is replaced
-perturb_seeds="1 2 3"            # stage 8: seeds of the perturbation
+kinds="1best nbest"              # stages 8 and 9: kinds of perturbation
+rates="0.1 0.3"                  # stages 8 and 9: chances that a replaceable word is replaced
+perturb_seeds="1 2 3"            # stages 8 and 9: seeds of the perturbation
 pronunciations=                  # stages 5 and 8: Kaldi lexicon.txt in CMUdict's phones (default: CMUdict)
 g2p=none                         # stages 5 and 8: espeak-ng pronounces words that the dictionary lacks, or none does
 vocab=                           # stages 5 and 8: words that may be put in, one a line (default: the words of the lists)
 
-root="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+root="$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)"
 command_line="$0 $*"
 # shellcheck source=local/parse_options.sh
 . "${root}/local/parse_options.sh"
@@ -125,7 +125,11 @@ declare -A espnet_decode espnet_data espnet_place
 decode_of() {
     if [ -n "${asr_exp}" ]; then echo "${espnet_decode[$1]}"
     elif [ -d "${asr_decode}/$1" ]; then echo "${asr_decode}/$1"
-    elif compgen -G "${asr_decode}/$1.*" > /dev/null; then compgen -G "${asr_decode}/$1.*" | head -n 1
+    elif compgen -G "${asr_decode}/$1.*" > /dev/null; then
+        local files
+        mapfile -t files < <(compgen -G "${asr_decode}/$1.*")
+        [ "${#files[@]}" -eq 1 ] || die "which one is the decode of $1: ${files[*]}? Move the others away"
+        echo "${files[0]}"
     else echo "${asr_decode}/decode_$1"; fi
 }
 data_of() { if [ -n "${asr_exp}" ]; then echo "${espnet_data[$1]}"; else echo "data/$1"; fi; }
@@ -137,12 +141,19 @@ ref_of() {
 
 [[ "${nbest_source}" =~ ^(beam|lattice)$ ]] || die "--nbest_source is '${nbest_source}', expected beam or lattice"
 [[ "${lattice_backend}" =~ ^(k2|kaldi)$ ]] || die "--lattice_backend is '${lattice_backend}', expected k2 or kaldi"
-[ "${rescorer_nj}" -ge 1 ] || die "--rescorer_nj is '${rescorer_nj}', expected 1 or more"
+for number in nj rescorer_nj; do
+    [[ "${!number}" =~ ^[1-9][0-9]*$ ]] || die "--${number} is '${!number}', expected 1 or more"
+done
+{ [ "${stage}" -le "${stop_stage}" ] && [ "${stage}" -le 10 ]; } || die "nothing to do between --stage ${stage} and --stop_stage ${stop_stage}: stages are 0 to 10"
+[ -n "${lora// /}" ] || die "--lora is empty, expected strategies"
 [[ "${metric}" =~ ^(wer|cer)$ ]] || die "--metric is '${metric}', expected wer or cer"
 [ "${metric}" = wer ] || [ -z "${nbest_sh}" ] || die "--metric ${metric}: ${nbest_sh} makes the lists, give it to import-nbest there"
 
 mkdir -p exp
 echo "$(date '+%F %T') ${command_line}" >> exp/run.log
+exec 9>> exp/run.log  # a lock, until stage 5; from there on calls can stand side by side, by their tags
+[ "${stage}" -gt 4 ] || ! command -v flock > /dev/null || flock -n 9 ||
+    die "another run.sh is at stages 0 to 4 in $(pwd)/exp: wait for it, or work in another directory"
 
 if begins 0 "set-up"; then
     "${root}/local/setup.sh"
@@ -179,13 +190,19 @@ if [ -n "${asr_exp}" ] && [ "${stop_stage}" -ge 3 ]; then
     while IFS=$'\t' read -r what first second third fourth; do
         case "${what}" in
             exp) asr_exp="${first}" asr_model="${second:-${asr_model}}" ;;
-            roles) dev_set="${first}" test_sets="${second}" ;;
+            roles) dev_set="${first}" test_sets="${second}" train_set="${third}" ;;
             set) espnet_decode[${first}]="${second}" espnet_data[${first}]="${third}" espnet_place[${first}]="${fourth}" ;;
         esac
     done <<< "${found}"
     asr_decode="${asr_exp}/${inference_tag}"
 fi
+for set in ${test_sets}; do
+    [ "${set}" != "${dev_set}" ] || die "${set} is the dev set and a test set: what is reported must not be tuned on"
+    [ "${set}" != "${train_set}" ] || die "${set} is the training set and a test set: what is reported must not be trained on"
+done
+trains=false
 while IFS=$'\t' read -r tag _ of_seed; do
+    [ "${of_seed}" = - ] || trains=true
     [ -n "${train_set}" ] || [ "${of_seed}" = - ] || die "--train_set is empty, but ${tag} has to be trained on lists of a decoded set"
 done <<< "${trainings}"
 
@@ -195,9 +212,13 @@ fi
 
 if [ -z "${asr_exp}" ] && begins 2 "first-pass model -> exp/asr"; then
     if [ "${train_asr}" = true ]; then
+        ! cmp -s exp/asr/config.yaml "${asr_model_dir}/config.yaml" ||
+            die "exp/asr holds the first pass of ${asr_model_dir}: move it away, so that one can be trained there"
         "${root}/local/asr_train.sh" --asr_config "${asr_config}" --ngpu "${ngpu}"
     else
         [ -f "${asr_model_dir}/config.yaml" ] || die "${asr_model_dir}: no ESPnet model here (config.yaml is missing)"
+        [ ! -f exp/asr/config.yaml ] || cmp -s exp/asr/config.yaml "${asr_model_dir}/config.yaml" ||
+            die "exp/asr holds another first pass than ${asr_model_dir}: go on with it (--stage 3), or move it away"
         mkdir -p exp/asr
         cp -r "${asr_model_dir}/." exp/asr/
         log "${asr_model_dir} is the first pass (--train_asr true trains it anew)"
@@ -228,6 +249,10 @@ fi
 if begins 4 "N-best lists: ${asr_decode} -> exp/nbest/<set>; PLM ${plm} -> exp/plm_base"; then
     [ -z "${nbest_sh}" ] || "${nbest_sh}" --asr_decode "${asr_decode}" --ref "${ref}"
     [ -n "${nbest_sh}" ] || for set in ${train_set} ${dev_set} ${test_sets}; do
+        if [ "${set}" = "${train_set}" ] && [ "${trains}" = false ] && [ ! -e "$(decode_of "${set}")" ]; then
+            log "no decode of ${set}, which nothing is trained on"
+            continue
+        fi
         import_options=(--ref "$(ref_of "${set}")" --metric "${metric}" --context "${context}" --out "exp/nbest/${set}")
         [ ! -f "$(data_of "${set}")/segments" ] || import_options+=(--segments "$(data_of "${set}")/segments")
         if [ "${nbest_source}" = lattice ]; then
@@ -239,6 +264,8 @@ if begins 4 "N-best lists: ${asr_decode} -> exp/nbest/<set>; PLM ${plm} -> exp/p
     done
     lorescore fetch-plm "${plm_options[@]}"
 fi
+
+exec 9>&-
 
 if begins 5 "train rescorers: exp/nbest/{${train_set},${dev_set}} -> exp/plm/{${tags// /,}}"; then
     # Without a training set all are frozen, and no list is looked at.

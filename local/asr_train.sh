@@ -31,7 +31,9 @@ asr_train=(python3 -m espnet2.bin.asr_train
     --non_linguistic_symbols none --cleaner none --g2p none
     --config "${asr_config}" --ngpu "${ngpu}")
 
-if [ ! -s "${asr_exp}/stats/train/feats_stats.npz" ]; then
+failed() { tail -n 3 "$1" >&2; echo "$0: failed; log: $1" >&2; exit 1; }
+
+if [ ! -s "${asr_exp}/stats/train/feats_stats.npz" ] || [ ! -s "${asr_exp}/stats/valid/speech_shape" ]; then
     echo "$0: feature statistics; log: ${asr_exp}/log/stats.log"
     "${asr_train[@]}" --collect_stats true --output_dir "${asr_exp}/stats" --num_workers 0 \
         --train_data_path_and_name_and_type "${train_dir}/wav.scp,speech,sound" \
@@ -39,7 +41,7 @@ if [ ! -s "${asr_exp}/stats/train/feats_stats.npz" ]; then
         --valid_data_path_and_name_and_type "${valid_dir}/wav.scp,speech,sound" \
         --valid_data_path_and_name_and_type "${valid_dir}/text,text,text" \
         --train_shape_file "${train_dir}/wav.scp" --valid_shape_file "${valid_dir}/wav.scp" \
-        > "${asr_exp}/log/stats.log" 2>&1
+        > "${asr_exp}/log/stats.log" 2>&1 || failed "${asr_exp}/log/stats.log"
 fi
 
 echo "$0: training (an interrupted training goes on at its last epoch); log: ${asr_exp}/log/train.log"
@@ -51,4 +53,4 @@ echo "$0: training (an interrupted training goes on at its last epoch); log: ${a
     --valid_data_path_and_name_and_type "${valid_dir}/text,text,text" \
     --train_shape_file "${asr_exp}/stats/train/speech_shape" --train_shape_file "${asr_exp}/stats/train/text_shape" \
     --valid_shape_file "${asr_exp}/stats/valid/speech_shape" --valid_shape_file "${asr_exp}/stats/valid/text_shape" \
-    > "${asr_exp}/log/train.log" 2>&1
+    > "${asr_exp}/log/train.log" 2>&1 || failed "${asr_exp}/log/train.log"

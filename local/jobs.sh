@@ -17,6 +17,7 @@ start() {
     shift
     mkdir -p exp/log
     read -r -a words <<< "${cmd//\{log\}/${out}}"
+    rm -f "exp/log/${name}".{log,submitted}
     [[ "${cmd}" != *'{log}'* ]] || out="exp/log/${name}.submitted"
     if [ "${rescorer_nj}" -eq 1 ]; then
         "${words[@]}" "$@" < /dev/null
@@ -35,12 +36,13 @@ start() {
 }
 
 finish() {
-    local slot name
+    local slot name file
     for slot in "${!_pids[@]}"; do _end "${slot}"; done
     [ "${#_failed[@]}" -gt 0 ] || return 0
     for name in "${_failed[@]}"; do
-        echo "exp/log/${name}.log:" >&2
-        tail -n 3 "exp/log/${name}.log" >&2
+        for file in "exp/log/${name}".{log,submitted}; do
+            [ ! -s "${file}" ] || { echo "${file}:"; tail -n 3 "${file}"; } >&2
+        done
     done
     die "failed: ${_failed[*]}; call it again to go on"
 }

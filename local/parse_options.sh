@@ -36,7 +36,7 @@ print(*(f"did you mean --{name}? " for name in difflib.get_close_matches(sys.arg
                     [[ "$2" =~ ^(true|false)$ ]] || _option_error "$1 is '$2', expected true or false" ;;
                 *[!0-9]*|'') ;;
                 *)
-                    [[ "$2" =~ ^-?[0-9]+$ ]] || _option_error "$1 is '$2', expected a whole number" ;;
+                    [[ "$2" =~ ^(0|-?[1-9][0-9]*)$ ]] || _option_error "$1 is '$2', expected a whole number" ;;
             esac
             printf -v "${_name}" '%s' "$2"
             shift 2 ;;

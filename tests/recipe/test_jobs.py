@@ -91,6 +91,13 @@ def test_a_job_that_fails_is_named_and_the_others_go_on(tmp_path: Path) -> None:
     assert logged(tmp_path)["c"] == "done"
 
 
+def test_a_scheduler_that_is_not_there(tmp_path: Path) -> None:
+    done = script(tmp_path, "start a true; start b true; finish", {"cmd": "no_such_queue.pl {log}"})
+    assert done.returncode == 1
+    assert "exp/log/a.submitted:" in done.stderr and "no_such_queue.pl" in done.stderr
+    assert done.stderr.splitlines()[-1] == "failed: a b; call it again to go on"
+
+
 def test_an_interrupt_ends_the_jobs(tmp_path: Path) -> None:
     body = "start a bash -c 'echo $$ > pid; exec sleep 60'; finish"
     process = subprocess.Popen(["bash", "-c", HEAD + body], cwd=tmp_path, stdout=subprocess.DEVNULL)

@@ -1,5 +1,6 @@
 """Options of the recipe's scripts: --help, misspelt names and words, values that cannot be (local/parse_options.sh)."""
 
+import fcntl
 import os
 import re
 import subprocess
@@ -11,7 +12,12 @@ ROOT = Path(__file__).resolve().parents[2]
 RUN = ROOT / "run.sh"
 SCRIPTS = [
     path
-    for path in (RUN, *sorted(ROOT.glob("local/*.sh")), *sorted(ROOT.glob("egs/*/*/local/*.sh")))
+    for path in (
+        RUN,
+        *sorted(ROOT.glob("local/*.sh")),
+        *sorted(ROOT.glob("egs/*/*/local/*.sh")),
+        *sorted(ROOT.glob("egs/*/*/*.sh")),
+    )
     if path.name != "parse_options.sh" and "parse_options.sh" in path.read_text(encoding="utf-8")
 ]
 ASSIGNMENT = re.compile(r"^([a-z_][a-z0-9_]*)=(\S*|\"[^\"]*\") +# (.+)$", re.MULTILINE)
@@ -42,6 +48,7 @@ def test_help_lists_every_option_with_its_default(tmp_path: Path, script: Path) 
     assert text.startswith(script.read_text(encoding="utf-8").splitlines()[1].removeprefix("# "))
     listed = {line.split()[0]: line for line in options.splitlines()}
     assigned = ASSIGNMENT.findall(script.read_text(encoding="utf-8"))
+    assert assigned
     assert list(listed) == [f"--{name}" for name, _, _ in assigned]
     for name, default, meaning in assigned:
         assert re.fullmatch(rf"  --{name} {re.escape(default)} *# {re.escape(meaning)}", listed[f"--{name}"])
@@ -150,10 +157,78 @@ def test_a_stage_names_what_is_missing(tmp_path: Path, stage: str, message: str)
 
 
 @needs_environment
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--nj", "abc"], "--nj is 'abc', expected 1 or more"),
+        (["--nj", "x[$(touch PWNED)]", "--rescorer_nj", "2"], "--nj is 'x[$(touch PWNED)]', expected 1 or more"),
+        (["--rescorer_nj", "08"], "--rescorer_nj is '08', expected a whole number"),
+        (
+            ["--stage", "7", "--stop_stage", "5"],
+            "nothing to do between --stage 7 and --stop_stage 5: ",
+        ),
+        (["--stage", "11"], "nothing to do between --stage 11 and --stop_stage 10: stages are 0 to 10"),
+        (["--lora", " "], "--lora is empty, expected strategies"),
+        (
+            ["--stage", "6", "--test_sets", "test dev"],
+            "dev is the dev set and a test set: what",
+        ),
+        (
+            ["--stage", "6", "--test_sets", "train"],
+            "train is the training set and a test set: what",
+        ),
+    ],
+)
+def test_what_cannot_be(tmp_path: Path, arguments: list[str], message: str) -> None:
+    assert error_line(tmp_path, RUN, *arguments).startswith(f"{RUN}: {message}")
+    assert {path.name for path in tmp_path.iterdir()} <= {"exp"}
+
+
+@needs_environment
+@pytest.mark.parametrize("train_asr", ["false", "true"])
+def test_a_first_pass_is_not_overwritten(tmp_path: Path, train_asr: str) -> None:
+    """Neither a trained one by the recipe's, nor is the recipe's trained on."""
+    config = tmp_path / "exp" / "asr" / "config.yaml"
+    config.parent.mkdir(parents=True)
+    own = (ROOT / "egs/demo/rescore1/asr/config.yaml").read_bytes() if train_asr == "true" else b"my: own\n"
+    config.write_bytes(own)
+    done = call(tmp_path, RUN, "--stage", "2", "--stop_stage", "2", "--train_asr", train_asr)
+    assert done.returncode == 1
+    assert "move it away" in done.stderr and done.stderr.count("\n") == 1
+    assert config.read_bytes() == own and [path.name for path in config.parent.iterdir()] == ["config.yaml"]
+
+
+@needs_environment
+def test_one_call_at_a_time_makes_the_lists(tmp_path: Path) -> None:
+    log = tmp_path / "exp" / "run.log"
+    log.parent.mkdir()
+    with log.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        line = error_line(tmp_path, RUN, "--stage", "4")
+        assert line.startswith(f"{RUN}: another run.sh is at stages 0 to 4 in {tmp_path}/exp: wait for it")
+        assert "nothing to report" in call(tmp_path, RUN, "--stage", "10").stderr  # later stages go side by side
+
+
+@needs_environment
+def test_two_files_that_may_be_the_decode(tmp_path: Path) -> None:
+    for name in ("dev.tsv", "dev.bak.tsv"):
+        (tmp_path / name).write_text("")
+    done = call(tmp_path, RUN, "--stage", "4", "--lora", "none", "--asr_decode", tmp_path)
+    assert done.returncode == 1
+    assert "which one is the decode of dev: " in done.stderr
+
+
+@needs_environment
+def test_a_link_to_the_recipe(tmp_path: Path) -> None:
+    (tmp_path / "link.sh").symlink_to(RUN)
+    assert "nothing to report" in call(tmp_path, tmp_path / "link.sh", "--stage", "10").stderr
+
+
+@needs_environment
 def test_data_and_exp_are_made_where_the_recipe_is_called(tmp_path: Path) -> None:
     done = subprocess.run(
-        [RUN, "--stage", "99"], cwd=tmp_path, env=os.environ | {"LC_ALL": "C"}, capture_output=True, text=True
+        [RUN, "--stage", "10"], cwd=tmp_path, env=os.environ | {"LC_ALL": "C"}, capture_output=True, text=True
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stderr.startswith("lorescore report: exp: nothing to report")
     assert [path.name for path in tmp_path.iterdir()] == ["exp"]
-    assert re.fullmatch(rf"\S+ \S+ {RUN} --stage 99\n", (tmp_path / "exp" / "run.log").read_text())
+    assert re.fullmatch(rf"\S+ \S+ {RUN} --stage 10\n", (tmp_path / "exp" / "run.log").read_text())

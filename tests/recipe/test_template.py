@@ -170,13 +170,19 @@ def verb(asr1: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Call
     return call
 
 
+def test_a_training_set_is_not_reported(asr1: Path, verb: Callable[..., tuple[int, str, str]]) -> None:
+    """Under whatever name."""
+    for name in ("test", "org/test"):
+        assert verb("--train_set", name)[0] == 1  # no other is left to report
+
+
 def test_lines_for_the_shell(asr1: Path, verb: Callable[..., tuple[int, str, str]]) -> None:
     decode_dir = asr1 / MODEL / TAG
     for arguments in ((), ("--dev_set", "org/dev"), ("--test_sets", "dev test test")):
         status, out, err = verb(*arguments)
         assert [line.split("\t") for line in out.splitlines()] == [
             ["exp", str(asr1 / MODEL), "valid.acc.best.pth"],
-            ["roles", "dev", "test"],
+            ["roles", "dev", "test", ""],
             ["set", "dev", f"{decode_dir}/org/dev", f"{asr1}/dump/raw/org/dev", "org/dev"],
             ["set", "test", f"{decode_dir}/test", f"{asr1}/dump/raw/test", "test"],
         ]

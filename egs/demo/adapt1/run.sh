@@ -24,9 +24,9 @@ rest=()
 while [ $# -gt 0 ]; do
     case "$1" in
         --help|-h) exec ../../../run.sh --help ;;
-        --stage) stage="$2"; shift 2 ;;
-        --lora) lora="$2"; shift 2 ;;
-        --lm_text) lm_text="$2"; shift 2 ;;
+        --stage) stage="${2:?--stage needs a value}"; shift 2 ;;
+        --lora) lora="${2:?--lora needs a value}"; shift 2 ;;
+        --lm_text) lm_text="${2:?--lm_text needs a value}"; shift 2 ;;
         *) rest+=("$1"); shift ;;
     esac
 done

@@ -1,7 +1,7 @@
 """`espnet-sets`: where the decodes, references and audio of an ESPnet recipe are, as lines that run.sh reads.
 
     exp      <asr_exp>  <checkpoint>
-    roles    <dev set>  <test sets>
+    roles    <dev set>  <test sets>  <training set>
     set      <name>  <decode directory>  <data directory>  <place in the decode>
 
 Fields are separated by tabs. With --decode_again the configuration for it is written to <again_dir>/decode.yaml.
@@ -36,11 +36,12 @@ def run(args: argparse.Namespace) -> None:
     """Find everything, check it, print it."""
     recipe = EspnetRecipe.find(args.asr_exp, args.inference_tag, args.asr_dir)
     dev = args.dev_set.removeprefix(f"{ORG}/") or recipe.likely_dev_set()
+    train = args.train_set.removeprefix(f"{ORG}/")
     named = [name.removeprefix(f"{ORG}/") for name in args.test_sets.split()] or sorted(recipe.decoded())
-    tests = [name for name in dict.fromkeys(named) if name not in (dev, args.train_set)]
+    tests = [name for name in dict.fromkeys(named) if name not in (dev, train)]
     if not tests:
         raise InputError(f"no set to report besides {dev}", mend="name some: --test_sets")
-    sets = [recipe.find_set(name) for name in (*args.train_set.split(), dev, *tests)]
+    sets = [recipe.find_set(name) for name in (*train.split(), dev, *tests)]
     if args.decode_again:
         config = args.decode_config or recipe.decode_config()
         for one in sets:
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
     if not args.dev_set:
         print(f"{recipe.decode_dir}: weights are tuned on {dev} (--dev_set names another)", file=sys.stderr)
     _print("exp", recipe.asr_exp, recipe.asr_model())
-    _print("roles", dev, " ".join(tests))
+    _print("roles", dev, " ".join(tests), train)
     for one in sets:
         decode_dir = args.again_dir / one.name if again else one.decode_dir
         _print("set", one.name, decode_dir, one.data_dir, one.place)
