@@ -4,6 +4,11 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A machine whose cores are all taken is slow now and then, which says nothing of the code.
+settings.register_profile("lorescore", deadline=None)
+settings.load_profile("lorescore")
 
 ROOT = Path(__file__).resolve().parents[1]
 LIBRISPEECH = ROOT.parent / "shared" / "data" / "librispeech_dev_10best.tar.gz"

@@ -7,10 +7,8 @@ cd "$(dirname "$0")/.."
 local/setup.sh
 # shellcheck source=path.sh
 . ./path.sh
-if ! command -v shellcheck > /dev/null && [ "$(id -u)" -eq 0 ] && command -v apt-get > /dev/null; then
-    apt-get install -y -qq --no-install-recommends shellcheck > .venv/apt.log 2>&1 || echo "$0: no shellcheck: its test is skipped"
-fi
 ruff check local egs tests
 ruff format --check --quiet local egs tests
 mypy
+mypy local/*.py
 python3 -m pytest -n auto --dist loadfile --no-loadscope-reorder "$@"
