@@ -59,10 +59,11 @@ def kill_in_stage(directory: Path, first: int, stage: int, seconds: float) -> No
     else:
         pytest.fail(f"stage {stage} was never reached")
     time.sleep(seconds)
-    with suppress(ProcessLookupError):  # a fast machine may have come to the end
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    rest = process.stdout.read()
     process.stdout.close()
+    assert process.wait() == -signal.SIGKILL and " Stage " not in rest, f"stage {stage} was over before {seconds} s"
 
 
 @pytest.fixture(scope="module")

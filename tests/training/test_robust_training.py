@@ -91,6 +91,13 @@ def test_the_loss_falls_and_a_run_that_goes_on_comes_to_the_same_bytes(tmp_path:
     assert saved(resumed, tmp_path / "resumed") == saved(undisturbed, tmp_path / "undisturbed")
 
 
+def test_a_training_takes_the_twins_of_its_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, beside = [], Twins.beside
+    monkeypatch.setattr(Twins, "beside", lambda self, one, epoch: asked.append(epoch) or beside(self, one, epoch))
+    train(tmp_path, "clm")
+    assert asked == [0] * 16 + [1] * 16
+
+
 def train_and_die(folder: Path) -> None:
     """What is run in a process of its own, and killed after five steps."""
     checkpoint = Checkpoint(folder / ".checkpoint", {"seed": 1})

@@ -32,6 +32,20 @@ def test_a_frozen_clm_has_no_training(exp: Path) -> None:
     assert not (exp / "tensorboard").exists()
 
 
+@pytest.mark.parametrize(("option", "value"), [("plm_text", "upper"), ("plm_spaces", "keep")])
+def test_how_text_is_put_to_the_plm(exp: Path, train: Train, option: str, value: str) -> None:
+    assert train("llama", "clm", "--lora", "none", f"--{option}", value)[0] == 0
+    (rescorer_dir,) = exp.glob(f"plm/llama_clm_*{value}_none")
+    assert read_yaml(rescorer_dir / "config.yaml")["plm"][option] == value
+
+
+def test_a_frozen_clm_needs_no_lists(exp: Path, train: Train, tmp_path: Path) -> None:
+    nowhere = ("--train", tmp_path / "train", "--dev", tmp_path / "dev")
+    assert train("llama", "clm", "--lora", "none", "--out_root", tmp_path / "plm", *nowhere)[0] == 0
+    config = "llama_clm_none/config.yaml"
+    assert (tmp_path / "plm" / config).read_bytes() == (exp / "plm" / config).read_bytes()
+
+
 def test_a_cls_learns_from_a_clm(exp: Path, train: Train) -> None:
     teacher = exp / "plm" / "llama_clm_none"
     options = ("--objective", "distill", "--teacher", teacher, "--learning_rate", "0.05", "--max_hyps", "3", *QUICK)

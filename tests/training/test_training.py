@@ -235,9 +235,36 @@ def test_gradient_checkpointing_comes_to_the_same_weights(
         torch.testing.assert_close(states[1][name], weight, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize(("decay", "shares"), [("linear", [1, 1, 2 / 3, 1 / 3]), ("cosine", [1, 1, 0.75, 0.25])])
+def test_the_learning_rate_decays_as_asked(
+    fresh_rescorer: FreshRescorer, train_lists: NbestSet, dev_lists: NbestSet, decay: str, shares: list[float]
+) -> None:
+    settings = replace(SETTINGS, epochs=1, lists_per_step=6, evaluations=1, decay=decay, warmup_share=0.25)
+    rates = []
+    train_rescorer(
+        fresh_rescorer(),
+        train_lists,
+        dev_lists,
+        VANILLA,
+        settings,
+        curves=lambda step, values: rates.extend(values[name] for name in values if name == "train/learning_rate"),
+    )
+    assert rates == pytest.approx([VANILLA.learning_rate * share for share in shares])
+
+
 def test_it_learns_in_bf16(fresh_rescorer: FreshRescorer, train_lists: NbestSet, dev_lists: NbestSet) -> None:
-    rescorer = fresh_rescorer()
-    result = train_rescorer(rescorer, train_lists, dev_lists, VANILLA, replace(SETTINGS, precision="bf16"))
+    losses: dict[str, list[float]] = {"fp32": [], "bf16": []}
+    for precision, of in losses.items():
+        rescorer = fresh_rescorer()
+        result = train_rescorer(
+            rescorer,
+            train_lists,
+            dev_lists,
+            VANILLA,
+            replace(SETTINGS, precision=precision),
+            curves=lambda step, values, of=of: of.extend(values[name] for name in values if name == "train/loss"),
+        )
+    assert losses["fp32"][0] != losses["bf16"][0] == pytest.approx(losses["fp32"][0], rel=0.05)
     assert result.best.dev_wer < 0.7 * result.evaluations[0].dev_wer
     assert all(parameter.dtype == torch.float32 for parameter in rescorer.scorer.parameters())
 

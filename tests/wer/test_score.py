@@ -134,12 +134,18 @@ def test_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "weights.yaml").write_text("lm_weight: 0.25\n")
     parser = argparse.ArgumentParser()
     verb.add_arguments(parser)
+    write_table(tmp_path / "utt2spk", dict.fromkeys(REFS, "ann"))
+    words = [(utt, index, word) for utt, text in sorted(HYPS.items()) for index, word in enumerate(text.split())]
+    (tmp_path / "ctm").write_text("".join(f"{utt} 1 {index}.00 0.50 {word} 0.9\n" for utt, index, word in words))
     options = {"ref": "ref", "hyp": "hyp", "baseline": "hyp", "weights": "weights.yaml", "out": "out"}
+    options |= {"utt2spk": "utt2spk", "ctm": "ctm"}
     arguments = [part for name, value in options.items() for part in (f"--{name}", str(tmp_path / value))]
     verb.run(parser.parse_args(arguments))
     path = tmp_path / "out" / "scoring_kaldi" / "wer_0.25_0"
     assert capsys.readouterr().out == f"%WER 28.57 [ 2 / 7, 0 ins, 1 del, 1 sub ] {path}\n"
     assert read_yaml(tmp_path / "out" / "result.yaml")["p_value"] == 1.0
+    assert "ann" in (tmp_path / "out" / "scoring_kaldi" / "wer_details" / "per_spk").read_text()
+    assert (tmp_path / "out" / "score_ctm" / "result.txt").is_file()
 
 
 @needs_sclite
