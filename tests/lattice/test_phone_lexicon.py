@@ -28,7 +28,7 @@ def spelled(lexicon: dict[str, dict[tuple[str, ...], float]] | object) -> dict[s
 
 
 @pytest.fixture
-def write(tmp_path: Path):  # noqa: ANN201
+def write(tmp_path: Path):
     """Writes a lexicon."""
 
     def written(text: str) -> Path:
@@ -69,7 +69,7 @@ class TestCmudict:
 
 
 class TestUsersLexicon:
-    def test_its_words_are_pronounced_as_it_says_and_the_others_by_cmudict(self, write) -> None:  # noqa: ANN001
+    def test_its_words_are_pronounced_as_it_says_and_the_others_by_cmudict(self, write) -> None:
         lexicon = make_lexicon(
             ["red", "tomato", "xyzzy"],
             tokens(*BARE),
@@ -81,12 +81,12 @@ class TestUsersLexicon:
             "xyzzy": {"Z IH Z IY", "Z AY Z IY"},
         }
 
-    def test_it_is_all_there_is_where_the_models_tokens_are_not_cmudicts(self, write) -> None:  # noqa: ANN001
+    def test_it_is_all_there_is_where_the_models_tokens_are_not_cmudicts(self, write) -> None:
         assert make_lexicon(["rot", "red"], tokens("r", "o:", "t"), lexicon=write("rot r o: t\n")) == {
             "rot": {("r", "o:", "t"): 0.0}
         }
 
-    def test_it_comes_before_sentencepiece_units(self, write, tmp_path: Path) -> None:  # noqa: ANN001
+    def test_it_comes_before_sentencepiece_units(self, write, tmp_path: Path) -> None:
         small = make_small_model(tmp_path)
         letters = [token for token in small.token_list if len(token) == 1]
         path = write(f"cat {letters[0]} {letters[1]}\ncat {letters[1]}\n")
@@ -94,7 +94,7 @@ class TestUsersLexicon:
         assert lexicon["cat"] == {(letters[0], letters[1]): 0.0, (letters[1],): 0.0}
         assert "".join(*lexicon["hat"]) == "\u2581hat"
 
-    def test_probabilities_are_costs_and_of_equal_lines_the_best_counts(self, write) -> None:  # noqa: ANN001
+    def test_probabilities_are_costs_and_of_equal_lines_the_best_counts(self, write) -> None:
         units = {unit: unit for unit in "RIED"}
         lexicon = read_lexicon(write("read 1.0 R I D\nread 0.25 R E D\nread 0.5 R E D\nred 1 R E D\n"), units)
         assert lexicon == {
@@ -102,7 +102,7 @@ class TestUsersLexicon:
             "red": {("R", "E", "D"): 0.0},
         }
 
-    def test_a_unit_may_look_like_a_probability(self, write) -> None:  # noqa: ANN001
+    def test_a_unit_may_look_like_a_probability(self, write) -> None:
         assert read_lexicon(write("one 1 1\n"), {"1": "1"}) == {"one": {("1", "1"): 0.0}}
 
     @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ class TestUsersLexicon:
             ("", r"lexicon\.txt: no word of the n-gram model is in the lexicon"),
         ],
     )
-    def test_lines_that_cannot_be(self, write, text: str, message: str) -> None:  # noqa: ANN001
+    def test_lines_that_cannot_be(self, write, text: str, message: str) -> None:
         with pytest.raises(InputError, match=message):
             make_lexicon(["a", "b"], tokens(*BARE, "<space>"), lexicon=write(text))
 
@@ -135,7 +135,7 @@ def test_the_space_of_an_espnet_model_has_a_name() -> None:
     assert token_names(["<blank>", "AA", " "]) == token_names(["<blank>", "AA", ""]) == ("<blank>", "AA", "<space>")
 
 
-def test_a_graph_is_made_anew_when_its_lexicon_changes(tmp_path: Path, write) -> None:  # noqa: ANN001
+def test_a_graph_is_made_anew_when_its_lexicon_changes(tmp_path: Path, write) -> None:
     NgramModel(1, {("<s>",): -99.0, ("</s>",): -0.5, ("red",): -0.5, ("reed",): -0.5}).write(tmp_path / "arpa")
     inputs = {"token_list": tokens(*BARE), "arpa": tmp_path / "arpa"}
     plain = make_graph(tmp_path / "graph", **inputs).hlg.read_bytes()
@@ -162,11 +162,11 @@ class TestProgram:
         assert caplog.messages == ["3 of 5 words have no pronunciation and are left out: XYZZY plugh xyzzy"]
         assert f"\n<space> {len(BARE) + 3}\n" in (tmp_path / "graph" / "tokens.txt").read_text()
 
-    def test_words_from_a_lexicon(self, tmp_path: Path, write, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ANN001
+    def test_words_from_a_lexicon(self, tmp_path: Path, write, capsys: pytest.CaptureFixture[str]) -> None:
         assert self.call(tmp_path, "phn", BARE, "--lexicon", write("XYZZY Z IH\nXYZZY Z AY\n")) == 0
         assert ": 3 words, 5 pronunciations, HLG with " in capsys.readouterr().out
 
-    def test_letters_need_a_lexicon(self, tmp_path: Path, write, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ANN001
+    def test_letters_need_a_lexicon(self, tmp_path: Path, write, capsys: pytest.CaptureFixture[str]) -> None:
         assert self.call(tmp_path, "char", ("R", "E", "D", "<space>")) == 1
         assert "config.yaml: token_type char, expected bpe or phn, and a token_list (give" in capsys.readouterr().err
         assert self.call(tmp_path, "char", ("R", "E", "D", "<space>"), "--lexicon", write("RED R E D\n")) == 0
@@ -176,7 +176,7 @@ class TestProgram:
         self,
         tmp_path: Path,
         write,
-        capsys: pytest.CaptureFixture[str],  # noqa: ANN001
+        capsys: pytest.CaptureFixture[str],
     ) -> None:
         assert self.call(tmp_path, "phn", BARE, "--lexicon", write("RED R EH D D_E\n")) == 1
         assert f"{tmp_path}/lexicon.txt:1: D_E in the pronunciation of RED" in capsys.readouterr().err
