@@ -11,4 +11,5 @@ ruff check local egs tests
 ruff format --check --quiet local egs tests
 mypy
 mypy local/*.py
+[ $# -gt 0 ] || python3 -m pytest tests/benchmarks
 python3 -m pytest -n auto --dist loadfile --no-loadscope-reorder "$@"

@@ -1,26 +1,28 @@
 """The benchmark's ways of scoring give the same scores, and its parts make a report, on a tiny random PLM.
 
-Run by itself, with the extra `bench`: python -m pytest tests/benchmarks
+Run by itself: python -m pytest tests/benchmarks; all of it with the extra `bench`.
 """
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from competitors import REQUIRED, load_competitors
+from competitors.flat_mwer import FlatList, FlatScorer
 from plm_models import SENTENCES, save_plm
+from results import Results
+from samples import NamedLists, cased_texts, context_lengths, flat_tokens, sample_by_words
+from sections import Context, rate, scoring, sweep
 
 from lorescore.nbest import Hypothesis, NbestList, NbestSet
 from lorescore.plm.load import fetch_plm
 from lorescore.plm.settings import PlmSettings
 from lorescore.scoring.rescorer import Rescorer
 
-for package in ("minicons", "speechbrain"):
-    pytest.importorskip(package, reason=f"the benchmark is against {package}: pip install '.[bench]'")
-
-from competitors import load_competitors  # noqa: E402
-from competitors.flat_mwer import FlatList, FlatScorer  # noqa: E402
-from results import Results  # noqa: E402
-from samples import NamedLists, cased_texts, context_lengths, flat_tokens, sample_by_words  # noqa: E402
-from sections import Context, rate, scoring, sweep  # noqa: E402
+needs_competitors = pytest.mark.skipif(
+    any(find_spec(package) is None for package in REQUIRED),
+    reason=f"the benchmark is against {' and '.join(REQUIRED)}: pip install '.[bench]'",
+)
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +46,7 @@ def lists() -> NamedLists:
     return NamedLists("tiny", NbestSet(tuple(made), {one.utt: one.texts[0] for one in made}, {"checksum": "0"}))
 
 
+@needs_competitors
 def test_all_ways_of_scoring_agree(context: Context, lists: NamedLists) -> None:
     texts = cased_texts(lists.nbest, context.plm)
     ways = load_competitors(context.plm_dir, context.plm, context.rescorer(), context.work_dir)
@@ -55,6 +58,7 @@ def test_all_ways_of_scoring_agree(context: Context, lists: NamedLists) -> None:
                 assert values == pytest.approx(expected, abs=1e-3), way.name
 
 
+@needs_competitors
 def test_a_way_that_scores_something_else_is_refused(context: Context, lists: NamedLists) -> None:
     class Wrong:
         name, batch_sizes = "wrong", (1,)
@@ -76,6 +80,7 @@ def test_flat_training_scores_are_the_trees(context: Context, lists: NamedLists)
         assert one.tolist() == pytest.approx(expected.tolist(), abs=1e-4)
 
 
+@needs_competitors
 def test_sections_make_a_report_that_grows(context: Context, lists: NamedLists, tmp_path: Path) -> None:
     results = Results(tmp_path / "results.json")
     conditions = {"plm": "tiny", "threads": 1, "repeats": 1, "processor": "x", "instructions": "y", "cores": 1}
