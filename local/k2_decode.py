@@ -15,8 +15,10 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import math
 import os
 import sys
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +32,10 @@ WIDER = 2.0  # factor on the beam where no path reached the end
 MAX_TRIES = 4
 MIN_ACTIVE_STATES = 30  # icefall's
 MAX_ACTIVE_STATES = 1 << 20  # the beam alone limits the search, as in the other backend
+
+Words = tuple[int, ...]
+Arc = tuple[int, int, Words, float]  # target, label, words, score
+Way = tuple[int, Words, float]  # by epsilon arcs: target, words, score
 
 
 def main() -> None:
@@ -79,10 +85,71 @@ def compile_graph(graph_dir: Path) -> k2.Fsa:
     graph.labels[graph.labels >= first_token] = 0
     graph.__dict__["_properties"] = None
     graph.aux_labels.values[graph.aux_labels.values >= first_word] = 0
-    graph = k2.connect(k2.remove_epsilon(graph))
-    graph.aux_labels = graph.aux_labels.remove_values_eq(0)
+    graph = k2.connect(without_epsilons(graph))
     graph = k2.compose(k2.ctc_topo(first_token - 1), k2.arc_sort(graph))
     return k2.arc_sort(k2.connect(graph))
+
+
+def without_epsilons(graph: k2.Fsa) -> k2.Fsa:
+    """The graph without epsilon arcs: an arc s -> t becomes one s -> u for each way by epsilons t -> u, by its words.
+
+    k2.remove_epsilon keeps the best way alone, and with it one of several homophones before a back-off arc.
+    """
+    columns = graph.arcs.values()[:, :3].tolist(), graph.scores.tolist(), graph.aux_labels.tolist()
+    epsilons: dict[int, list[Arc]] = {}
+    others: dict[int, list[Arc]] = {}
+    for (source, target, label), score, words in zip(*columns):  # noqa: B905 (Python 3.9)
+        arc = (target, label, tuple(word for word in words if word > 0), score)
+        (epsilons if label == 0 else others).setdefault(source, []).append(arc)
+    ways: dict[int, list[Way]] = {}
+
+    def ways_from(state: int) -> list[Way]:
+        if state not in epsilons:
+            return [(state, (), 0.0)]
+        if state not in ways:
+            # A state with epsilon arcs alone leads nowhere any more; to the final one there are none.
+            ways[state] = [way for way in epsilon_ways(state, epsilons) if way[0] in others]
+        return ways[state]
+
+    ends, scores, word_ids, word_splits = array("i"), array("f"), array("i"), array("i", [0])
+    for source in sorted(others.keys() | {0}):
+        best: dict[tuple[int, int, Words], float] = {}
+        for begun, before, first in ways_from(0) if source == 0 else [(source, (), 0.0)]:
+            for target, label, words, score in others[begun]:
+                for end, after, last in ways_from(target):
+                    arc = (end, label, before + words + after)
+                    total = first + score + last
+                    if total > best.get(arc, -math.inf):
+                        best[arc] = total
+        for (end, label, words), score in best.items():
+            ends.extend((source, end, label))
+            scores.append(score)
+            word_ids.extend(words)
+            word_splits.append(len(word_ids))
+    arcs = np.column_stack((np.array(ends, np.int32).reshape(-1, 3), np.array(scores, np.float32).view(np.int32)))
+    result = k2.Fsa(torch.from_numpy(arcs))
+    result.aux_labels = ragged(np.array(word_ids, np.int32), np.array(word_splits, np.int32))
+    return result
+
+
+def epsilon_ways(start: int, epsilons: dict[int, list[Arc]]) -> list[Way]:
+    """The best way by epsilon arcs to each state that these reach, for each sequence of words on the way."""
+    best: dict[tuple[int, Words], float] = {(start, ()): 0.0}
+    todo = list(best.items())
+    while todo:
+        (state, words), score = todo.pop()
+        for target, _, more, step in epsilons.get(state, ()):
+            reached = (target, words + more)
+            if score + step > best.get(reached, -math.inf):
+                best[reached] = score + step
+                todo.append((reached, score + step))
+    return [(state, words, score) for (state, words), score in best.items()]
+
+
+def ragged(values: np.ndarray, splits: np.ndarray) -> k2.RaggedTensor:
+    """Lists of numbers, one after the other in `values`; list n begins at splits[n]."""
+    shape = k2.ragged.create_ragged_shape2(torch.from_numpy(splits), None, int(splits[-1]))
+    return k2.RaggedTensor(shape, torch.from_numpy(values))
 
 
 def read_symbols(path: Path) -> dict[str, int]:
@@ -112,9 +179,7 @@ def load_graph(path: Path) -> k2.Fsa:
     """Read what save_graph wrote."""
     with np.load(path, allow_pickle=False) as arrays:
         graph = k2.Fsa(torch.from_numpy(arrays["arcs"]))
-        splits = torch.from_numpy(arrays["word_splits"])
-        shape = k2.ragged.create_ragged_shape2(splits, None, int(splits[-1]))
-        graph.aux_labels = k2.RaggedTensor(shape, torch.from_numpy(arrays["words"]))
+        graph.aux_labels = ragged(arrays["words"], arrays["word_splits"])
     graph.lm_scores = graph.scores.clone()
     return graph
 

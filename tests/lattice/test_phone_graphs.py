@@ -131,6 +131,49 @@ def test_a_model_of_more_than_single_words_finds_the_homophone_that_is_meant(tmp
         assert " ".join(best_path(lattices[utt], acoustic_scale=WIDE.acoustic_scale).words) == text
 
 
+def test_homophones_before_a_back_off_arc_are_in_the_lattices_of_both_backends(tmp_path: Path) -> None:
+    k2 = choose_backend("k2", k2_python=K2_PYTHON)
+    if k2.name != "k2":
+        pytest.skip(k2.reason)
+    (tmp_path / "lexicon.txt").write_text("x A B\ny A B\nz C\n")
+    # Between words, `x z` alone has a bigram: all others go by the back-off arcs of x, y and z.
+    shares = {("</s>",): log10(0.2), ("x",): log10(0.4), ("y",): log10(0.1), ("z",): log10(0.3)}
+    pairs = {("x", "z"): log10(0.6), ("<s>", "x"): log10(0.5), ("y", "</s>"): log10(0.3), ("z", "</s>"): log10(0.5)}
+    backoffs = {("<s>",): -0.1, ("x",): -0.2, ("y",): -0.3, ("z",): -0.4}
+    NgramModel(2, {("<s>",): -99.0, **shares, **pairs}, backoffs).write(tmp_path / "arpa")
+    token_list = ("<blank>", "<unk>", "A", "B", "C", "<sos/eos>")
+    graph = make_graph(
+        tmp_path / "graph", token_list=token_list, lexicon=tmp_path / "lexicon.txt", arpa=tmp_path / "arpa"
+    )
+    said = {"ab": ("xy",), "abab": ("xy", "xy"), "abc": ("xy", "z"), "abcab": ("xy", "z", "xy")}
+    posteriors = {utt: spoken([token_list.index(unit.upper()) for unit in utt], len(token_list)) for utt in said}
+    posteriors["random"] = random_log_probs(5, 8, len(token_list))
+    one, other = (
+        costs_within(WIDE.lattice_beam - 1e-2, decoded(tmp_path / backend.name, backend, graph, posteriors))
+        for backend in (k2, choose_backend("kaldi"))
+    )
+    for utt, words in said.items():
+        assert {(utt, *sequence) for sequence in product(*words)} <= one.keys()
+    assert one.keys() == other.keys()
+    for path, cost in one.items():
+        assert cost == pytest.approx(other[path], abs=1e-3)
+
+
+def costs_within(beam: float, lattices: dict[str, Lattice]) -> dict[tuple[str, ...], tuple[float, float]]:
+    """Graph and acoustic cost of each path, by utterance and words, that costs at most `beam` more than the best.
+
+    Outside the lattice beam, which paths are left is a matter of each decoder's pruning.
+    """
+    costs: dict[tuple[str, ...], tuple[float, float]] = {}
+    for utt, lattice in lattices.items():
+        paths = n_best_paths(lattice, 1000, acoustic_scale=WIDE.acoustic_scale).paths
+        totals = [path.cost.graph + WIDE.acoustic_scale * path.cost.acoustic for path in paths]
+        for path, total in zip(paths, totals, strict=True):
+            if total <= totals[0] + beam:
+                costs[(utt, *path.words)] = (path.cost.graph, path.cost.acoustic)
+    return costs
+
+
 def test_costs_of_all_paths_are_those_of_posteriors_pronunciations_and_ngram_model(result: Decoded) -> None:
     model, num_paths = NgramModel.read(result.graph.arpa), 0
     for utt, lattice in result.lattices.items():
