@@ -220,7 +220,8 @@ def lattice_lines(lattice: k2.Fsa, log_probs: np.ndarray) -> Iterator[str]:
             arcs[arc] = (graph_cost, frame)
 
     by_state: dict[int, list[str]] = {}
-    num_states = 1 + max(target for _, target, _, _ in arcs)
+    # k2's one final state, its last, is not written: the first new state has its number, so that none is left out.
+    num_states = max(target for _, target, _, _ in arcs)
     for (source, target, label, words), (graph_cost, frame) in sorted(arcs.items()):
         is_final = label < 0  # k2's way to its one final state; a final state here may be entered by words first
         chain = [source, *range(num_states, num_states + len(words) - (not is_final and bool(words)))]

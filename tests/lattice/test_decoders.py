@@ -3,6 +3,8 @@
 k2 runs for real where .venv-k2 is (local/setup_k2.sh makes it; K2_VENV names another place).
 """
 
+import os
+import subprocess
 import sys
 from math import inf, log10
 from pathlib import Path
@@ -28,11 +30,12 @@ import lat_decode
 from lorescore.errors import InputError
 from lorescore.files import read_table, read_yaml
 from lorescore.lattice.archives import read_lattices
-from lorescore.lattice.backends import Backend, choose_backend, make_lattices, prepare_backend
+from lorescore.lattice.backends import LOCAL, Backend, choose_backend, make_lattices, prepare_backend
 from lorescore.lattice.graph import Graph, make_graph
 from lorescore.lattice.ngram import NgramModel
 from lorescore.lattice.paths import best_path, n_best_paths
 from lorescore.lattice.search import SearchOptions
+from lorescore.lattice.words import WordTable
 
 UTTERANCES = {f"utt{seed:02d}": (seed, frames) for seed, frames in enumerate((6, 9, 12, 15, 10, 8, 14, 11))}
 
@@ -157,6 +160,34 @@ def test_both_backends_have_the_same_paths(tmp_path: Path, trigrams: Graph) -> N
         differing += len(paths[0].keys() ^ paths[1].keys())
     print(f"paths that only one backend has among its 20 best: {differing} of {20 * len(posteriors)}")
     assert differing <= 2 * len(posteriors)  # where the twentieth costs as much as the next
+
+
+# A token, a token with two words and the way to the final state with two: as k2's search may give it.
+SEVERAL_WORDS = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import k2, numpy, torch, k2_decode
+lattice = k2.Fsa.from_str("0 1 1 -0.5\\n1 2 2 -0.25\\n2 3 -1 -1\\n3")
+lattice.aux_labels = k2.RaggedTensor([[], [1, 2], [3, 4]])
+lattice.lm_scores, lattice.frame = lattice.scores.clone(), torch.tensor([0, 1, 2], dtype=torch.int32)
+print("utt\\n" + "".join(k2_decode.lattice_lines(lattice, numpy.full((2, 3), -2.0))))
+"""
+
+
+def test_arcs_with_several_words_leave_no_state_out(tmp_path: Path) -> None:
+    k2 = choose_backend("k2", k2_python=K2_PYTHON)
+    if k2.name != "k2":
+        pytest.skip(k2.reason)
+    command = [str(k2.python), "-c", SEVERAL_WORDS, str(LOCAL)]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    text = subprocess.run(command, env=environment, capture_output=True, check=True, encoding="utf-8").stdout
+    (tmp_path / "lat.1").write_text(text)
+    words = WordTable(dict(enumerate(("<eps>", "one", "two", "three", "four"))))
+    (lattice,) = read_lattices(tmp_path / "lat.1", words)
+    (path,) = n_best_paths(lattice, 2).paths
+    assert path.words == ("one", "two", "three", "four")
+    assert (path.cost.graph, path.cost.acoustic) == (1.75, 4.0)
+    assert sorted({arc.source for arc in lattice.arcs} | lattice.finals.keys()) == [*range(6)]
 
 
 def test_an_utterance_without_a_complete_path_is_named(tmp_path: Path, graph: Graph) -> None:
