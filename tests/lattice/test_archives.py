@@ -71,7 +71,10 @@ def test_a_directory_of_slf_files(tmp_path: Path) -> None:
         ({"lat.1.gz": one("a"), "num_jobs": b"2\n"}, "no lattices of job 2 of 2 here"),
         ({"lat.1.gz": one("a"), "num_jobs": b"two\n"}, "num_jobs:1: expected a number, found 'two'"),
         ({"lat.1.gz": one("a"), "lat.2.gz": one("a")}, "lat.2.gz: utterance a for the second time, first in "),
-        ({"lat.1.gz": one("a"), "lat.2.gz": b""}, "lat.2.gz: empty, expected lattices"),
+        ({"lat.1.gz": one("a"), "lat.2": b""}, "lat.2: empty, expected lattices"),
+        ({"lat.1.gz": one("a"), "lat.2": gzip.compress(b"")[:-4]}, "lat.2: the gzip file is cut off"),
+        ({"lat.1.gz": one("a"), "lat.2.gz": b"\n"}, "lat.2.gz: empty, expected lattices"),
+        ({"lat.1.gz": b"", "lat.2.gz": b""}, ": empty, expected lattices: no file here"),
         ({"a.slf": HTK.encode(), "a.lat": HTK.encode()}, "a.slf: utterance a for the second time, first in "),
     ],
 )
@@ -154,6 +157,12 @@ def test_an_archive_without_lattices(tmp_path: Path) -> None:
     assert write_lattices(tmp_path / "lat.1.gz", [], WORDS) == 0
     with pytest.raises(InputError, match="empty, expected lattices"):
         list(read_lattices(tmp_path / "lat.1.gz", WORDS))
+
+
+def test_a_job_without_lattices_is_passed_over_in_its_directory(tmp_path: Path) -> None:
+    for job, lattices in enumerate(([], LATTICES[:1], [], LATTICES[1:]), start=1):
+        write_lattices(tmp_path / f"lat.{job}.gz", lattices, WORDS)
+    assert [lattice.utt for lattice in read_lattices(tmp_path, WORDS)] == [lattice.utt for lattice in LATTICES]
 
 
 def test_who_has_a_fallback_reads_on(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ TEXT_HEAD = re.compile(rb"\s*[^\s\0]+[ \t\r]*\n")
 JOB_FILE = re.compile(r"lat\.([1-9][0-9]*)(?:\.gz)?")
 SLF_FILE = re.compile(r"([^.].*)\.(?:slf|lat)(?:\.gz)?")
 WORDS_FILE = "words.txt"
+MAKE_AGAIN = "make the lattices again"
 
 
 def read_lattices(path: Path, words: WordTable | Path | None = None, *, require_path: bool = True) -> Iterator[Lattice]:
@@ -39,7 +40,7 @@ def read_lattices(path: Path, words: WordTable | Path | None = None, *, require_
 
     Args:
         path: An archive, an SLF file, or a directory with `lat.JOB.gz` archives or SLF files. The utterance of an SLF
-            file is the file's name without its ending.
+            file is the file's name without its ending. In a directory, gzip files without content are passed over.
         words: The words of Kaldi's archives; None: the words.txt beside the archive.
         require_path: Check that every lattice is acyclic and has a path. False: the caller checks, who has something
             better to do with such an utterance than to stop.
@@ -61,11 +62,13 @@ def read_lattices(path: Path, words: WordTable | Path | None = None, *, require_
             elif (is_binary := bool(BINARY_HEAD.match(head))) or TEXT_HEAD.match(head):
                 table = table or _words(words if isinstance(words, Path) else None, directory)
                 lattices = (read_binary if is_binary else read_text)(file, file_path, table)
+            elif not head and path.is_dir() and file_path.stat().st_size:
+                continue  # gzip without content: a job none of whose utterances has a lattice
             elif head.strip():
                 message = "no lattices, expected a Kaldi archive or an HTK SLF file"
                 raise InputError(message, path=file_path, mend=CHECK_PATH)
             else:
-                raise InputError("empty, expected lattices", path=file_path, mend="make the lattices again")
+                raise InputError("empty, expected lattices", path=file_path, mend=MAKE_AGAIN)
             for lattice in lattices:
                 if lattice.utt in seen:
                     message = f"utterance {lattice.utt} for the second time, first in {seen[lattice.utt]}"
@@ -74,6 +77,8 @@ def read_lattices(path: Path, words: WordTable | Path | None = None, *, require_
                 if require_path:
                     _require_path(lattice, file_path)
                 yield lattice
+    if not seen:
+        raise InputError("empty, expected lattices: no file here has one", path=path, mend=MAKE_AGAIN)
 
 
 def write_lattices(path: Path, lattices: Iterable[Lattice], words: WordTable | Path, *, compact: bool = True) -> int:
