@@ -2,6 +2,7 @@
 """Stage 3: CTC log posteriors of an ESPnet model over a data directory, as Kaldi matrix archives.
 
     <out_dir>/ctc.J.ark, ctc.J.scp    utterances of job J in the order of their ids: (frames, tokens) float32
+    <out_dir>/ctc.J.too_short         utterances that are too short for the model's subsampling: they have no posteriors
     <out_dir>/log/ctc.J.log
 
 Column n belongs to token n of the model, the blank is column 0; each row is log-normalised. Utterances go through the
@@ -20,7 +21,7 @@ import numpy as np
 
 from lorescore.cli.jobs import Job, Stamp, read_wav_scp, run_jobs, shares
 from lorescore.errors import InputError
-from lorescore.files import atomic_write, checksum, read_lines, write_table
+from lorescore.files import atomic_write, checksum, read_lines, read_table, write_table
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -80,6 +81,10 @@ def run(args: argparse.Namespace, options: Sequence[str]) -> int:
     failed = run_jobs(
         [Job(job, commands[job], logs[job]) for job in jobs], str(args.out_dir), total=len(utts), done=done
     )
+    for job in jobs:
+        too_short = args.out_dir / f"ctc.{job}.too_short"
+        for utt in read_table(too_short) if too_short.is_file() else ():
+            print(f"{args.out_dir}: utterance {utt} is too short for the model: no posteriors", file=sys.stderr)
     return int(failed)
 
 
@@ -91,9 +96,14 @@ def run_job(args: argparse.Namespace) -> None:
     partial = args.out_dir / "log" / f"ctc.{args.job}.part"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
+    too_short = []
     with kaldiio.WriteHelper(f"ark,scp:{partial / 'ark'},{partial / 'scp'}") as writer:
         for utt, log_probs in posteriors(args, job_scp(args, args.job)):
-            writer(utt, log_probs)
+            if log_probs is None:
+                too_short.append(utt)
+            else:
+                writer(utt, log_probs)
+    write_table(args.out_dir / f"ctc.{args.job}.too_short", [(utt, "") for utt in too_short])
     lines = [line for _, line in read_lines(partial / "scp")]
     (partial / "ark").replace(ark)
     with atomic_write(scp) as file:
@@ -108,9 +118,10 @@ def job_scp(args: argparse.Namespace, job: int) -> Path:
     return args.out_dir / "log" / f"wav.{job}.scp"
 
 
-def posteriors(args: argparse.Namespace, wav_scp: Path) -> Iterator[tuple[str, np.ndarray]]:
-    """The utterances of a wav.scp with their log posteriors, (frames, tokens) float32."""
+def posteriors(args: argparse.Namespace, wav_scp: Path) -> Iterator[tuple[str, np.ndarray | None]]:
+    """The utterances of a wav.scp with their log posteriors, (frames, tokens) float32; None where one is too short."""
     import torch
+    from espnet.nets.pytorch_backend.transformer.subsampling import TooShortUttError
     from espnet2.tasks.asr import ASRTask
 
     torch.set_num_threads(1)
@@ -135,7 +146,12 @@ def posteriors(args: argparse.Namespace, wav_scp: Path) -> Iterator[tuple[str, n
     )
     with torch.inference_mode():
         for (utt,), batch in loader:
-            encoded, lengths = model.encode(batch["speech"].to(device), batch["speech_lengths"].to(device))
+            try:
+                encoded, lengths = model.encode(batch["speech"].to(device), batch["speech_lengths"].to(device))
+            except TooShortUttError as error:
+                print(f"utterance {utt} {error}", file=sys.stderr)
+                yield utt, None
+                continue
             # A model with intermediate CTC gives its last layer first.
             last = encoded[0] if isinstance(encoded, tuple) else encoded
             yield utt, model.ctc.log_softmax(last)[0, : int(lengths[0])].float().cpu().numpy()

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from lorescore.cli.jobs import Job, Stamp, run_jobs
 from lorescore.errors import InputError
-from lorescore.files import atomic_write, checksum, read_table, write_yaml
+from lorescore.files import checksum, read_table, write_table, write_yaml
 from lorescore.lattice.backends import DECODED, Backend, choose_backend, make_lattices, prepare_backend
 from lorescore.lattice.graph import Graph
 from lorescore.lattice.search import SearchOptions
@@ -65,8 +65,7 @@ def run(args: argparse.Namespace, command_line: Sequence[str]) -> int:
         backend = Backend(args.lattice_backend, "chosen before the job began", args.k2_python)
         archive = args.lat_dir / f"lat.{args.job}.gz"
         failed = make_lattices(backend, graph, ctc_scp(args, args.job), archive, options, device=args.device)
-        with atomic_write(args.lat_dir / f"failed.{args.job}") as file:
-            file.writelines(f"{utt}\n" for utt in failed)
+        write_table(args.lat_dir / f"failed.{args.job}", [(utt, "") for utt in failed + too_short(args, args.job)])
         return 0
 
     num_jobs = sum(1 for _ in args.ctc_dir.glob("ctc.*.scp"))
@@ -94,14 +93,20 @@ def run(args: argparse.Namespace, command_line: Sequence[str]) -> int:
     ):
         return 1
     failed = [utt for job in range(1, num_jobs + 1) for utt in read_table(args.lat_dir / f"failed.{job}")]
-    decodable = sum(sizes.values()) - len(failed)
-    print(f"{args.lat_dir}: lattices of {decodable} utterances, {len(failed)} without a complete path")
+    utts = sum(size + len(too_short(args, job)) for job, size in sizes.items())
+    print(f"{args.lat_dir}: lattices of {utts - len(failed)} utterances, {len(failed)} without a complete path")
     return 0
 
 
 def ctc_scp(args: argparse.Namespace, job: int) -> Path:
     """The posteriors of a job."""
     return args.ctc_dir / f"ctc.{job}.scp"
+
+
+def too_short(args: argparse.Namespace, job: int) -> list[str]:
+    """The utterances of a job that are too short for the model: they have no posteriors, and so no path."""
+    path = args.ctc_dir / f"ctc.{job}.too_short"
+    return list(read_table(path)) if path.is_file() else []
 
 
 def start_directory(

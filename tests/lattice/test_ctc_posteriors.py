@@ -64,6 +64,22 @@ def test_posteriors_are_the_same_bytes_whatever_the_number_of_jobs(
     assert "computed before" in capsys.readouterr().out
 
 
+@pytest.mark.slow
+def test_an_utterance_that_is_too_short_for_the_model_is_left_out_and_named(
+    recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    soundfile.write(recipe / "data" / "a.wav", np.zeros(RATE // 25), RATE)  # 40 ms; subsampling takes more
+    assert call("out", 3) == 0
+    assert "utterance a is too short for the model" in capsys.readouterr().err
+    log = Path("out/log/ctc.1.log").read_text().splitlines()
+    assert sum(line.startswith("utterance a has ") for line in log) == 1
+    found = [list(kaldiio.load_scp_sequential(f"out/ctc.{job}.scp")) for job in (1, 2, 3)]
+    assert [[utt for utt, _ in part] for part in found] == [[], ["b"], ["c"]]
+    assert [Path(f"out/ctc.{job}.too_short").read_text() for job in (1, 2, 3)] == ["a\n", "", ""]
+    assert call("out", 3) == 0
+    assert "computed before" in capsys.readouterr().out
+
+
 def test_missing_inputs_are_said(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("exp/asr/valid.acc.ave.pth").unlink()
     assert call("out", 1) == 1

@@ -32,10 +32,12 @@ from lorescore.files import read_table, read_yaml
 from lorescore.lattice.archives import read_lattices
 from lorescore.lattice.backends import LOCAL, Backend, choose_backend, make_lattices, prepare_backend
 from lorescore.lattice.graph import Graph, make_graph
+from lorescore.lattice.nbest import PathSettings, lists_from_lattices
 from lorescore.lattice.ngram import NgramModel
 from lorescore.lattice.paths import best_path, n_best_paths
 from lorescore.lattice.search import SearchOptions
 from lorescore.lattice.words import WordTable
+from lorescore.nbest import Hypothesis
 
 UTTERANCES = {f"utt{seed:02d}": (seed, frames) for seed, frames in enumerate((6, 9, 12, 15, 10, 8, 14, 11))}
 
@@ -296,6 +298,23 @@ class TestLatDecode:
         message = capsys.readouterr().err
         assert "job 2 failed" in message
         assert "posteriors of utterance utt99" in message
+
+    def test_utterances_without_posteriors_have_no_lattice_and_no_job_is_without_an_archive(
+        self, graph: Graph, ctc_dir: Path, backend: Backend, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        lat_dir, (first, *others) = ctc_dir.parent / "lat", UTTERANCES
+        (ctc_dir / "ctc.1.too_short").write_text(f"{first}\n")
+        write_posteriors(ctc_dir, {utt: log_probs_of(graph)[utt] for utt in others[:3]})
+        write_posteriors(ctc_dir, {}, job=3)
+        (ctc_dir / "ctc.3.too_short").write_text("utt98\nutt99\n")
+        assert self.call(graph, ctc_dir, "--lattice_backend", backend.name) == 0
+        assert "lattices of 7 utterances, 3 without a complete path" in capsys.readouterr().out
+        assert [lattice.utt for lattice in read_lattices(lat_dir)] == others
+        failed = [(lat_dir / f"failed.{job}").read_text().split() for job in (1, 2, 3)]
+        assert failed == [[first], [], ["utt98", "utt99"]]
+        best = {utt: Hypothesis("what the first pass says", -1.0) for utt in (first, "utt98", "utt99")}
+        made = lists_from_lattices(read_lattices(lat_dir, require_path=False), PathSettings(), fallback=best)
+        assert made.fallbacks == (first, "utt98", "utt99")
 
     def test_missing_posteriors_are_said(
         self, graph: Graph, tmp_path: Path, capsys: pytest.CaptureFixture[str]
