@@ -1,6 +1,8 @@
 """The verb `import-nbest`: what it writes and prints, and what it does the second time."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,6 +64,15 @@ def test_context_by_id_and_by_segments(decode: Path, nbest_dir: Path, tmp_path: 
     segments.write_text("174-2-10 rec 9 10\n84-1-0 rec 5 6\n84-1-1 rec 1 2\n")
     assert "up to date" not in call(*arguments, "--context", "1", "--segments", segments).out
     assert contexts(nbest_dir) == {"84-1-1": (), "84-1-0": ("eye see",), "174-2-10": ("the son set",)}
+
+
+def test_two_at_once_do_not_disturb_each_other(decode: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "lorescore", "import-nbest", "--decode_dir", str(decode), "--out", str(out)]
+    both = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [(one.wait(), one.stderr.read()) for one in both if one.stderr] == [(0, "")] * 2
+    assert len(read_nbest_dir(out)) == 3
+    assert not list(out.glob(".*"))
 
 
 def test_where_nothing_can_be_written(decode: Path, tmp_path: Path, call: Call) -> None:

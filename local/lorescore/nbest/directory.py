@@ -15,8 +15,10 @@ acoustic_scale x acwt + nolm + lmonly. `nbest.yaml` is written last: a directory
 """
 
 import math
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -97,12 +99,10 @@ def write_nbest_dir(nbest_dir: Path, nbest: NbestSet) -> None:
         if len(parts) < len(keyed):
             message = f"{len(parts)} of {len(keyed)} hypotheses have their cost in parts, expected all or none"
             raise InputError(message, path=nbest_dir, mend="take lists from one kind of source")
-    # All is written beside the directory first: where it cannot be, what the directory holds stays.
-    place = nbest_dir.resolve()  # it may be called `.`
-    partial = place.with_name(f".{place.name}.partial")
-    _require_replaceable(nbest_dir, partial)
+    _require_replaceable(nbest_dir)
+    # All is written in a folder of its own first: where it cannot be, what the directory holds stays.
+    partial = nbest_dir / f".partial.{os.getpid()}"
     try:
-        shutil.rmtree(partial, ignore_errors=True)
         write_table(partial / "words_text", [(key, hypothesis.text) for key, hypothesis in keyed])
         if parts:
             write_costs(partial / "acwt", [(key, one.acoustic) for key, one in parts])
@@ -132,13 +132,14 @@ def write_nbest_dir(nbest_dir: Path, nbest: NbestSet) -> None:
         mend = "free some space or choose another directory"
         raise InputError(f"cannot be written: {error.strerror or error}", path=nbest_dir, mend=mend) from error
     finally:
-        if not (partial / INFO).is_file():  # else it was being moved in, and the next call knows what lies there
-            shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
+        with suppress(OSError):  # it is not empty where there is anything else in it
+            nbest_dir.rmdir()
 
 
-def _require_replaceable(nbest_dir: Path, partial: Path) -> None:
+def _require_replaceable(nbest_dir: Path) -> None:
     """Check that this is no data directory, whose `text` would be lost."""
-    known = [nbest_dir / INFO, nbest_dir / "words_text", partial / INFO]
+    known = [nbest_dir / INFO, nbest_dir / "words_text"]
     if (nbest_dir / "text").exists() and not any(path.is_file() for path in known):
         message = "is there already and no N-best directory: its text would be lost"
         raise InputError(message, path=nbest_dir, mend="choose another name or delete it")
@@ -146,13 +147,12 @@ def _require_replaceable(nbest_dir: Path, partial: Path) -> None:
 
 def _move_in(partial: Path, nbest_dir: Path) -> None:
     """Put the files of a complete directory in the place of those of the same names, nbest.yaml last."""
-    nbest_dir.mkdir(exist_ok=True)
-    for name in (INFO, *CONTENT):
-        (nbest_dir / name).unlink(missing_ok=True)
+    (nbest_dir / INFO).unlink(missing_ok=True)
     for name in (*CONTENT, INFO):
         if (partial / name).is_file():
             (partial / name).replace(nbest_dir / name)
-    partial.rmdir()
+        else:
+            (nbest_dir / name).unlink(missing_ok=True)
 
 
 def content_checksum(nbest_dir: Path) -> str:
