@@ -152,8 +152,10 @@ done
 mkdir -p exp
 echo "$(date '+%F %T') ${command_line}" >> exp/run.log
 exec 9>> exp/run.log  # a lock, until stage 5; from there on calls can stand side by side, by their tags
-[ "${stage}" -gt 4 ] || ! command -v flock > /dev/null || flock -n 9 ||
-    die "another run.sh is at stages 0 to 4 in $(pwd)/exp: wait for it, or work in another directory"
+if [ "${stage}" -le 4 ] && command -v flock > /dev/null; then
+    flock -n -E 75 9 || [ $? -ne 75 ] ||  # a file system without locks is no conflict
+        die "another run.sh is at stages 0 to 4 in $(pwd)/exp, or what a killed one has left running (fuser exp/run.log tells)"
+fi
 
 if begins 0 "set-up"; then
     "${root}/local/setup.sh"
@@ -220,7 +222,11 @@ if [ -z "${asr_exp}" ] && begins 2 "first-pass model -> exp/asr"; then
         [ ! -f exp/asr/config.yaml ] || cmp -s exp/asr/config.yaml "${asr_model_dir}/config.yaml" ||
             die "exp/asr holds another first pass than ${asr_model_dir}: go on with it (--stage 3), or move it away"
         mkdir -p exp/asr
-        cp -r "${asr_model_dir}/." exp/asr/
+        for file in "${asr_model_dir}"/*; do  # config.yaml comes last: with it the model is whole
+            [ "${file##*/}" = config.yaml ] || cp -r "${file}" exp/asr/
+        done
+        cp "${asr_model_dir}/config.yaml" exp/asr/.config.yaml
+        mv exp/asr/.config.yaml exp/asr/config.yaml
         log "${asr_model_dir} is the first pass (--train_asr true trains it anew)"
     fi
 fi
@@ -249,17 +255,18 @@ fi
 if begins 4 "N-best lists: ${asr_decode} -> exp/nbest/<set>; PLM ${plm} -> exp/plm_base"; then
     [ -z "${nbest_sh}" ] || "${nbest_sh}" --asr_decode "${asr_decode}" --ref "${ref}"
     [ -n "${nbest_sh}" ] || for set in ${train_set} ${dev_set} ${test_sets}; do
-        if [ "${set}" = "${train_set}" ] && [ "${trains}" = false ] && [ ! -e "$(decode_of "${set}")" ]; then
+        decode="$(decode_of "${set}")" || exit 1
+        if [ "${set}" = "${train_set}" ] && [ "${trains}" = false ] && [ ! -e "${decode}" ]; then
             log "no decode of ${set}, which nothing is trained on"
             continue
         fi
         import_options=(--ref "$(ref_of "${set}")" --metric "${metric}" --context "${context}" --out "exp/nbest/${set}")
         [ ! -f "$(data_of "${set}")/segments" ] || import_options+=(--segments "$(data_of "${set}")/segments")
         if [ "${nbest_source}" = lattice ]; then
-            lorescore import-nbest --lattice_dir "exp/asr/lat_${set}" --fallback "$(decode_of "${set}")" --num_hyps "${num_hyps}" \
+            lorescore import-nbest --lattice_dir "exp/asr/lat_${set}" --fallback "${decode}" --num_hyps "${num_hyps}" \
                 --acoustic_scale "${acwt}" "${import_options[@]}"
         else
-            lorescore import-nbest --decode_dir "$(decode_of "${set}")" "${import_options[@]}"
+            lorescore import-nbest --decode_dir "${decode}" "${import_options[@]}"
         fi
     done
     lorescore fetch-plm "${plm_options[@]}"

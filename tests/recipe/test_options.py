@@ -205,7 +205,7 @@ def test_one_call_at_a_time_makes_the_lists(tmp_path: Path) -> None:
     with log.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         line = error_line(tmp_path, RUN, "--stage", "4")
-        assert line.startswith(f"{RUN}: another run.sh is at stages 0 to 4 in {tmp_path}/exp: wait for it")
+        assert line.startswith(f"{RUN}: another run.sh is at stages 0 to 4 in {tmp_path}/exp")
         assert "nothing to report" in call(tmp_path, RUN, "--stage", "10").stderr  # later stages go side by side
 
 

@@ -32,7 +32,7 @@ while [ $# -gt 0 ]; do
 done
 
 recipe=(../../../run.sh "${rest[@]}")
-"${recipe[@]}" --stage "${stage}" --stop_stage 7 --lora none
+[ "${stage}" -gt 7 ] || "${recipe[@]}" --stage "${stage}" --stop_stage 7 --lora none
 adapt=("${recipe[@]}" --stage 5 --stop_stage 7 --lora "${lora}")
 "${adapt[@]}" --objective lm --lm_text "${lm_text}" --train_config conf/text.yaml --suffix text
 "${adapt[@]}" --objective mwer --lm_text none --lm_loss 0 --suffix lists
