@@ -25,7 +25,7 @@ from lorescore.errors import InputError
 
 logger = logging.getLogger(__name__)
 
-SCORE_RULES = 1  # raise it when the code gives the same text under the same weights another score
+SCORE_RULES = 2  # raise it when the code gives the same text under the same weights another score
 DIGEST_BYTES = 16  # of a thousand million texts, two have the same one with a chance of 1e-21
 APPLICATION_ID = 0x6C6F7265  # `lore`, in the file's header: whose file it is
 LAYOUT = 1  # of the tables, in the header too
