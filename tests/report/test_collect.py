@@ -110,6 +110,17 @@ def test_frozen_counterpart_is_of_the_same_plm_scorer_and_best_of_the_same_objec
     assert counterpart("seed1") is None
 
 
+def test_the_frozen_counterpart_reads_text_in_the_same_way(tmp_path: Path) -> None:
+    tags = ["smollm2_clm_none", "smollm2_clm_upper_none", "smollm2_clm_upper_vanilla_r16_mwer_s1"]
+    for tag in tags:
+        strategy = "none" if tag.endswith("none") else "vanilla"
+        trained = {} if strategy == "vanilla" else {"objective": None, "seed": None}
+        write_model(tmp_path, strategy, tag=tag, **trained)
+    models = read_models(tmp_path / "plm")
+    frozen = frozen_counterpart(models[tags[2]], models)
+    assert frozen and frozen.tag == tags[1]
+
+
 def test_a_model(tmp_path: Path) -> None:
     models = read_models(write_model(tmp_path, "adalora").parent) | read_models(write_model(tmp_path, "full").parent)
     adalora, full = models[tag_of("adalora")], models[tag_of("full")]

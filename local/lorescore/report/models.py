@@ -1,5 +1,6 @@
 """The rescorers that stage 5 trained, as the report needs them: `exp/plm/<tag>/{config,ranks,history}.yaml`."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from lorescore.report.fields import Fields
 from lorescore.scoring.stored import stored_members
 
 MEND = "train it again: ./run.sh --stage 5 --stop_stage 5"
+RANK_OR_ALPHA = re.compile(r"_(r\d+|a\d[\d.]*)(?=_|$)")  # as a tag has them
 
 
 @dataclass(frozen=True)
@@ -91,9 +93,16 @@ class Model:
 
     def unlikeness(self, other: "Model") -> tuple[bool, bool, bool, bool, str]:
         """Sort key of models of one other strategy: the smallest differs from this one in the least that matters."""
-        own_rest, rest = (one.group.replace(f"_{one.strategy}", "", 1) for one in (self, other))
         other_rank = self.rank is not None and other.rank != self.rank
-        return other.objective != self.objective, other_rank, rest != own_rest, other.seed != self.seed, other.tag
+        rest = other.rest != self.rest
+        return other.objective != self.objective, other_rank, rest, other.seed != self.seed, other.tag
+
+    @property
+    def rest(self) -> str:
+        """What the tag says besides strategy, rank, alpha, objective and seed: how text is put to the PLM, a suffix."""
+        rest = self.group.replace(f"_{self.strategy}", "", 1)
+        rest = rest.replace(f"_{self.objective}", "", 1) if self.objective else rest
+        return RANK_OR_ALPHA.sub("", rest)
 
     @property
     def order(self) -> tuple[str, str, int, str, int, str]:
