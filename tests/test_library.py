@@ -114,12 +114,28 @@ def test_equal_scores_stay_in_the_order_of_the_first_pass() -> None:
         ([(-1.0, "a")], "the text of hypothesis 1 is -1.0, expected a string"),
         ([("a", "-1.0")], "the score of hypothesis 1 is '-1.0', expected a finite number"),
         ([("a", float("nan"))], "the score of hypothesis 1 is nan, expected a finite number"),
+        ([("a", None)], "the score of hypothesis 1 is None, expected a finite number"),
+        (
+            NbestList("u", (Hypothesis("a", float("nan")),)),
+            "the score of hypothesis 1 is nan, expected a finite number",
+        ),
     ],
 )
 def test_malformed_lists(rescorer: Rescorer, hypotheses: list[object], message: str) -> None:
     with pytest.raises(InputError) as caught:
         rescorer.rescore([hypotheses])
     assert str(caught.value) == message
+
+
+def test_a_list_of_the_projects_own_and_a_device_by_name(model: Path) -> None:
+    rescorer = Rescorer.load(model, device="cpu")
+    hypotheses = (Hypothesis("the cat", -1.0), Hypothesis("a cat", -2.0))
+    weights = Weights(0.5)
+    expected = rescorer.rescore([[(one.text, one.score) for one in hypotheses]], weights)[0].hypotheses
+    for given in (hypotheses, NbestList("u", hypotheses)):
+        assert rescorer.rescore([given], weights)[0].hypotheses == expected
+    with pytest.raises(InputError, match=r"weights are 0\.5, expected lorescore\.Weights"):
+        rescorer.rescore([hypotheses], 0.5)
 
 
 def test_without_weights(model: Path, tmp_path: Path) -> None:

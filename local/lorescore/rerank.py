@@ -9,9 +9,9 @@
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from lorescore.combine import SCORE_DECIMALS, Weights
 from lorescore.errors import InputError
@@ -76,20 +76,27 @@ def as_nbest_list(one: ListLike, utt: str = "") -> NbestList:
     Raises:
         InputError: An item is no pair of text and score, or a score is not a finite number.
     """
-    if isinstance(one, NbestList):
-        return one
+    pairs: Iterable[Any] = one.hypotheses if isinstance(one, NbestList) else one
     hypotheses = []
-    for rank, item in enumerate(one, start=1):
+    for rank, item in enumerate(pairs, start=1):
         try:
-            text, score = item
+            text, score = (item.text, item.score) if isinstance(item, Hypothesis) else item
         except (TypeError, ValueError) as error:
             raise InputError(f"hypothesis {rank} is {item!r:.60}, expected (text, score)") from error
         if not isinstance(text, str):
             raise InputError(f"the text of hypothesis {rank} is {text!r:.60}, expected a string")
-        if isinstance(score, bool | str) or not math.isfinite(score):
+        if isinstance(score, bool | str) or not _is_finite(score):
             raise InputError(f"the score of hypothesis {rank} is {score!r:.60}, expected a finite number")
         hypotheses.append(Hypothesis(single_spaced(text), float(score)))
-    return NbestList(utt, tuple(hypotheses))
+    return one if isinstance(one, NbestList) else NbestList(utt, tuple(hypotheses))
+
+
+def _is_finite(score: Any) -> bool:
+    """Whether it is a number that is neither infinite nor NaN."""
+    try:
+        return math.isfinite(score)
+    except (TypeError, ValueError, OverflowError):
+        return False
 
 
 def rerank(one: NbestList, plm_scores: Sequence[float], weights: Weights) -> RescoredList:

@@ -40,7 +40,7 @@ class Combination(ListScorer):
 
     @classmethod
     def load(
-        cls, directory: Path | str, device: torch.device | None = None, options: ScoringOptions = EXACT
+        cls, directory: Path | str, device: torch.device | str | None = None, options: ScoringOptions = EXACT
     ) -> "Combination":
         """Load a combination and its members.
 

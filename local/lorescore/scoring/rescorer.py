@@ -79,7 +79,7 @@ class Rescorer(ListScorer):
     def load(
         cls,
         directory: Path | str,
-        device: torch.device | None = None,
+        device: torch.device | str | None = None,
         options: ScoringOptions = EXACT,
         rank: int | None = None,
     ) -> "Rescorer":
@@ -87,7 +87,7 @@ class Rescorer(ListScorer):
 
         Args:
             directory: From `save`.
-            device: Where to score; None: on the GPU where there is one.
+            device: Where to score, such as `cuda:1`; None: on the GPU where there is one.
             options: How scores are computed.
             rank: Cut the adapter of `mixed` to this rank; None: all of it.
 
@@ -96,6 +96,7 @@ class Rescorer(ListScorer):
                 this scorer or device, or the adapter has no such rank.
         """
         directory = Path(directory)
+        device = torch.device(device) if device else default_device()
         if not (directory / "config.yaml").is_file():
             raise InputError("no finished rescorer: config.yaml is missing", path=directory, mend="stage 5 trains it")
         if rank is not None and not (directory / "adapter_config.json").is_file():
@@ -120,7 +121,7 @@ class Rescorer(ListScorer):
             scorer.model = adapted.merge_and_unload()
         if isinstance(scorer, ClsScorer):
             scorer.head.load_state_dict(load_file(directory / "head.safetensors"))
-        rescorer.apply(options, device or default_device())
+        rescorer.apply(options, device)
         return rescorer
 
     def apply(self, options: ScoringOptions, device: torch.device) -> None:

@@ -83,10 +83,13 @@ def require_weights(weights: Weights | None) -> Weights:
     """The weights.
 
     Raises:
-        InputError: There are none.
+        InputError: There are none, or they are something else.
     """
     if weights is None:
         raise InputError("no weights.yaml beside this rescorer", mend=NO_WEIGHTS)
+    if not isinstance(weights, Weights):
+        message = f"weights are {weights!r:.60}, expected lorescore.Weights(lm_weight=..., word_bonus=...)"
+        raise InputError(message)
     return weights
 
 
