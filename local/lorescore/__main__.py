@@ -73,19 +73,26 @@ def main(argv: list[str] | None = None) -> int:
         sys.modules["transformers"].utils.logging.disable_progress_bar()
     try:
         args.run(args)
-        sys.stdout.flush()
     except InputError as error:
         print(f"{parser.prog} {args.verb}: {error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:  # who reads has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        what = f"{error.filename or 'standard output'}: {error.strerror}"
-        print(f"{parser.prog} {args.verb}: {what}: check its permissions and the free space", file=sys.stderr)
+        if not error.filename:
+            raise
+        what = f"{error.filename}: {error.strerror}"
+        print(f"{parser.prog} {args.verb}: {what} (check its permissions and the free space)", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"{parser.prog} {args.verb}: interrupted; start it again to go on", file=sys.stderr)
         return 130
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        print(f"{parser.prog} {args.verb}: standard output: {error.strerror}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return 0
 
 

@@ -6,6 +6,7 @@
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,8 +69,11 @@ def run_nbest(args: argparse.Namespace) -> None:
     rescorer = load_list_scorer(args.model, scoring_options(args))
     source = STANDARD_INPUT if args.nbest == STDIN else args.nbest
     lines = _standard_input() if args.nbest == STDIN else (line for _, line in read_lines(Path(args.nbest)))
-    for line in rescored_lines(lines, rescorer, weights, source=source, lists_at_a_time=args.lists_at_a_time):
-        print(line, flush=True)
+    try:
+        for line in rescored_lines(lines, rescorer, weights, source=source, lists_at_a_time=args.lists_at_a_time):
+            print(line, flush=True)
+    except BrokenPipeError:  # who reads has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _standard_input() -> Iterator[str]:
