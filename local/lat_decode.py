@@ -24,7 +24,8 @@ from lorescore.files import checksum, read_table, write_table, write_yaml
 from lorescore.lattice.backends import DECODED, Backend, choose_backend, make_lattices, prepare_backend
 from lorescore.lattice.graph import Graph
 from lorescore.lattice.search import SearchOptions
-from lorescore.lattice.source import FRAME_SHIFT_S
+
+FRAME_SHIFT_S = 0.06  # of the demo's first pass: conv2d6 over frames every 10 ms
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -117,9 +118,12 @@ def start_directory(
     made_from = f"{checksum(inputs)} {backend.name} {options} {num_jobs} {args.frame_shift:g}"
     stamp = Stamp(args.lat_dir / "lat.stamp", made_from)
     if not stamp.is_current():
-        for pattern in ("lat.*", "failed.*"):
-            for old in args.lat_dir.glob(pattern):
-                old.unlink()
+        old = [path for pattern in ("lat.*", "failed.*") for path in args.lat_dir.glob(pattern)]
+        if old and not stamp.path.is_file():
+            message = "holds lattices that were not made here"
+            raise InputError(message, path=args.lat_dir, mend="name another directory")
+        for path in old:
+            path.unlink()
         args.lat_dir.mkdir(parents=True, exist_ok=True)
         for name in ("words.txt", "tokens.txt", "lexicon.txt"):
             shutil.copyfile(graph.directory / name, args.lat_dir / name)

@@ -24,7 +24,7 @@ from lorescore.lattice.rescored import AlignedPath
 from lorescore.lattice.words import EPSILON_SYMBOL, SPACE, Lexicon, WordTable, read_lexicon, read_words
 
 TOKENS_FILE, LEXICON_FILE, FRAME_SHIFT_FILE = "tokens.txt", "lexicon.txt", "frame_shift"
-FRAME_SHIFT_S = 0.06  # of the demo's first pass: conv2d6 over frames every 10 ms
+FRAME_SHIFT_S = 0.01  # of most Kaldi models; what stage 3 writes has a file that says another
 BLANK = 1  # token-id of the CTC blank: the first token, as id 0 is none
 WORD_BEGIN = "\u2581"  # what SentencePiece writes for the space before a word
 
