@@ -3,6 +3,7 @@
 import doctest
 import io
 import json
+import math
 import os
 import subprocess
 import sys
