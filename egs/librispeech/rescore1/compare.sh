@@ -37,6 +37,8 @@ esac
 if [[ "${part}" =~ ^(decoder|all)$ ]]; then
     "${decoder[@]}" --stop_stage 7 --lora none  # the lists, and the encoder's teacher
     compare "${decoder[@]}"
+    "${decoder[@]}" --stage 5 --stop_stage 7 --lora vanilla --seeds "${seeds} ${more_seeds}" --suffix robust \
+        --perturb_train homophone:0.2 --consistency 0.1
 fi
 if [[ "${part}" =~ ^(encoder|all)$ ]]; then
     "${encoder[@]}" --stop_stage 4  # the encoder itself
