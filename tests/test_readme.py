@@ -183,6 +183,6 @@ def test_what_runs_elsewhere_runs_there(one: Elsewhere) -> None:
 @pytest.mark.slow
 @needs_environment
 @needs_sclite
-@pytest.mark.parametrize("block", filter(program_of, BLOCKS), ids=lambda block: f"line-{block.line}")
+@pytest.mark.parametrize("block", list(filter(program_of, BLOCKS)), ids=lambda block: f"line-{block.line}")
 def test_a_block_runs_as_it_is_written(template: Path, tmp_path: Path, block: Block) -> None:
     run(shutil.copytree(template, tmp_path / "lorescore", symlinks=True), program_of(block), block.language)
