@@ -117,10 +117,10 @@ def without_epsilons(graph: k2.Fsa) -> k2.Fsa:
         for begun, before, first in ways_from(0) if source == 0 else [(source, (), 0.0)]:
             for target, label, words, score in others[begun]:
                 for end, after, last in ways_from(target):
-                    arc = (end, label, before + words + after)
+                    made = (end, label, before + words + after)
                     total = first + score + last
-                    if total > best.get(arc, -math.inf):
-                        best[arc] = total
+                    if total > best.get(made, -math.inf):
+                        best[made] = total
         for (end, label, words), score in best.items():
             ends.extend((source, end, label))
             scores.append(score)
