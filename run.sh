@@ -255,18 +255,18 @@ fi
 if begins 4 "N-best lists: ${asr_decode} -> exp/nbest/<set>; PLM ${plm} -> exp/plm_base"; then
     [ -z "${nbest_sh}" ] || "${nbest_sh}" --asr_decode "${asr_decode}" --ref "${ref}"
     [ -n "${nbest_sh}" ] || for set in ${train_set} ${dev_set} ${test_sets}; do
-        decode="$(decode_of "${set}")" || exit 1
-        if [ "${set}" = "${train_set}" ] && [ "${trains}" = false ] && [ ! -e "${decode}" ]; then
+        decode_dir="$(decode_of "${set}")" || exit 1
+        if [ "${set}" = "${train_set}" ] && [ "${trains}" = false ] && [ ! -e "${decode_dir}" ]; then
             log "no decode of ${set}, which nothing is trained on"
             continue
         fi
         import_options=(--ref "$(ref_of "${set}")" --metric "${metric}" --context "${context}" --out "exp/nbest/${set}")
         [ ! -f "$(data_of "${set}")/segments" ] || import_options+=(--segments "$(data_of "${set}")/segments")
         if [ "${nbest_source}" = lattice ]; then
-            lorescore import-nbest --lattice_dir "exp/asr/lat_${set}" --fallback "${decode}" --num_hyps "${num_hyps}" \
+            lorescore import-nbest --lattice_dir "exp/asr/lat_${set}" --fallback "${decode_dir}" --num_hyps "${num_hyps}" \
                 --acoustic_scale "${acwt}" "${import_options[@]}"
         else
-            lorescore import-nbest --decode_dir "${decode}" "${import_options[@]}"
+            lorescore import-nbest --decode_dir "${decode_dir}" "${import_options[@]}"
         fi
     done
     lorescore fetch-plm "${plm_options[@]}"
