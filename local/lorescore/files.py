@@ -44,9 +44,7 @@ def atomic_write(path: Path) -> Iterator[IO[str]]:
     Raises:
         InputError: The disk is full or the folder cannot be written.
     """
-    if not path.name:
-        raise InputError(f"{path} names no file", mend=CHECK_PATH)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
@@ -55,12 +53,27 @@ def atomic_write(path: Path) -> Iterator[IO[str]]:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise InputError(
-            f"cannot be written: {error.strerror}", path=path, mend="free some space or choose another directory"
-        ) from error
+        raise unwritable(path, error) from error
     finally:
         with suppress(OSError):  # the folder itself may be what could not be made
             temporary.unlink(missing_ok=True)
+
+
+def temporary_beside(path: Path) -> Path:
+    """A name of this process's own in the same folder, until what is written is complete.
+
+    Raises:
+        InputError: The path has no last part to name anything.
+    """
+    if not path.name:
+        raise InputError(f"{path} names no file", mend=CHECK_PATH)
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def unwritable(path: Path, error: OSError) -> InputError:
+    """The error for a file or directory that cannot be written."""
+    mend = "free some space or choose another directory"
+    return InputError(f"cannot be written: {error.strerror or error}", path=path, mend=mend)
 
 
 def read_lines(path: Path, *, mend: str = CHECK_PATH) -> Iterator[tuple[int, str]]:

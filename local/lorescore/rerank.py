@@ -9,7 +9,7 @@
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -76,27 +76,31 @@ def as_nbest_list(one: ListLike, utt: str = "") -> NbestList:
     Raises:
         InputError: An item is no pair of text and score, or a score is not a finite number.
     """
-    pairs: Iterable[Any] = one.hypotheses if isinstance(one, NbestList) else one
+    if isinstance(one, NbestList):
+        for rank, hypothesis in enumerate(one.hypotheses, start=1):
+            _require_finite(rank, hypothesis.score)
+        return one
     hypotheses = []
-    for rank, item in enumerate(pairs, start=1):
+    for rank, item in enumerate(one, start=1):
         try:
             text, score = (item.text, item.score) if isinstance(item, Hypothesis) else item
         except (TypeError, ValueError) as error:
             raise InputError(f"hypothesis {rank} is {item!r:.60}, expected (text, score)") from error
         if not isinstance(text, str):
             raise InputError(f"the text of hypothesis {rank} is {text!r:.60}, expected a string")
-        if isinstance(score, bool | str) or not _is_finite(score):
-            raise InputError(f"the score of hypothesis {rank} is {score!r:.60}, expected a finite number")
+        _require_finite(rank, score)
         hypotheses.append(Hypothesis(single_spaced(text), float(score)))
-    return one if isinstance(one, NbestList) else NbestList(utt, tuple(hypotheses))
+    return NbestList(utt, tuple(hypotheses))
 
 
-def _is_finite(score: Any) -> bool:
-    """Whether it is a number that is neither infinite nor NaN."""
+def _require_finite(rank: int, score: Any) -> None:
+    """Check that the score of a hypothesis is a number that is neither infinite nor NaN."""
     try:
-        return math.isfinite(score)
+        is_finite = not isinstance(score, bool | str) and math.isfinite(score)
     except (TypeError, ValueError, OverflowError):
-        return False
+        is_finite = False
+    if not is_finite:
+        raise InputError(f"the score of hypothesis {rank} is {score!r:.60}, expected a finite number")
 
 
 def rerank(one: NbestList, plm_scores: Sequence[float], weights: Weights) -> RescoredList:

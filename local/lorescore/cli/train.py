@@ -112,7 +112,7 @@ def _train(args: argparse.Namespace, settings: PlmSettings, training: TrainingSe
     lexicon = None
     if training.perturb_train:
         lexicon = read_pronunciations(args, (train, dev), [one.perturbation for one in training.perturbations])
-    asked: dict[str, Any] = dict.fromkeys(MADE_FROM) | {
+    asked: dict[str, Any] = {
         "plm": settings.to_dict(),
         "strategy": strategy.to_dict(),
         "objective": args.objective,

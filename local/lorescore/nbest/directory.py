@@ -31,6 +31,7 @@ from lorescore.files import (
     read_yaml,
     single_spaced,
     split_words,
+    unwritable,
     write_table,
     write_yaml,
 )
@@ -129,8 +130,7 @@ def write_nbest_dir(nbest_dir: Path, nbest: NbestSet) -> None:
             raise
         raise InputError(error.message, path=nbest_dir / Path(error.path).name, mend=error.mend) from error
     except OSError as error:
-        mend = "free some space or choose another directory"
-        raise InputError(f"cannot be written: {error.strerror or error}", path=nbest_dir, mend=mend) from error
+        raise unwritable(nbest_dir, error) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
         with suppress(OSError):  # it is not empty where there is anything else in it

@@ -85,8 +85,8 @@ def check_claims(areas: Sequence[AreaRecord], models: Mapping[str, Model], nprr_
         for tag in adaptive or [""]:
             claims.append(_degrades(set_name, tag, by_place.get((set_name, "1best", tag))))
             for number, kind in (("2a'", "1best"), ("2b", "nbest")):
+                measured = {one for of_set, of_kind, one in by_place if (of_set, of_kind) == (set_name, kind)}
                 for strategy in OTHERS:
-                    measured = {one for of_set, of_kind, one in by_place if (of_set, of_kind) == (set_name, kind)}
                     other = _counterpart(models[tag], strategy, models, measured) if tag else ""
                     pair = [by_place.get((set_name, kind, one)) for one in (tag, other)]
                     claims.append(_compares(set_name, number, (tag, other or strategy), pair, stored))

@@ -1,7 +1,6 @@
 """What a format of N-best lists is: how it is recognised, read and written, and what it cannot hold."""
 
 import math
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lorescore.errors import InputError
+from lorescore.files import temporary_beside, unwritable
 from lorescore.nbest.lists import NbestSet
 
 HEAD_BYTES = 1 << 16  # of a file, in which its format is looked for
@@ -121,13 +121,13 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         InputError: The file cannot be written.
     """
-    temporary = _temporary(path)
+    temporary = temporary_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
     finally:
         with suppress(OSError):  # the folder itself may be what could not be made
             temporary.unlink(missing_ok=True)
@@ -142,24 +142,12 @@ def whole_directory(path: Path) -> Iterator[Path]:
     """
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
         raise InputError("is there already", path=path, mend="choose another name or delete it")
-    temporary = _temporary(path)
+    temporary = temporary_beside(path)
     try:
         temporary.mkdir(parents=True)
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _temporary(path: Path) -> Path:
-    if not path.name:
-        raise InputError(f"{path} names no file", mend="give it a name")
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
-
-
-def _unwritable(path: Path, error: OSError) -> InputError:
-    """The error for a file or directory that cannot be written."""
-    mend = "free some space or choose another directory"
-    return InputError(f"cannot be written: {error.strerror or error}", path=path, mend=mend)
