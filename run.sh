@@ -16,7 +16,7 @@ stage=0                          # first stage
 stop_stage=10                    # last stage
 nj=$(nproc)                      # parallel jobs of stages 1 and 3
 rescorer_nj=1                    # stages 5, 6 and 9: rescorers at a time; of several GPUs each takes one
-cmd=                             # stages 5, 6 and 9: what runs such a job: "srun --gpus=1", "slurm.pl --gpu 1 {log}" (default: this machine)
+cmd=                             # stages 5, 6 and 9: what runs such a job: "srun -q --gpus=1", "slurm.pl --gpu 1 {log}" (default: this machine)
 
 data_sh=                         # stage 1: script that makes the data directories (default: the demo's)
 n_train=400                      # stage 1: utterances of the demo's training set
