@@ -3,13 +3,13 @@
 import argparse
 import importlib
 import logging
-import os
 import sys
 import warnings
 from typing import NoReturn
 
 from lorescore import __version__
 from lorescore.errors import InputError
+from lorescore.files import discard_standard_output
 
 # Verb: (module under lorescore.cli, what it does). A verb's module is imported only when it is called.
 VERBS = {
@@ -88,10 +88,10 @@ def main(argv: list[str] | None = None) -> int:
     try:
         sys.stdout.flush()
     except BrokenPipeError:  # who reads has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_standard_output()
     except OSError as error:
         print(f"{parser.prog} {args.verb}: standard output: {error.strerror}", file=sys.stderr)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_standard_output()
         return 1
     return 0
 

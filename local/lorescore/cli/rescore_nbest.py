@@ -6,7 +6,6 @@
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,12 +18,12 @@ from lorescore.cli.weight_options import add_weight_arguments, given_weights
 from lorescore.combine import ScoredLists, best_ranks, error_count, select, tune
 from lorescore.decode import tune_confidence_scale
 from lorescore.errors import InputError
-from lorescore.files import read_lines, read_yaml, write_table, write_yaml
+from lorescore.files import discard_standard_output, read_lines, read_yaml, write_table, write_yaml
 from lorescore.lattice.source import LatticeSource
 from lorescore.lattice.write_back import RECORD, Chosen, write_back
 from lorescore.nbest import list_costs, read_nbest_dir
 from lorescore.scoring.combination import Scoring, load_list_scorer
-from lorescore.scoring.stored import WEIGHTS_FILE, require_weights, stored_weights
+from lorescore.scoring.stored import WEIGHTS_FILE, read_config, require_weights, stored_weights
 from lorescore.stream import STANDARD_INPUT, rescored_lines
 from lorescore.wer import METRICS, WER, word_error_rate
 
@@ -53,8 +52,7 @@ def run_nbest(args: argparse.Namespace) -> None:
     """Rescore what --nbest names."""
     if args.model is None:
         raise InputError("--nbest without --model", mend="--model exp/plm/<tag> is the rescorer")
-    if not (args.model / "config.yaml").is_file():
-        raise InputError("no finished rescorer: config.yaml is missing", path=args.model, mend="stage 5 trains it")
+    read_config(args.model)
     if args.lists_at_a_time < 1:
         raise InputError(f"--lists_at_a_time is {args.lists_at_a_time}, expected 1 or more")
     if args.nbest != STDIN and Path(args.nbest).is_dir():
@@ -73,7 +71,7 @@ def run_nbest(args: argparse.Namespace) -> None:
         for line in rescored_lines(lines, rescorer, weights, source=source, lists_at_a_time=args.lists_at_a_time):
             print(line, flush=True)
     except BrokenPipeError:  # who reads has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_standard_output()
 
 
 def _standard_input() -> Iterator[str]:

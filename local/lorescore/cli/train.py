@@ -31,7 +31,7 @@ from lorescore.scoring.combination import Scoring
 from lorescore.scoring.options import ScoringOptions
 from lorescore.scoring.rescorer import Rescorer, default_device
 from lorescore.scoring.sets import rescorer_checksum
-from lorescore.scoring.stored import require_no_members
+from lorescore.scoring.stored import read_config, require_no_members
 from lorescore.training.checkpoint import Checkpoint
 from lorescore.training.loop import train_rescorer
 from lorescore.training.objectives import require_objective
@@ -188,9 +188,7 @@ def _teacher(teacher: Path) -> dict[str, str]:
     Raises:
         InputError: There is none, or it is a `cls`, which knows of no language what its own teacher did not.
     """
-    if not (teacher / "config.yaml").is_file():
-        raise InputError("no finished rescorer: config.yaml is missing", path=teacher, mend="correct --teacher")
-    config = read_yaml(teacher / "config.yaml")
+    config = read_config(teacher, mend="correct --teacher")
     require_no_members(config, teacher, "learn from one of its members")
     scorer = config["plm"]["scorer"]
     if scorer == "cls":

@@ -35,7 +35,7 @@ from lorescore.scoring.list_scorer import ListScorer
 from lorescore.scoring.memory import in_batches, token_budget_for
 from lorescore.scoring.options import ScoringOptions
 from lorescore.scoring.pll import PseudoLogLikelihoodScorer
-from lorescore.scoring.stored import require_no_members, stored_plm, stored_weights
+from lorescore.scoring.stored import read_config, require_no_members, stored_plm, stored_weights
 from lorescore.scoring.text import plm_context, plm_text
 
 EXACT = ScoringOptions()
@@ -97,11 +97,9 @@ class Rescorer(ListScorer):
         """
         directory = Path(directory)
         device = torch.device(device) if device else default_device()
-        if not (directory / "config.yaml").is_file():
-            raise InputError("no finished rescorer: config.yaml is missing", path=directory, mend="stage 5 trains it")
+        config = read_config(directory)
         if rank is not None and not (directory / "adapter_config.json").is_file():
             raise InputError("has no adapter to take a rank of", path=directory, mend="give one of --lora mixed")
-        config = read_yaml(directory / "config.yaml")
         require_no_members(config, directory, "load it with lorescore.Combination")
         plm_dir = stored_plm(directory, config["plm_dir"])
         rescorer = cls.new(plm_dir, PlmSettings.from_dict(config["plm"], directory / "config.yaml"))

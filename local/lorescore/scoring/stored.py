@@ -1,6 +1,6 @@
-"""What belongs to a stored rescorer but lies outside its directory.
+"""What a stored rescorer says of itself, and what belongs to it but lies outside its directory.
 
-The PLM, the weights that stage 6 tuned, and for a combination the rescorers whose scores it adds.
+The latter are the PLM, the weights that stage 6 tuned, and for a combination the rescorers whose scores it adds.
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from lorescore.files import read_yaml
 
 MEMBERS = "members"
 WEIGHTS_FILE = "weights.yaml"
+TRAIN_IT = "stage 5 trains it"
 NO_WEIGHTS = "give weights, or tune them on a development set: stage 6"
 
 
@@ -36,21 +37,30 @@ class Member:
         return asdict(self)
 
 
+def read_config(rescorer_dir: Path, *, mend: str = TRAIN_IT) -> dict[str, Any]:
+    """What config.yaml says of a rescorer or of a combination.
+
+    Raises:
+        InputError: It is missing, so that nothing is finished here; or it cannot be read.
+    """
+    path = rescorer_dir / "config.yaml"
+    if not path.is_file():
+        raise InputError("no finished rescorer: config.yaml is missing", path=rescorer_dir, mend=mend)
+    return read_yaml(path)
+
+
 def stored_members(rescorer_dir: Path) -> list[Member]:
     """What a combination adds; nothing where the directory holds a rescorer.
 
     Raises:
         InputError: config.yaml is missing, or its members are not of the form.
     """
-    path = rescorer_dir / "config.yaml"
-    if not path.is_file():
-        raise InputError("no finished rescorer: config.yaml is missing", path=rescorer_dir, mend="stage 5 trains it")
-    members = read_yaml(path).get(MEMBERS) or []
+    members = read_config(rescorer_dir).get(MEMBERS) or []
     try:
         return [Member(str(one["tag"]), float(one["weight"]), str(one["checksum"])) for one in members]
     except (KeyError, TypeError, ValueError) as error:
         message = f"its {MEMBERS} are not of the form: {error}"
-        raise InputError(message, path=path, mend="combine the rescorers again") from error
+        raise InputError(message, path=rescorer_dir / "config.yaml", mend="combine the rescorers again") from error
 
 
 def require_no_members(config: Mapping[str, Any], rescorer_dir: Path, mend: str) -> None:
