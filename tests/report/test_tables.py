@@ -41,8 +41,9 @@ def test_wer_rows() -> None:
     }
     results = Results("dev", {"lora": model("lora", "vanilla", 8)}, {"dev": by_tag, "test": by_tag}, ())
     dev, test = wer_tables(results)
-    assert dev.title == "dev, the set on which the weights were tuned (20 utterances, 200 words)"
-    assert test.title == "test (20 utterances, 200 words)"
+    rough = "so few that intervals are too narrow and p too small"
+    assert dev.title == f"dev, the set on which the weights were tuned (20 utterances, 200 words; {rough})"
+    assert test.title == f"test (20 utterances, 200 words; {rough})"
     assert cells(test, 2) == {
         "model": "lora",
         "WER": "7.50",

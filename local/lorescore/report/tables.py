@@ -14,6 +14,8 @@ from lorescore.wer.units import CER
 
 NONE = "-"
 UNDEFINED = "undefined ({} WER is 0)"
+# Of fewer utterances the resamples of a bootstrap are too much alike: its intervals are too narrow, its p too small.
+FEW_UTTERANCES = 50
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,8 @@ def wer_tables(results: Results) -> list[Table]:
         some = next(iter(by_tag.values()))
         tuned = ", the set on which the weights were tuned" if set_name == results.dev_set else ""
         units = "characters" if some.metric == CER else "words"
-        title = f"{set_name}{tuned} ({some.utterances:,} utterances, {some.ref_words:,} {units})"
+        few = "; so few that intervals are too narrow and p too small" if some.utterances < FEW_UTTERANCES else ""
+        title = f"{set_name}{tuned} ({some.utterances:,} utterances, {some.ref_words:,} {units}{few})"
         rows = tuple(_wer_row(tag, by_tag, results.models.get(base_tag(tag, results.models))) for tag in by_tag)
         tables.append(Table(title, tuple(one.format(rate=some.metric.upper()) for one in columns), rows))
     return tables
