@@ -92,8 +92,8 @@ SECTION = Section(
     title="Scoring",
     about="Log-likelihoods of the same hypotheses under the same PLM in float32. Every way scores the same tokens (bos "
     "is conditioned on, eos is scored) of the same text; `largest difference` is to one hypothesis at a time. Each way "
-    "has the batch size that was fastest on a few utterances (hypotheses; lists for SpeechBrain). Times are from texts "
-    "to scores, tokenisation included.",
+    "has the batch size that was fastest on a few utterances (hypotheses; lists for SpeechBrain), and all run with the "
+    "memory settings of `path.sh`. Times are from texts to scores, tokenisation included.",
     measure=measure,
     table=table,
 )
