@@ -6,12 +6,12 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from toy_recipe import wait_for
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "srun", "squeue")
 SECONDS = 60  # until it is up
@@ -82,12 +82,9 @@ def slurm(home: Path, cpus: int = 2) -> Iterator[dict[str, str]]:
 
 def _wait_until_idle(env: dict[str, str], home: Path) -> None:
     """Until the node takes jobs."""
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline:
-        asked = subprocess.run(["sinfo", "--noheader", "--format=%T"], env=env, capture_output=True, text=True)
-        if asked.stdout.strip() == "idle":
-            return
-        time.sleep(0.5)
+    ask = ["sinfo", "--noheader", "--format=%T"]
+    if wait_for(lambda: subprocess.run(ask, env=env, capture_output=True, text=True).stdout.strip() == "idle", SECONDS):
+        return
     said = "".join(f"{path.name}: {path.read_text()[-1000:]}\n" for path in sorted(home.glob("*.out")))
     pytest.skip(f"Slurm does not come up on this machine in {SECONDS} s: {said}")  # it needs more than its packages
 

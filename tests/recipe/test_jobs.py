@@ -3,12 +3,11 @@
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from toy_recipe import ROOT, make_recipe, needs_recipe, run_sh
+from toy_recipe import ROOT, kept, make_recipe, needs_recipe, run_sh, wait_for
 
 # What run.sh has when it comes to its jobs.
 HEAD = f"""\
@@ -102,15 +101,11 @@ def test_an_interrupt_ends_the_jobs(tmp_path: Path) -> None:
     body = "start a bash -c 'echo $$ > pid; exec sleep 60'; finish"
     process = subprocess.Popen(["bash", "-c", HEAD + body], cwd=tmp_path, stdout=subprocess.DEVNULL)
     pid_file = tmp_path / "pid"
-    deadline = time.monotonic() + 20
-    while not (pid_file.exists() and pid_file.read_text().strip()) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    assert wait_for(lambda: pid_file.exists() and pid_file.read_text().strip() != "", 20)
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 143
     state = Path(f"/proc/{int(pid_file.read_text())}/stat")
-    while state.exists() and state.read_text().split()[2] != "Z" and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not state.exists() or state.read_text().split()[2] == "Z"
+    assert wait_for(lambda: not state.exists() or state.read_text().split()[2] == "Z", 20)
 
 
 @pytest.mark.slow
@@ -122,12 +117,7 @@ def test_two_at_a_time_give_what_one_at_a_time_gives(tmp_path: Path) -> None:
         directory = tmp_path / nj
         options = [*make_recipe(directory), "--lora", "vanilla", "--seeds", "1 2", "--rescorer_nj", nj]
         run_sh(directory, "--stage", "5", "--stop_stage", "6", *options)
-        kept = [
-            *(directory / "exp" / "plm").glob("*/adapter_model.safetensors"),
-            *(directory / "exp" / "rescore").rglob("weights.yaml"),
-            *(directory / "exp" / "rescore").rglob("text"),
-        ]
-        results.append({str(path.relative_to(directory)): path.read_bytes() for path in sorted(kept)})
+        results.append(kept(directory))
     assert len(results[0]) > 6
     assert results[0] == results[1]
     assert (tmp_path / "2" / "exp" / "log" / "train_llama_clm_vanilla_mwer_s1.log").is_file()

@@ -4,12 +4,12 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from slurm import needs_slurm, slurm
-from toy_recipe import ROOT, make_recipe, needs_recipe, run_sh
+from toy_recipe import ROOT, kept, make_recipe, needs_recipe, run_sh, wait_for
 
 pytestmark = [pytest.mark.slow, needs_slurm, needs_recipe]
 
@@ -18,13 +18,6 @@ pytestmark = [pytest.mark.slow, needs_slurm, needs_recipe]
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     with slurm(tmp_path_factory.mktemp("slurm")) as env:
         yield env
-
-
-def kept(directory: Path) -> dict[str, bytes]:
-    """What has to be the same wherever it was made."""
-    patterns = ("plm/*/adapter_model.safetensors", "rescore/**/weights.yaml", "rescore/**/text", "nprr/*.json")
-    found = [path for pattern in patterns for path in sorted((directory / "exp").glob(pattern))]
-    return {str(path.relative_to(directory)): path.read_bytes() for path in found}
 
 
 def jobs(env: dict[str, str]) -> list[str]:
@@ -93,13 +86,3 @@ def test_jobs_end_with_run_sh(cluster: dict[str, str], tmp_path: Path, rescorer_
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
         subprocess.run(["scancel", "--user=root"], env=cluster, check=False)
-
-
-def wait_for(holds: Callable[[], bool], seconds: float = 60.0) -> bool:
-    """Whether something holds before the time is up."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if holds():
-            return True
-        time.sleep(0.5)
-    return False

@@ -3,6 +3,8 @@
 import os
 import shutil
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -43,3 +45,20 @@ def run_sh(directory: Path, *options: str) -> str:
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return done.stdout
+
+
+def kept(directory: Path) -> dict[str, bytes]:
+    """What has to be the same to the byte however it was made: adapters, weights, texts, NPRR."""
+    patterns = ("plm/*/adapter_model.safetensors", "rescore/**/weights.yaml", "rescore/**/text", "nprr/*.json")
+    found = [path for pattern in patterns for path in sorted((directory / "exp").glob(pattern))]
+    return {str(path.relative_to(directory)): path.read_bytes() for path in found}
+
+
+def wait_for(holds: Callable[[], bool], seconds: float = 60.0) -> bool:
+    """Whether something comes to hold before the time is up."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if holds():
+            return True
+        time.sleep(0.1)
+    return holds()

@@ -8,10 +8,10 @@ from lorescore.cli.progress import progress
 from lorescore.cli.rescore import require_rescorers
 from lorescore.cli.scoring_options import add_scoring_arguments, scoring_options
 from lorescore.errors import InputError
-from lorescore.files import read_yaml
 from lorescore.nbest import read_nbest_dir
 from lorescore.scoring.rank_file import RANKS_FILE
 from lorescore.scoring.ranks import score_ranks
+from lorescore.scoring.stored import read_config
 
 ALL = "all"
 MIXED = "mixed"
@@ -55,7 +55,7 @@ def _ranks(rescorer_dir: Path, given: str) -> list[int]:
     Raises:
         InputError: The rescorer's ranks are not nested, or it has not that many.
     """
-    strategy = read_yaml(rescorer_dir / "config.yaml").get("strategy") or {}
+    strategy = read_config(rescorer_dir).get("strategy") or {}
     if strategy.get("name") != MIXED:
         raise InputError(
             f"trained with {strategy.get('name')}, whose ranks are not nested", path=rescorer_dir, mend="--lora mixed"

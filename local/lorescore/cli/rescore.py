@@ -36,7 +36,7 @@ from lorescore.lattice.write_back import CTM, Chosen, write_back
 from lorescore.nbest import NbestSet, list_costs, read_nbest_dir
 from lorescore.nbest.directory import require_same_metric
 from lorescore.scoring.combination import Scoring
-from lorescore.scoring.stored import TRAIN_IT, read_config
+from lorescore.scoring.stored import TRAIN_IT, unfinished
 from lorescore.wer import word_error_rate
 from lorescore.wer.ctm import NOMINAL_WORD_S
 
@@ -132,7 +132,7 @@ def require_rescorers(tags: Iterable[str], plm_root: Path) -> None:
     for tag in tags:
         if tag not in finished:
             hint = f"; {nearest_hint(tag, finished)}" if finished else ""
-            read_config(plm_root / tag, mend=f"{TRAIN_IT}{hint}")
+            raise unfinished(plm_root / tag, f"{TRAIN_IT}{hint}")
 
 
 def _score(tag: str, sets: dict[str, NbestSet], exp_dir: Path, scoring: Scoring) -> dict[str, ScoredLists]:

@@ -23,7 +23,7 @@ from lorescore.lattice.source import LatticeSource
 from lorescore.lattice.write_back import RECORD, Chosen, write_back
 from lorescore.nbest import list_costs, read_nbest_dir
 from lorescore.scoring.combination import Scoring, load_list_scorer
-from lorescore.scoring.stored import WEIGHTS_FILE, read_config, require_weights, stored_weights
+from lorescore.scoring.stored import WEIGHTS_FILE, require_weights, stored_weights, unfinished
 from lorescore.stream import STANDARD_INPUT, rescored_lines
 from lorescore.wer import METRICS, WER, word_error_rate
 
@@ -52,7 +52,8 @@ def run_nbest(args: argparse.Namespace) -> None:
     """Rescore what --nbest names."""
     if args.model is None:
         raise InputError("--nbest without --model", mend="--model exp/plm/<tag> is the rescorer")
-    read_config(args.model)
+    if not (args.model / "config.yaml").is_file():
+        raise unfinished(args.model)
     if args.lists_at_a_time < 1:
         raise InputError(f"--lists_at_a_time is {args.lists_at_a_time}, expected 1 or more")
     if args.nbest != STDIN and Path(args.nbest).is_dir():

@@ -22,7 +22,7 @@ from lorescore.cli.progress import progress
 from lorescore.cli.train_options import add_training_arguments, training_settings, true_or_false
 from lorescore.cli.worst import rescorer_score
 from lorescore.errors import InputError
-from lorescore.files import checksum, read_lines, read_yaml, split_words
+from lorescore.files import checksum, read_lines, split_words
 from lorescore.nbest import NbestSet, list_costs, read_nbest_dir
 from lorescore.nbest.directory import require_same_metric
 from lorescore.plm.settings import PlmSettings
@@ -226,7 +226,7 @@ def _frozen_costs(args: argparse.Namespace, scoring: Scoring, dev: NbestSet) -> 
     frozen_dir = args.out_root / rescorer_tag(args, "none", args.seed)
     if settings.scorer == "cls" or not (frozen_dir / "config.yaml").is_file():
         return None
-    if read_yaml(frozen_dir / "config.yaml")["plm"] != settings.to_dict():
+    if read_config(frozen_dir)["plm"] != settings.to_dict():
         return None
     return _costs(scoring, frozen_dir, args.dev, dev, "dev")
 
@@ -239,7 +239,7 @@ def _is_finished(out: Path, asked: dict[str, Any]) -> bool:
     """
     if not (out / "config.yaml").is_file():
         return False
-    config = read_yaml(out / "config.yaml")
+    config = read_config(out)
     # A setting that did not exist then was what its default is now.
     defaults = {
         "plm": PlmSettings("", "").to_dict(),

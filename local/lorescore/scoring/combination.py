@@ -15,14 +15,14 @@ import torch
 
 from lorescore.combine import ScoredLists, Weights, tune_members
 from lorescore.errors import InputError
-from lorescore.files import read_yaml, write_yaml
+from lorescore.files import write_yaml
 from lorescore.nbest import NbestList, NbestSet, cost_file, list_costs, read_nbest_dir, write_costs
 from lorescore.progress import Progress, silent
 from lorescore.scoring.list_scorer import ListScorer
 from lorescore.scoring.options import ScoringOptions
 from lorescore.scoring.rescorer import EXACT, Rescorer
 from lorescore.scoring.sets import rescorer_checksum, score_nbest_dirs
-from lorescore.scoring.stored import MEMBERS, Member, require_no_members, stored_members, stored_weights
+from lorescore.scoring.stored import MEMBERS, Member, read_config, require_no_members, stored_members, stored_weights
 
 COMBINED = "combined"  # stands where a rescorer has its strategy
 
@@ -147,7 +147,7 @@ def combine_rescorers(directory: Path, rescorer_dirs: Sequence[Path], dev_dir: P
         InputError: A member is a combination itself, the directory holds something else or a combination of others, or
             dev has no references.
     """
-    configs = {path: read_yaml(path / "config.yaml") for path in rescorer_dirs}
+    configs = {path: read_config(path) for path in rescorer_dirs}
     for path, config in configs.items():
         require_no_members(config, path, "name its members instead")
     asked = {
@@ -155,7 +155,7 @@ def combine_rescorers(directory: Path, rescorer_dirs: Sequence[Path], dev_dir: P
         "dev_checksum": dev.info["checksum"],
     }
     if (directory / "config.yaml").is_file():
-        held = read_yaml(directory / "config.yaml")
+        held = read_config(directory)
         if {key: held.get(key) for key in asked} == asked:
             return stored_members(directory)
         if held.get("candidates", {}).keys() != asked["candidates"].keys():

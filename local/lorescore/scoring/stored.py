@@ -45,8 +45,13 @@ def read_config(rescorer_dir: Path, *, mend: str = TRAIN_IT) -> dict[str, Any]:
     """
     path = rescorer_dir / "config.yaml"
     if not path.is_file():
-        raise InputError("no finished rescorer: config.yaml is missing", path=rescorer_dir, mend=mend)
+        raise unfinished(rescorer_dir, mend)
     return read_yaml(path)
+
+
+def unfinished(rescorer_dir: Path, mend: str = TRAIN_IT) -> InputError:
+    """The error for a directory that holds no finished rescorer."""
+    return InputError("no finished rescorer: config.yaml is missing", path=rescorer_dir, mend=mend)
 
 
 def stored_members(rescorer_dir: Path) -> list[Member]:
