@@ -115,6 +115,69 @@ def test_worst_lists_are_each_models_own_and_compared(exp: Path, call: Call) -> 
     assert record.difference is not None
 
 
+def rates_of(exp: Path, tag: str) -> list[tuple[str, str, float]]:
+    return [(one.set, one.lists, one.rate) for one in read_records(exp / "nprr" / f"{tag}.json")]
+
+
+def test_what_is_not_measured_again_stays(exp: Path, call: Call) -> None:
+    write_nbest_dir(exp / "nbest" / "other", clean := replace(toy_nbest(9, seed=2), info={}))
+    write_nbest_dir(exp / "nbest" / "other_nbest_p1_s1", perturbed_set(clean, 1, 1))
+    write_nbest_dir(
+        exp / "nbest" / "test_tied_nbest_p1_s1", perturbed_set(read_nbest_dir(exp / "nbest" / "test"), 1, 3)
+    )
+    call(*stage(exp, "--tags", f"{NONE} {VANILLA}", "--rates", "0.5 1"))
+    first = (exp / "nprr" / f"{VANILLA}.json").read_text()
+    one_seed = ("--seeds", "1", "--rates", "1", "--tags", f"{NONE} {VANILLA}")
+    call(*stage(exp, "--sets", "other", *one_seed))
+    call(*stage(exp, "--perturbations", "tied", *one_seed))
+    expected = [("other", "nbest", 1), ("test", "nbest", 0.5), ("test", "nbest", 1), ("test", "tied nbest", 1)]
+    assert rates_of(exp, VANILLA) == expected
+    assert [(one.set, one.lists) for one in read_areas(exp / "nprr" / f"{VANILLA}.json")] == [
+        ("other", "nbest"),
+        ("test", "nbest"),
+        ("test", "tied nbest"),
+    ]
+    # The same as if all had been measured at once, differences to the reference too.
+    kept = [one for one in read_records(exp / "nprr" / f"{VANILLA}.json") if (one.set, one.lists) == ("test", "nbest")]
+    (exp / "first.json").write_text(first)
+    assert kept == read_records(exp / "first.json")
+    word_errors = read_word_errors(exp / "nprr" / f"{VANILLA}.errors")
+    assert {"test", "test_nbest_p0.5_s1", "other", "other_nbest_p1_s1", "test_tied_nbest_p1_s1"} <= {
+        *word_errors.errors
+    }
+    # A set, perturbation and kind that is measured again is measured as a whole.
+    call(*stage(exp, *one_seed))
+    assert rates_of(exp, VANILLA) == [expected[0], *expected[2:]]
+    assert "test_nbest_p0.5_s1" not in read_word_errors(exp / "nprr" / f"{VANILLA}.errors").errors
+
+
+@pytest.mark.parametrize("what", ["weights", "rescorer", "lists", "earlier version"])
+def test_what_would_be_measured_otherwise_now_does_not_stay(
+    exp: Path, call: Call, what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_nbest_dir(exp / "nbest" / "other", clean := replace(toy_nbest(9, seed=2), info={}))
+    write_nbest_dir(exp / "nbest" / "other_nbest_p1_s1", perturbed_set(clean, 1, 1))
+    one_seed = ("--seeds", "1", "--rates", "1", "--tags", NONE)
+    caplog.set_level("INFO")
+    call(*stage(exp, *one_seed))
+    path = exp / "nprr" / f"{NONE}.json"
+    if what == "weights":
+        write_yaml(exp / "rescore" / NONE / "weights.yaml", {"lm_weight": 0.25})
+    elif what == "rescorer":
+        write_yaml(exp / "plm" / NONE / "note.yaml", {"changed": True})
+    elif what == "lists":
+        write_nbest_dir(exp / "nbest" / "test_nbest_p1_s1", replace(toy_nbest(12, seed=3), info={}))
+    else:
+        path.write_text(
+            json.dumps({key: value for key, value in json.loads(path.read_text()).items() if key != "model"})
+        )
+    call(*stage(exp, "--sets", "other", *one_seed))
+    assert rates_of(exp, NONE) == [("other", "nbest", 1)]
+    assert set(read_word_errors(exp / "nprr" / f"{NONE}.errors").errors) == {"other", "other_nbest_p1_s1"}
+    reason = "the lists of test_nbest_p1_s1 have changed" if what == "lists" else "nothing of it is kept"
+    assert reason in caplog.text
+
+
 def test_an_unknown_reference(exp: Path, call: Call) -> None:
     line = call(*stage(exp, "--tags", VANILLA, "--reference", "tiny")).error_line()
     assert line.endswith("--reference tiny was not measured (name it in --tags too, or measure it first)")

@@ -5,6 +5,7 @@ exp/nprr/<tag>.errors    the word errors of each utterance, with which any two m
 """
 
 import argparse
+import hashlib
 import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -29,9 +30,12 @@ from lorescore.nprr import (
     write_word_errors,
 )
 from lorescore.nprr.conditions import Condition, MeasuredSet, mismatch, records_of, with_differences, word_errors_of
+from lorescore.nprr.earlier import read_earlier
 from lorescore.nprr.stored import SUFFIX
 from lorescore.perturb import KINDS, PERTURBATIONS
 from lorescore.scoring.combination import Scoring
+from lorescore.scoring.options import ScoringOptions, default_device
+from lorescore.scoring.sets import rescorer_checksum
 from lorescore.wer.resampling import Counts
 
 logger = logging.getLogger(__name__)
@@ -55,7 +59,9 @@ def run_stage(args: argparse.Namespace) -> None:
             name: _measure(tag, name, weights[tag], conditions, args.exp_dir, scoring)
             for name in dict.fromkeys(args.sets.split())
         }
-        known[tag] = word_errors_of(list(sets.values()))
+        model = _model(args.exp_dir / "plm" / tag, weights[tag], scoring.options)
+        earlier = read_earlier(args.exp_dir / "nprr", tag, model, conditions, args.exp_dir / "nbest")
+        known[tag] = earlier.word_errors | word_errors_of(list(sets.values()))
         records: list[NprrRecord] = []
         areas: list[AreaRecord] = []
         for one in conditions:
@@ -68,8 +74,15 @@ def run_stage(args: argparse.Namespace) -> None:
             records += found[0]
             areas += found[1]
         write_word_errors(_errors_path(args.exp_dir, tag), known[tag])
-        write_records(args.exp_dir / "nprr" / f"{tag}.json", records, areas)
+        path = args.exp_dir / "nprr" / f"{tag}.json"
+        write_records(path, [*earlier.records, *records], [*earlier.areas, *areas], model)
         _print(records, areas)
+
+
+def _model(rescorer_dir: Path, weights: Weights, options: ScoringOptions) -> str:
+    """What decides which hypothesis of a list is chosen, as hexadecimal digits."""
+    parts = (rescorer_checksum(rescorer_dir), options.describe(default_device()), repr(weights))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _conditions(args: argparse.Namespace, tags: Iterable[str]) -> list[Condition]:

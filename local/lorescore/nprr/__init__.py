@@ -8,7 +8,8 @@ section 3), which the abstract does not fix:
 - `area`: the area under the curve of NPRR over the rate, the single figure to rank models by;
 - `losses`: what the lists lost apart from what the rescorer lost;
 - `lists`: all three from rescored lists; `groups`: which perturbed lists belong together, by their `nbest.yaml`;
-- `records`: what stage 9 leaves for the report; `stored`: the word errors of each utterance beside them.
+- `records`: what stage 9 leaves for the report; `stored`: the word errors of each utterance beside them;
+- `earlier`: what of both stays when stage 9 measures something else.
 """
 
 from lorescore.nprr.area import NprrArea, nprr_area, nprr_area_difference

@@ -34,6 +34,15 @@ class WordErrors:
     errors: Mapping[str, Counts]
     checksums: Mapping[str, str]
 
+    def __or__(self, other: "WordErrors") -> "WordErrors":
+        """These and others, which replace these."""
+        return WordErrors({**self.errors, **other.errors}, {**self.checksums, **other.checksums})
+
+    def only(self, names: Iterable[str]) -> "WordErrors":
+        """Those in some directories."""
+        kept = list(names)
+        return WordErrors({name: self.errors[name] for name in kept}, {name: self.checksums[name] for name in kept})
+
     def rows(self, names: Iterable[str]) -> Counts:
         """The errors in some directories, shape (S, U)."""
         return np.stack([self.errors[name] for name in names])
