@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import logging
+import os
 import sys
 import warnings
 from typing import NoReturn
@@ -69,8 +70,7 @@ def main(argv: list[str] | None = None) -> int:
     for noisy in ("transformers", "peft", "matplotlib", "torch"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=FutureWarning)  # between our dependencies; nothing a user can mend
-    if "transformers" in sys.modules:  # its bars for loading weights would stand between ours
-        sys.modules["transformers"].utils.logging.disable_progress_bar()
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # transformers' for loading weights, between ours
     try:
         args.run(args)
     except InputError as error:

@@ -1,10 +1,12 @@
-"""Verbs that need no PLM do not wait for torch to be imported, nor fail where it is not installed."""
+"""What needs no PLM does not wait for torch to be imported, nor fail where it is not installed."""
 
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from lorescore.__main__ import VERBS
 
 ROOT = Path(__file__).resolve().parents[2]
 BY_HAND = ROOT / "tests" / "data" / "nprr_by_hand"
@@ -19,13 +21,18 @@ class Missing:
             raise ModuleNotFoundError("No module named " + name)
 sys.meta_path.insert(0, Missing())
 from lorescore.__main__ import main
+def status(call):
+    try:
+        return main(call)
+    except SystemExit as end:  # --help, wrong options
+        return end.code
 calls, call = [], []
 for word in sys.argv[2:]:
     if word == ";":
         calls, call = [*calls, call], []
     else:
         call.append(word)
-sys.exit(sum(main(call) for call in calls))
+sys.exit(sum(map(status, calls)))
 """
 
 
@@ -70,3 +77,27 @@ def test_nprr_of_directories_runs_without_torch() -> None:
     done = run_without(PLM, call)
     assert done.returncode == 0, done.stderr
     assert "## NPRR of plm" in done.stdout
+
+
+def test_every_verb_tells_its_options_without_torch() -> None:
+    done = run_without([*PLM, "matplotlib"], *([verb, "--help"] for verb in VERBS))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("usage: ") == len(VERBS)
+
+
+def test_wrong_options_are_told_without_torch(tmp_path: Path) -> None:
+    out = ["--out_root", str(tmp_path)]
+    calls = [
+        ["train", "--no_such_option"],
+        ["train", "--lora", "vanila", *out],
+        ["train", "--rank", "0", *out],
+        ["rescore", "--nbest", "-", "--model", str(tmp_path / "none")],
+        ["rescore", "--tags", "none", "--dev", "dev", "--exp_dir", str(tmp_path)],
+        ["combine", "--tags", "one", "--dev", "dev", "--exp_dir", str(tmp_path)],
+        ["ranks", "--tags", "none", "--dev", "dev", "--exp_dir", str(tmp_path)],
+        ["nprr", "--tags", "none", "--sets", "test", "--exp_dir", str(tmp_path)],
+        ["fetch-plm", "--scorer", "clmm"],
+    ]
+    done = run_without(PLM, *calls)
+    assert done.returncode == len(calls), done.stderr
+    assert len(done.stderr.splitlines()) == len(calls), done.stderr

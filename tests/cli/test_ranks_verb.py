@@ -14,7 +14,8 @@ from lorescore.combine import ScoredLists, tune, wer
 from lorescore.errors import InputError
 from lorescore.nbest import read_nbest_dir, write_nbest_dir
 from lorescore.plm.adaptation import ADAPTER, lora_layers
-from lorescore.plm.strategies import Strategy, adapt
+from lorescore.plm.strategies import adapt
+from lorescore.plm.strategy import Strategy
 from lorescore.scoring.rank_file import read_ranks
 from lorescore.scoring.rescorer import Rescorer
 

@@ -12,7 +12,8 @@ from plm_models import CONF_FAMILIES, new_rescorer
 from safetensors.torch import load_file
 
 from lorescore.plm.settings import PlmSettings
-from lorescore.plm.strategies import Strategy, adapt
+from lorescore.plm.strategies import adapt
+from lorescore.plm.strategy import Strategy
 from lorescore.scoring.cls import ClsScorer
 from lorescore.scoring.rescorer import Rescorer
 

@@ -12,7 +12,8 @@ from torch import nn
 from lorescore.errors import InputError
 from lorescore.plm.adaptation import ADAPTER, lora_layers
 from lorescore.plm.mixed import Mixed, at_rank, truncate
-from lorescore.plm.strategies import Strategy, adapt
+from lorescore.plm.strategies import adapt
+from lorescore.plm.strategy import Strategy
 
 RANK, NUM_STEPS = 4, 10
 

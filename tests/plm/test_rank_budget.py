@@ -9,7 +9,8 @@ from tiny_training import TARGETS, frozen, new_optimizer, outputs, train
 from transformers import AutoModel
 
 from lorescore.plm.adalora import choose_ranks
-from lorescore.plm.strategies import Strategy, adapt
+from lorescore.plm.strategies import adapt
+from lorescore.plm.strategy import Strategy
 
 STRATEGY = Strategy("adalora", rank=3, init_rank=6, alpha=8, initial_share=0.2, final_share=0.3)
 

@@ -12,7 +12,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from lorescore.choices import STRATEGIES
 from lorescore.errors import InputError
 from lorescore.plm.adaptation import Adaptation
-from lorescore.plm.strategies import Strategy, adapt, count_parameters
+from lorescore.plm.strategies import adapt, count_parameters
+from lorescore.plm.strategy import Strategy
 
 CONF_DIR = Path(__file__).parents[2] / "conf" / "strategy"
 LLAMA_SIZE = 160 * 32 * 2 + 2 * (32 * 32 * 2 + 32 * 16 * 2 + 3 * 32 * 48 + 2 * 32) + 32

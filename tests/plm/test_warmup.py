@@ -10,7 +10,8 @@ from tiny_training import TARGETS, frozen, gradients, new_optimizer, outputs, tr
 
 from lorescore.errors import InputError
 from lorescore.plm.adaptation import ADAPTER, lora_layers
-from lorescore.plm.strategies import Strategy, adapt
+from lorescore.plm.strategies import adapt
+from lorescore.plm.strategy import Strategy
 from lorescore.plm.warmup import Warmup, best_approximation
 
 RANK, INIT_RANK, NUM_STEPS, SWITCH_STEP = 2, 6, 10, 4

@@ -27,8 +27,8 @@ from lorescore.nbest import (
 from lorescore.progress import Progress, silent
 from lorescore.scoring import sets
 from lorescore.scoring.cache import ScoreCache, cache_version
-from lorescore.scoring.options import ScoringOptions
-from lorescore.scoring.rescorer import Rescorer, default_device
+from lorescore.scoring.options import ScoringOptions, default_device
+from lorescore.scoring.rescorer import Rescorer
 from lorescore.scoring.sets import rescorer_checksum, score_nbest_dirs
 
 TAG = "tiny"

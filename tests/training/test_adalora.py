@@ -11,7 +11,8 @@ from torch import nn
 
 from lorescore.nbest import NbestSet
 from lorescore.plm import adalora
-from lorescore.plm.strategies import Strategy, adapt
+from lorescore.plm.strategies import adapt
+from lorescore.plm.strategy import Strategy
 from lorescore.scoring.rescorer import Rescorer
 from lorescore.training.data import training_lists
 from lorescore.training.loop import train_rescorer

@@ -13,7 +13,7 @@ from plm_models import new_rescorer
 from toy_nbest import toy_nbest
 
 from lorescore.errors import InputError
-from lorescore.plm.strategies import Strategy
+from lorescore.plm.strategy import Strategy
 from lorescore.scoring.rescorer import Rescorer
 from lorescore.training.checkpoint import Checkpoint
 from lorescore.training.loop import train_rescorer

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from lorescore.combine import Weights
 from lorescore.errors import InputError
 from lorescore.training.data import TrainingList, Twin
-from lorescore.training.objectives import Objective, consistency_loss, mwer_loss, require_objective
-from lorescore.training.settings import TrainingSettings
+from lorescore.training.objectives import Objective, consistency_loss, mwer_loss
+from lorescore.training.settings import TrainingSettings, require_objective
 
 PAIRS = st.lists(st.tuples(st.floats(-20, 20), st.integers(-3, 3)), min_size=0, max_size=8)
 SETTINGS = TrainingSettings(perturb_train="homophone:0.5", consistency=3.0, consistency_margin=2.0, score_scale=0.5)

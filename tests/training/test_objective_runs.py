@@ -11,7 +11,7 @@ from toy_nbest import ERROR
 
 from lorescore.errors import InputError
 from lorescore.nbest import NbestSet
-from lorescore.plm.strategies import Strategy
+from lorescore.plm.strategy import Strategy
 from lorescore.scoring.rescorer import Rescorer
 from lorescore.training.loop import train_rescorer
 from lorescore.training.settings import TrainingSettings

@@ -17,9 +17,8 @@ from lorescore.training.objectives import (
     distill_loss,
     lm_loss,
     mwer_loss,
-    require_objective,
 )
-from lorescore.training.settings import TrainingSettings
+from lorescore.training.settings import TrainingSettings, require_objective
 
 LISTS = st.lists(st.tuples(st.floats(-20, 20), st.integers(0, 12)), min_size=1, max_size=8)
 

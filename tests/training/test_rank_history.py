@@ -10,7 +10,7 @@ from toy_nbest import toy_nbest
 
 from lorescore.errors import InputError
 from lorescore.files import write_yaml
-from lorescore.plm.strategies import Strategy
+from lorescore.plm.strategy import Strategy
 from lorescore.training.checkpoint import Checkpoint
 from lorescore.training.loop import train_rescorer
 from lorescore.training.rank_history import RankHistory

@@ -18,7 +18,8 @@ from lorescore.combine import ScoredLists, Weights, best_ranks, error_count
 from lorescore.errors import InputError
 from lorescore.nbest import NbestSet
 from lorescore.perturb import Perturbation, perturb
-from lorescore.plm.strategies import Strategy, adapt
+from lorescore.plm.strategies import adapt
+from lorescore.plm.strategy import Strategy
 from lorescore.scoring.rescorer import Rescorer
 from lorescore.training.checkpoint import Checkpoint
 from lorescore.training.data import training_lists

@@ -13,7 +13,7 @@ from lorescore.errors import InputError
 from lorescore.files import read_yaml
 from lorescore.nbest import NbestSet
 from lorescore.plm import adalora
-from lorescore.plm.strategies import Strategy
+from lorescore.plm.strategy import Strategy
 from lorescore.scoring.clm import CausalScorer
 from lorescore.scoring.cls import ClsScorer
 from lorescore.scoring.rescorer import Rescorer

@@ -13,7 +13,8 @@ from torch import nn
 from lorescore.combine import Weights
 from lorescore.errors import InputError
 from lorescore.nbest import NbestSet
-from lorescore.plm.strategies import Strategy, adapt
+from lorescore.plm.strategies import adapt
+from lorescore.plm.strategy import Strategy
 from lorescore.scoring.rescorer import Rescorer
 from lorescore.training.data import training_lists, training_text
 from lorescore.training.memory import gradient_checkpointing

@@ -7,7 +7,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from lorescore.nbest import NbestSet
-from lorescore.plm.strategies import Strategy
+from lorescore.plm.strategy import Strategy
 from lorescore.scoring.rescorer import Rescorer
 from lorescore.training.loop import train_rescorer
 from lorescore.training.settings import TrainingSettings

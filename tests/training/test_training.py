@@ -11,7 +11,7 @@ import torch
 from lorescore.combine import Weights
 from lorescore.errors import InputError
 from lorescore.nbest import NbestSet
-from lorescore.plm.strategies import Strategy
+from lorescore.plm.strategy import Strategy
 from lorescore.scoring.rescorer import Rescorer, trainable_state
 from lorescore.training.evaluation import tuned_on
 from lorescore.training.loop import train_rescorer

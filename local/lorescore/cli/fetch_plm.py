@@ -4,8 +4,6 @@ import argparse
 
 from lorescore.cli.plm_options import add_plm_arguments, plm_dir, plm_settings
 from lorescore.errors import InputError
-from lorescore.plm.load import fetch_plm
-from lorescore.scoring.rescorer import Rescorer
 
 SENTENCE = "he closed the door and went home"
 SHUFFLED = "door the home closed and went he"
@@ -19,6 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Fetch and check."""
     settings = plm_settings(args)
+    from lorescore.plm.load import fetch_plm  # imports torch and transformers, the next one peft too
+    from lorescore.scoring.rescorer import Rescorer
+
     directory = plm_dir(settings, args)
     fetch_plm(settings, directory)
     rescorer = Rescorer.new(directory, settings)

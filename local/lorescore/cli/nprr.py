@@ -10,6 +10,7 @@ from pathlib import Path
 from lorescore.choices import FROZEN
 from lorescore.cli.cache_options import add_cache_argument
 from lorescore.cli.nprr_directories import add_directory_arguments, run_directories
+from lorescore.cli.nprr_stage import run_stage
 from lorescore.cli.scoring_options import add_scoring_arguments
 from lorescore.errors import InputError
 from lorescore.perturb import PERTURBATIONS
@@ -65,8 +66,6 @@ def run(args: argparse.Namespace) -> None:
         if getattr(args, option):
             raise InputError(f"--{option} does not go with {named[0]}", mend=TWO_USES)
     if wanted is stage:
-        from lorescore.cli.nprr_stage import run_stage  # imports torch
-
         run_stage(args)
     else:
         run_directories(args)

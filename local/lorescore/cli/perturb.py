@@ -17,6 +17,8 @@ from lorescore.choices import parse_numbers, require_choice
 from lorescore.cli.cache_options import add_cache_argument, cache_path
 from lorescore.cli.lexicon_options import add_lexicon_arguments, read_pronunciations
 from lorescore.cli.progress import progress
+from lorescore.cli.rescore import require_rescorers
+from lorescore.cli.worst import rescorer_score
 from lorescore.errors import InputError
 from lorescore.files import read_yaml
 from lorescore.nbest import NbestSet, read_nbest_dir, write_nbest_dir
@@ -36,6 +38,8 @@ from lorescore.perturb import (
 from lorescore.perturb.sets import COUNTS_FILE, INFO_KEY
 from lorescore.perturb.settings import HOMOPHONE, NEAR, SPLIT
 from lorescore.perturb.worst import require_candidates, worst_versions
+from lorescore.scoring.combination import Scoring
+from lorescore.scoring.sets import rescorer_checksum
 
 logger = logging.getLogger(__name__)
 
@@ -109,8 +113,6 @@ def _settings(args: argparse.Namespace) -> list[Perturbation]:
         raise InputError(f"--perturbations {WORST} without a rescorer", mend="give its tag: --tags")
     require_candidates(args.num_candidates)
     if WORST in perturbations:
-        from lorescore.cli.rescore import require_rescorers  # imports torch, which no other perturbation needs
-
         require_rescorers(tags, args.plm_dir)
     hows = [(name, tag) for name in perturbations for tag in (tags if name == WORST else [""])]
     numbers = parse_numbers("--rates", args.rates, float), parse_numbers("--seeds", args.seeds, int)
@@ -143,10 +145,6 @@ def _make_worst(
 
     The rescorer scores the distinct candidates of all that are missing together.
     """
-    from lorescore.cli.worst import rescorer_score
-    from lorescore.scoring.combination import Scoring
-    from lorescore.scoring.sets import rescorer_checksum
-
     versions = {"rescorer_checksum": rescorer_checksum(rescorer_dir)}
     wanted = worst_versions(args.num_candidates, versions)
     found = {one: _finished(path, nbest, lexicon, one, wanted) for one, path in out_dirs.items()}

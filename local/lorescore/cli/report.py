@@ -3,8 +3,6 @@
 import argparse
 from pathlib import Path
 
-from lorescore.report import write_report
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the verb."""
@@ -17,6 +15,8 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         InputError: Nothing ran yet, or a file is not what its stage writes.
     """
+    from lorescore.report import write_report  # imports matplotlib
+
     report = write_report(args.exp_dir)
     print(report.main_tables.lstrip("\n"))
     if report.cost:

@@ -1,10 +1,8 @@
 """Options of the verbs that score lists: the numbers' type, quantisation, history merging."""
 
 import argparse
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # it imports torch, which a verb that only says what its options are need not wait for
-    from lorescore.scoring.options import ScoringOptions
+from lorescore.scoring.options import ScoringOptions
 
 
 def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,12 +16,10 @@ def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def scoring_options(args: argparse.Namespace) -> "ScoringOptions":
+def scoring_options(args: argparse.Namespace) -> ScoringOptions:
     """The options that a user gave.
 
     Raises:
         InputError: One is not valid.
     """
-    from lorescore.scoring.options import ScoringOptions
-
     return ScoringOptions(args.dtype, args.quantize, args.history)

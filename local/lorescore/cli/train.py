@@ -1,11 +1,12 @@
-"""`train`: adapt a PLM with a strategy, choose the best weights on dev, write the rescorer."""
+"""`train`: adapt a PLM with a strategy, choose the best weights on dev, write the rescorer.
+
+What takes seconds to import (torch, transformers, peft) is imported where there is something to train.
+"""
 
 import argparse
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from lorescore.choices import STRATEGIES, WITHOUT_RANK
 from lorescore.cli.cache_options import add_cache_argument, cache_path
@@ -26,18 +27,17 @@ from lorescore.files import checksum, read_lines, split_words
 from lorescore.nbest import NbestSet, list_costs, read_nbest_dir
 from lorescore.nbest.directory import require_same_metric
 from lorescore.plm.settings import PlmSettings
-from lorescore.plm.strategies import Strategy, count_parameters
+from lorescore.plm.strategy import Strategy
 from lorescore.scoring.combination import Scoring
-from lorescore.scoring.options import ScoringOptions
-from lorescore.scoring.rescorer import Rescorer, default_device
+from lorescore.scoring.options import ScoringOptions, default_device
 from lorescore.scoring.sets import rescorer_checksum
 from lorescore.scoring.stored import read_config, require_no_members
-from lorescore.training.checkpoint import Checkpoint
-from lorescore.training.loop import train_rescorer
-from lorescore.training.objectives import require_objective
-from lorescore.training.settings import TrainingSettings
+from lorescore.training.settings import TrainingSettings, require_objective
 from lorescore.training.tensorboard import TensorBoard, no_curves
 from lorescore.wer.units import WER
+
+if TYPE_CHECKING:
+    from lorescore.scoring.rescorer import Rescorer
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -92,6 +92,9 @@ def _write_frozen(args: argparse.Namespace, settings: PlmSettings, out: Path) ->
     asked = dict.fromkeys(MADE_FROM) | {"plm": settings.to_dict(), "strategy": strategy.to_dict()}
     if _is_finished(out, asked):
         return
+    from lorescore.plm.strategies import count_parameters
+    from lorescore.scoring.rescorer import Rescorer
+
     rescorer = Rescorer.new(plm_dir(settings, args), settings)
     _save(rescorer, out, asked, count_parameters(rescorer.scorer), {})
 
@@ -128,6 +131,10 @@ def _train(args: argparse.Namespace, settings: PlmSettings, training: TrainingSe
     }
     if _is_finished(out, asked):
         return
+    from lorescore.scoring.rescorer import Rescorer
+    from lorescore.training.checkpoint import Checkpoint
+    from lorescore.training.loop import train_rescorer
+
     # What the training needs to know before it begins, at the precision at which it scores dev.
     cache = cache_path(args.score_cache, args.out_root.parent)
     scoring = Scoring(ScoringOptions(dtype=training.precision), cache, progress)
@@ -169,7 +176,7 @@ def _train(args: argparse.Namespace, settings: PlmSettings, training: TrainingSe
 
 
 def _save(
-    rescorer: Rescorer,
+    rescorer: "Rescorer",
     out: Path,
     asked: dict[str, Any],
     parameters: tuple[int, int],
@@ -220,6 +227,8 @@ def _read_texts(path: Path) -> list[str]:
 
 def _frozen_costs(args: argparse.Namespace, scoring: Scoring, dev: NbestSet) -> list[list[float]] | None:
     """The frozen PLM's costs of dev, where its `none` rescorer is there (no `cls`) and scores as the training does."""
+    import torch
+
     if scoring.options.weights_dtype(default_device()) != torch.float32:
         return None  # the training has weights in float32, and steps are chosen by differences as small as that
     settings = plm_settings(args, "none")

@@ -1,4 +1,4 @@
-"""A rescorer's scores of any lists, for the perturbation `worst` and for a teacher. Imports torch."""
+"""A rescorer's scores of any lists, for the perturbation `worst` and for a teacher."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -12,7 +12,7 @@ on average, each parameter has a price that is taken off the importance: the sma
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from peft import PeftModel
@@ -20,9 +20,7 @@ from peft.tuners.adalora import RankAllocator
 from torch import nn
 
 from lorescore.plm.adaptation import ADAPTER, PREFIX, Adaptation
-
-if TYPE_CHECKING:
-    from lorescore.plm.strategies import Strategy
+from lorescore.plm.strategy import Strategy
 
 E_SUFFIX = f".lora_E.{ADAPTER}"
 BUDGET_TOLERANCE = 0.01  # share of the parameter budget that may be left unused
@@ -33,7 +31,7 @@ AVERAGES = ("ipt", "exp_avg_ipt", "exp_avg_unc")  # what the allocator remembers
 class AdaLora(Adaptation):
     """Adds the orthogonality term, and moves the ranks between the layers."""
 
-    def __init__(self, model: PeftModel, strategy: "Strategy", total_steps: int, seed: int) -> None:
+    def __init__(self, model: PeftModel, strategy: Strategy, total_steps: int, seed: int) -> None:
         super().__init__(model, strategy, total_steps, seed)
         self._tuner: Any = model.base_model
         self._config: Any = self._tuner.peft_config[ADAPTER]

@@ -14,15 +14,14 @@ checkpoint of one step fits every other step.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from peft.tuners.lora import LoraLayer
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-if TYPE_CHECKING:
-    from lorescore.plm.strategies import Strategy
+from lorescore.plm.strategy import Strategy
 
 ADAPTER = "default"  # PEFT's name of an only adapter
 PREFIX = "base_model.model."  # what PEFT puts before the name of a layer of the PLM
@@ -38,7 +37,7 @@ class Adaptation:
         seed: Of what the strategy draws.
     """
 
-    def __init__(self, model: nn.Module, strategy: "Strategy", total_steps: int, seed: int) -> None:
+    def __init__(self, model: nn.Module, strategy: Strategy, total_steps: int, seed: int) -> None:
         self.model, self.strategy, self.total_steps, self.seed = model, strategy, total_steps, seed
 
     @property

@@ -4,23 +4,19 @@ PEFT has no method of this name, but its LoRA can train and save all bias terms 
 is a LoRA of rank 1 on one layer, whose factors are frozen at an update of 0, with `bias="all"`; stock PEFT loads it.
 """
 
-from typing import TYPE_CHECKING
-
 from peft import LoraConfig
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from lorescore.errors import InputError
 from lorescore.plm.adaptation import ADAPTER, Adaptation, lora_layers, stores_transposed
-
-if TYPE_CHECKING:
-    from lorescore.plm.strategies import Strategy
+from lorescore.plm.strategy import Strategy
 
 
 class BitFit(Adaptation):
     """Freezes the update that carries the bias terms."""
 
-    def __init__(self, model: nn.Module, strategy: "Strategy", total_steps: int, seed: int) -> None:
+    def __init__(self, model: nn.Module, strategy: Strategy, total_steps: int, seed: int) -> None:
         super().__init__(model, strategy, total_steps, seed)
         for layer in lora_layers(model).values():
             layer.lora_A[ADAPTER].requires_grad_(False)

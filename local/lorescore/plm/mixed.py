@@ -12,7 +12,7 @@ gradient of 0, which the moments of Adam still take a step with.
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,15 +20,13 @@ from torch import nn
 
 from lorescore.errors import InputError
 from lorescore.plm.adaptation import ADAPTER, Adaptation, lora_layers, replace_factors
-
-if TYPE_CHECKING:
-    from lorescore.plm.strategies import Strategy
+from lorescore.plm.strategy import Strategy
 
 
 class Mixed(Adaptation):
     """Trains at a rank drawn for each step; between `after_step` and `before_step` the model is at full rank."""
 
-    def __init__(self, model: nn.Module, strategy: "Strategy", total_steps: int, seed: int) -> None:
+    def __init__(self, model: nn.Module, strategy: Strategy, total_steps: int, seed: int) -> None:
         super().__init__(model, strategy, total_steps, seed)
         self._drawn = ExitStack()
 

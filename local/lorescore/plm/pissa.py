@@ -6,16 +6,12 @@ of twice the rank, so that it loads on the PLM as it was, without a decompositio
 to machine. r ranks are trained.
 """
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import nn
 
 from lorescore.errors import InputError
 from lorescore.plm.adaptation import ADAPTER, Adaptation, lora_layers, replace_factors
-
-if TYPE_CHECKING:
-    from lorescore.plm.strategies import Strategy
+from lorescore.plm.strategy import Strategy
 
 
 class Pissa(Adaptation):
@@ -28,7 +24,7 @@ class Pissa(Adaptation):
         InputError: A weight has fewer singular values than the adapter has ranks.
     """
 
-    def __init__(self, model: nn.Module, strategy: "Strategy", total_steps: int, seed: int) -> None:
+    def __init__(self, model: nn.Module, strategy: Strategy, total_steps: int, seed: int) -> None:
         super().__init__(model, strategy, total_steps, seed)
         self._trained_parameters = super().trained_parameters()
         self._start = {

@@ -9,16 +9,14 @@ The paper's abstract (arXiv 2401.10447) names high-rank warm-up without defining
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
 
 from lorescore.errors import InputError
 from lorescore.plm.adaptation import ADAPTER, Adaptation, lora_layers, replace_factors
-
-if TYPE_CHECKING:
-    from lorescore.plm.strategies import Strategy
+from lorescore.plm.strategy import Strategy
 
 
 class Warmup(Adaptation):
@@ -34,7 +32,7 @@ class Warmup(Adaptation):
         InputError: There are too few steps for both parts.
     """
 
-    def __init__(self, model: nn.Module, strategy: "Strategy", total_steps: int, seed: int) -> None:
+    def __init__(self, model: nn.Module, strategy: Strategy, total_steps: int, seed: int) -> None:
         super().__init__(model, strategy, total_steps, seed)
         self.switch_step = max(1, round(strategy.warmup_share * total_steps))
         if self.switch_step >= total_steps:

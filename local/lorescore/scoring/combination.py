@@ -10,8 +10,7 @@ ESPnet's users know, in the place of a rescorer, so that every stage and caller 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from lorescore.combine import ScoredLists, Weights, tune_members
 from lorescore.errors import InputError
@@ -19,10 +18,14 @@ from lorescore.files import write_yaml
 from lorescore.nbest import NbestList, NbestSet, cost_file, list_costs, read_nbest_dir, write_costs
 from lorescore.progress import Progress, silent
 from lorescore.scoring.list_scorer import ListScorer
-from lorescore.scoring.options import ScoringOptions
-from lorescore.scoring.rescorer import EXACT, Rescorer
+from lorescore.scoring.options import EXACT, ScoringOptions
 from lorescore.scoring.sets import rescorer_checksum, score_nbest_dirs
 from lorescore.scoring.stored import MEMBERS, Member, read_config, require_no_members, stored_members, stored_weights
+
+if TYPE_CHECKING:
+    import torch
+
+    from lorescore.scoring.rescorer import Rescorer
 
 COMBINED = "combined"  # stands where a rescorer has its strategy
 
@@ -35,12 +38,12 @@ class Combination(ListScorer):
         weights: Of the combined score, where they were tuned.
     """
 
-    def __init__(self, members: Sequence[tuple[Rescorer, float]], weights: Weights | None = None) -> None:
+    def __init__(self, members: Sequence[tuple["Rescorer", float]], weights: Weights | None = None) -> None:
         self.members, self.weights = list(members), weights
 
     @classmethod
     def load(
-        cls, directory: Path | str, device: torch.device | str | None = None, options: ScoringOptions = EXACT
+        cls, directory: Path | str, device: "torch.device | str | None" = None, options: ScoringOptions = EXACT
     ) -> "Combination":
         """Load a combination and its members.
 
@@ -56,7 +59,7 @@ class Combination(ListScorer):
         members = stored_members(directory)
         if not members:
             raise InputError("a rescorer, no combination", path=directory, mend="load it with lorescore.Rescorer")
-        loaded = [(Rescorer.load(path, device, options), one.weight) for one, path in _directories(directory, members)]
+        loaded = [(_load_rescorer(path, device, options), one.weight) for one, path in _directories(directory, members)]
         return cls(loaded, stored_weights(directory))
 
     def score_lists(self, lists: Iterable[NbestList], progress: Progress = silent) -> list[list[float]]:
@@ -71,8 +74,9 @@ class Combination(ListScorer):
 
 def load_list_scorer(directory: Path, options: ScoringOptions = EXACT) -> ListScorer:
     """The rescorer or the combination of a directory."""
-    kind: type[Rescorer] | type[Combination] = Combination if stored_members(directory) else Rescorer
-    return kind.load(directory, options=options)
+    if stored_members(directory):
+        return Combination.load(directory, options=options)
+    return _load_rescorer(directory, options=options)
 
 
 class Scoring:
@@ -124,10 +128,10 @@ class Scoring:
             _write_sum(rescorer_dir.name, members, nbest_dir)
         return count
 
-    def _load(self, rescorer_dir: Path) -> Rescorer:
+    def _load(self, rescorer_dir: Path) -> "Rescorer":
         if self.loaded is None or self.loaded[0] != rescorer_dir:
             self.loaded = None  # two PLMs at once may be too much
-            self.loaded = rescorer_dir, Rescorer.load(rescorer_dir, options=self.options)
+            self.loaded = rescorer_dir, _load_rescorer(rescorer_dir, options=self.options)
         return self.loaded[1]
 
 
@@ -188,6 +192,15 @@ def combine_rescorers(directory: Path, rescorer_dirs: Sequence[Path], dev_dir: P
         },
     )
     return members
+
+
+def _load_rescorer(
+    directory: Path, device: "torch.device | str | None" = None, options: ScoringOptions = EXACT
+) -> "Rescorer":
+    """Load a rescorer; where all costs are there, nobody waits for what this imports."""
+    from lorescore.scoring.rescorer import Rescorer
+
+    return Rescorer.load(directory, device, options)
 
 
 def _joined(words: Iterable[str]) -> str:

@@ -1,15 +1,19 @@
-"""How scores are computed: the numbers' type, quantisation, history merging."""
+"""How scores are computed: the numbers' type, quantisation, history merging, and on which device.
+
+torch takes seconds to import, and a verb that only checks its options does not need it: the functions here import it.
+"""
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from lorescore.choices import require_choice
 from lorescore.errors import InputError
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+if TYPE_CHECKING:
+    import torch
+
+DTYPES = {"fp32": "float32", "bf16": "bfloat16"}  # by torch's names
 AUTO = "auto"
 QUANTIZATIONS = ("", "int8")
 
@@ -38,7 +42,7 @@ class ScoringOptions:
         if self.quantize and self.dtype == "bf16":
             raise InputError("--quantize int8 goes with fp32", mend="leave out --dtype bf16")
 
-    def require_device(self, device: torch.device) -> None:
+    def require_device(self, device: "torch.device") -> None:
         """Check that a device can compute so.
 
         Raises:
@@ -48,24 +52,31 @@ class ScoringOptions:
             message = f"--quantize int8 is for a CPU, this is {device.type}"
             raise InputError(message, mend="leave it out: bf16 is used here")
 
-    def torch_dtype(self, device: torch.device) -> torch.dtype:
+    def torch_dtype(self, device: "torch.device") -> "torch.dtype":
         """The numbers' type of the matrix products on a device."""
+        import torch
+
         if self.dtype != AUTO:
-            return DTYPES[self.dtype]
+            dtype: torch.dtype = getattr(torch, DTYPES[self.dtype])
+            return dtype
         return torch.bfloat16 if has_fast_bf16(device) and not self.quantize else torch.float32
 
-    def weights_dtype(self, device: torch.device) -> torch.dtype:
+    def weights_dtype(self, device: "torch.device") -> "torch.dtype":
         """The type in which a device holds the PLM's weights."""
+        import torch
+
         return torch.float32 if device.type == "cpu" else self.torch_dtype(device)
 
-    def forward_pass(self, device: torch.device) -> AbstractContextManager[Any]:
+    def forward_pass(self, device: "torch.device") -> AbstractContextManager[Any]:
         """The context of the forward passes on a device."""
+        import torch
+
         products = self.torch_dtype(device)
         if products == self.weights_dtype(device):
             return nullcontext()  # whatever a caller has entered holds, as in training
         return torch.autocast(device.type, products)
 
-    def describe(self, device: torch.device) -> str:
+    def describe(self, device: "torch.device") -> str:
         """What scores on a device depend on, besides the rescorer and the text: `float32`, `int8 history=4`, ..."""
         numbers = self.quantize or str(self.torch_dtype(device)).removeprefix("torch.")
         if self.torch_dtype(device) != self.weights_dtype(device):
@@ -73,6 +84,18 @@ class ScoringOptions:
         return numbers if self.history is None else f"{numbers} history={self.history}"
 
 
-def has_fast_bf16(device: torch.device) -> bool:
+EXACT = ScoringOptions()
+
+
+def default_device() -> "torch.device":
+    """The GPU where there is one."""
+    import torch
+
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def has_fast_bf16(device: "torch.device") -> bool:
     """Whether bf16 is what to compute with where nobody says otherwise: on a GPU that has it."""
+    import torch
+
     return device.type == "cuda" and torch.cuda.is_bf16_supported()

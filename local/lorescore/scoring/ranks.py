@@ -9,14 +9,17 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lorescore.combine import ScoredLists, tune, wer
 from lorescore.nbest import NbestSet
 from lorescore.progress import Progress, silent
-from lorescore.scoring.options import ScoringOptions
+from lorescore.scoring.options import ScoringOptions, default_device
 from lorescore.scoring.rank_file import RankCurve, RankScore, ordered, read_ranks, write_ranks
-from lorescore.scoring.rescorer import Rescorer, default_device
 from lorescore.scoring.sets import rescorer_checksum
+
+if TYPE_CHECKING:
+    from lorescore.scoring.rescorer import Rescorer
 
 
 def score_ranks(
@@ -49,6 +52,8 @@ def score_ranks(
     found = read_ranks(path) if path.is_file() else None
     done = {one.rank: one for one in found.scores} if found and found.stamp == stamp else {}
     for rank in sorted(set(ranks) - done.keys()):
+        from lorescore.scoring.rescorer import Rescorer  # takes seconds; where all ranks are done, nobody waits for it
+
         rescorer = Rescorer.load(rescorer_dir, options=options, rank=rank)
         lists = {
             name: _scored(rescorer, nbest, progress(f"{rescorer_dir.name} rank {rank} {name}"))
@@ -60,7 +65,7 @@ def score_ranks(
     return RankCurve(dev_set, stamp, ordered(done))
 
 
-def _scored(rescorer: Rescorer, nbest: NbestSet, progress: Progress) -> ScoredLists:
+def _scored(rescorer: "Rescorer", nbest: NbestSet, progress: Progress) -> ScoredLists:
     scores = rescorer.score_lists(nbest, progress)
     return ScoredLists.build(nbest, [[-score for score in of_list] for of_list in scores])
 

@@ -33,12 +33,10 @@ from lorescore.scoring.cls import ClsScorer, new_head
 from lorescore.scoring.int8 import CALIBRATION, quantize
 from lorescore.scoring.list_scorer import ListScorer
 from lorescore.scoring.memory import in_batches, token_budget_for
-from lorescore.scoring.options import ScoringOptions
+from lorescore.scoring.options import EXACT, ScoringOptions, default_device
 from lorescore.scoring.pll import PseudoLogLikelihoodScorer
 from lorescore.scoring.stored import read_config, require_no_members, stored_plm, stored_weights
 from lorescore.scoring.text import plm_context, plm_text
-
-EXACT = ScoringOptions()
 
 
 @dataclass
@@ -239,11 +237,6 @@ class Rescorer(ListScorer):
         given = list(lists)
         contexts = [one.context for one in given]
         return self.score([one.texts for one in given], progress=progress, contexts=contexts)
-
-
-def default_device() -> torch.device:
-    """The GPU where there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _save_adapter(model: PeftModel, directory: Path) -> None:

@@ -8,17 +8,19 @@ before, in another set or in a run that was cut off, has its score from the cach
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lorescore.files import atomic_write, checksum, read_yaml
 from lorescore.nbest import NbestList, NbestSet, cost_file, read_nbest_dir, write_costs
 from lorescore.plm.settings import PlmSettings
 from lorescore.progress import Item, Progress, silent
 from lorescore.scoring.cache import ROWS_PER_TRANSACTION, ScoreCache, ScoreWriter, cache_version, writing
-from lorescore.scoring.options import ScoringOptions
-from lorescore.scoring.rescorer import EXACT, Rescorer, default_device
+from lorescore.scoring.options import EXACT, ScoringOptions, default_device
 from lorescore.scoring.stored import WEIGHTS_FILE
 from lorescore.scoring.text import plm_context, plm_text
+
+if TYPE_CHECKING:  # transformers and peft take seconds to import; where all costs are there, nothing needs them
+    from lorescore.scoring.rescorer import Rescorer
 
 
 class _Text(NamedTuple):
@@ -62,7 +64,7 @@ def rescorer_checksum(rescorer_dir: Path) -> str:
 
 
 def score_nbest_dirs(
-    load: Callable[[], Rescorer],
+    load: Callable[[], "Rescorer"],
     rescorer_dir: Path,
     nbest_dirs: Sequence[Path],
     progress: Progress = silent,
@@ -134,7 +136,7 @@ def score_nbest_dirs(
 
 
 def _score(
-    rescorer: Rescorer, lists: Mapping[_List, Mapping[_Text, str]], writer: ScoreWriter, progress: Progress
+    rescorer: "Rescorer", lists: Mapping[_List, Mapping[_Text, str]], writer: ScoreWriter, progress: Progress
 ) -> dict[_Text, float]:
     """Score lists of texts; the writer has what was scored even where this is cut off."""
     scores: dict[_Text, float] = {}

@@ -7,14 +7,14 @@ from lorescore.errors import InputError
 from lorescore.nbest import NbestSet
 from lorescore.perturb import HomophoneLexicon
 from lorescore.perturb.worst import Score
-from lorescore.plm.strategies import Strategy, adapt
+from lorescore.plm.strategies import adapt
+from lorescore.plm.strategy import Strategy
 from lorescore.progress import Progress, silent
 from lorescore.scoring.rescorer import Rescorer
 from lorescore.training.checkpoint import Checkpoint
 from lorescore.training.data import TrainingList, num_steps, shortened, training_lists
-from lorescore.training.objectives import LM, require_objective
 from lorescore.training.result import TrainingResult
-from lorescore.training.settings import TrainingSettings
+from lorescore.training.settings import LM, TrainingSettings, require_objective
 from lorescore.training.teacher import TeacherScores
 from lorescore.training.tensorboard import Curves, no_curves
 from lorescore.training.trainer import Trainer

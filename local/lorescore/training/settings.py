@@ -9,6 +9,9 @@ from lorescore.perturb.settings import Perturbation
 
 # What changes the run of a training, not the weights that come of it.
 OPERATIONAL = ("checkpoint_minutes",)
+LM = "lm"
+MEND_CLS = "choose another objective, or --scorer clm or pll"
+EXPECTED = {"int": "a whole number", "float": "a number", "str": "a word", "bool": "true or false"}
 NOT_NEGATIVE = (
     "distill_weight",
     "lm_loss",
@@ -120,7 +123,7 @@ class TrainingSettings:
     @property
     def trains_on_lists(self) -> bool:
         """Whether training lists are used at all: `lm` may do with texts alone."""
-        return self.objective != "lm" or self.lm_references
+        return self.objective != LM or self.lm_references
 
     def to_dict(self) -> dict[str, Any]:
         """What the trained weights depend on, as plain YAML types."""
@@ -134,4 +137,37 @@ class TrainingSettings:
         return cls(**content)
 
 
-EXPECTED = {"int": "a whole number", "float": "a number", "str": "a word", "bool": "true or false"}
+def require_objective(settings: TrainingSettings, scorer: str, *, has_teacher: bool, has_texts: bool) -> None:
+    """Check that a scorer can be trained with an objective and what there is for it.
+
+    Args:
+        settings: With the objective.
+        scorer: `clm`, `cls` or `pll`.
+        has_teacher: Whether there are a teacher's scores.
+        has_texts: Whether there are texts of the domain.
+
+    Raises:
+        InputError: It cannot.
+    """
+    objective = settings.objective
+    if objective == LM and scorer == "cls":
+        raise InputError("--objective lm is for clm and pll: a cls scorer's score is no likelihood", mend=MEND_CLS)
+    if objective == LM and not settings.lm_references and not has_texts:
+        raise InputError("--objective lm without the references needs --lm_text", mend="give it a file of sentences")
+    if has_texts and objective != LM and (scorer == "cls" or not settings.lm_loss):
+        raise InputError(
+            "texts train a clm or a pll by its lm_loss alone", mend="leave out --lm_text, or set --lm_loss"
+        )
+    if settings.distils and not has_teacher:
+        raise InputError(
+            f"--objective {objective} needs a teacher", mend="name a clm or pll rescorer: --teacher exp/plm/<tag>"
+        )
+    if has_teacher and not settings.distils:
+        raise InputError(f"--objective {objective} has no use for a teacher", mend="leave out --teacher")
+    if settings.consistency and not settings.perturb_train:
+        raise InputError("--consistency is of perturbed lists", mend="give --perturb_train, such as homophone:0.2")
+    if settings.perturb_train and objective == LM and not (settings.lm_references and settings.consistency):
+        message = "--objective lm trains on references and texts, and --perturb_train perturbs neither"
+        raise InputError(message, mend="leave it out, or set --consistency, with lm_references true")
+    if settings.correlation and scorer == "pll":
+        raise InputError("--correlation is for cls and clm: a pll has no sentence state", mend="leave it out")

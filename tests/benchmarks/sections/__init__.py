@@ -10,8 +10,8 @@ from samples import NamedLists, sample, sample_by_words
 
 from lorescore.nbest import NbestSet
 from lorescore.plm.settings import PlmSettings
-from lorescore.scoring.options import ScoringOptions
-from lorescore.scoring.rescorer import EXACT, Rescorer
+from lorescore.scoring.options import EXACT, ScoringOptions
+from lorescore.scoring.rescorer import Rescorer
 
 Numbers = dict[str, Any]  # plain JSON types: what a section measured on some lists
 Row = Sequence[str | float | int | None]

@@ -6,8 +6,7 @@ from functools import partial
 from measure import median, side_by_side
 from samples import NamedLists, cased_texts, largest_difference, sample, tuned
 
-from lorescore.scoring.options import ScoringOptions
-from lorescore.scoring.rescorer import EXACT
+from lorescore.scoring.options import EXACT, ScoringOptions
 from sections import Context, Numbers, Row
 
 WER_UTTERANCES = 400  # of which the WER is measured: the whole of the demo's dev set

@@ -11,7 +11,8 @@ from samples import NamedLists, flat_tokens, sample, subset
 
 from lorescore.combine import Weights
 from lorescore.nbest import NbestSet, read_nbest_dir, write_nbest_dir
-from lorescore.plm.strategies import Strategy, adapt
+from lorescore.plm.strategies import adapt
+from lorescore.plm.strategy import Strategy
 from lorescore.scoring.rescorer import Rescorer
 from lorescore.training.data import training_lists
 from lorescore.training.objectives import Objective
