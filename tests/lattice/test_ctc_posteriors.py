@@ -69,13 +69,16 @@ def test_an_utterance_that_is_too_short_for_the_model_is_left_out_and_named(
     recipe: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     soundfile.write(recipe / "data" / "a.wav", np.zeros(RATE // 25), RATE)  # 40 ms; subsampling takes more
+    soundfile.write(recipe / "data" / "b.wav", np.zeros(RATE // 100), RATE)  # 10 ms; the spectrum takes more
     assert call("out", 3) == 0
-    assert "utterance a is too short for the model" in capsys.readouterr().err
-    log = Path("out/log/ctc.1.log").read_text().splitlines()
-    assert sum(line.startswith("utterance a has ") for line in log) == 1
+    err = capsys.readouterr().err
+    for job, utt in enumerate("ab", start=1):
+        assert f"utterance {utt} is too short for the model" in err
+        log = Path(f"out/log/ctc.{job}.log").read_text().splitlines()
+        assert sum(line.startswith(f"utterance {utt} is too short: ") for line in log) == 1
     found = [list(kaldiio.load_scp_sequential(f"out/ctc.{job}.scp")) for job in (1, 2, 3)]
-    assert [[utt for utt, _ in part] for part in found] == [[], ["b"], ["c"]]
-    assert [Path(f"out/ctc.{job}.too_short").read_text() for job in (1, 2, 3)] == ["a\n", "", ""]
+    assert [[utt for utt, _ in part] for part in found] == [[], [], ["c"]]
+    assert [Path(f"out/ctc.{job}.too_short").read_text() for job in (1, 2, 3)] == ["a\n", "b\n", ""]
     assert call("out", 3) == 0
     assert "computed before" in capsys.readouterr().out
 
