@@ -3,7 +3,6 @@
 import argparse
 import importlib
 import logging
-import os
 import sys
 import warnings
 from typing import NoReturn
@@ -70,7 +69,6 @@ def main(argv: list[str] | None = None) -> int:
     for noisy in ("transformers", "peft", "matplotlib", "torch"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=FutureWarning)  # between our dependencies; nothing a user can mend
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # transformers' for loading weights, between ours
     try:
         args.run(args)
     except InputError as error:

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
+from transformers.utils import logging as transformers_logging
 
 from lorescore.errors import InputError
 from lorescore.files import checksum, read_yaml, write_yaml
@@ -46,9 +47,10 @@ def fetch_plm(settings: PlmSettings, plm_dir: Path) -> None:
     try:
         # `use_safetensors` refuses pickled weights; a GGUF file holds tensors only.
         weights = {"gguf_file": gguf_file} if gguf_file else {"use_safetensors": True}
-        model, loading = AUTO_CLASS[settings.scorer].from_pretrained(
-            source, dtype=torch.float32, output_loading_info=True, **weights
-        )
+        with _without_bars():
+            model, loading = AUTO_CLASS[settings.scorer].from_pretrained(
+                source, dtype=torch.float32, output_loading_info=True, **weights
+            )
         tokenizer = AutoTokenizer.from_pretrained(source, **({"gguf_file": gguf_file} if gguf_file else {}))
     except (OSError, ValueError, KeyError) as error:
         if "Unrecognized configuration class" in str(error):  # the auto class has no model of this architecture
@@ -99,6 +101,18 @@ def cannot_be_written(directory: Path) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def _without_bars() -> Iterator[None]:
+    """Keep transformers' progress bars from standing between ours."""
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()
+
+
 def load_plm(plm_dir: Path, scorer: str) -> tuple[PreTrainedModel, Tokenizer]:
     """Load a fetched PLM, in float32 and with its parameters frozen.
 
@@ -114,7 +128,8 @@ def load_plm(plm_dir: Path, scorer: str) -> tuple[PreTrainedModel, Tokenizer]:
 
 def load_model(directory: Path, scorer: str) -> PreTrainedModel:
     """The weights that a scorer needs, from a directory of safetensors; float32, frozen, without dropout."""
-    model = AUTO_CLASS[scorer].from_pretrained(directory, dtype=torch.float32, use_safetensors=True)
+    with _without_bars():
+        model = AUTO_CLASS[scorer].from_pretrained(directory, dtype=torch.float32, use_safetensors=True)
     _drop_pooler(model)
     model.requires_grad_(False)
     model.eval()
