@@ -220,7 +220,7 @@ def score(work: Path, timed: Stopwatch) -> None:
         from lorescore.combine import read_weights
         from lorescore.files import read_table
         from lorescore.wer import wer_interval, write_scoring_kaldi
-        from lorescore.wer.score import default_speaker
+        from lorescore.wer.speakers import default_speaker
     with timed("read tables"):
         refs, hyps = read_table(work / "nbest" / "text"), read_table(work / "rescored" / "text")
         weights = read_weights(work / "rescored" / "weights.yaml")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from made_up_exp import tag_of, write_model
 
+from lorescore.files import write_table
 from lorescore.nprr import (
     AreaRecord,
     Nprr,
@@ -17,6 +18,7 @@ from lorescore.nprr import (
     nprr,
     nprr_area,
     read_areas,
+    read_word_errors,
     write_records,
     write_word_errors,
 )
@@ -151,5 +153,24 @@ def test_the_report_has_them_below_the_tables_of_nprr(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("p", "text"), [(None, "-"), (0.04, "0.0400")])
 def test_rows(p: float | None, text: str) -> None:
-    (row,) = claims_table([Claim("test", "2b", "a claim", -1.5, -2.0, -1.0, p, "confirmed")]).rows
-    assert row == ("test", "2b", "a claim", "-1.50", "[-2.00, -1.00]", text, "confirmed")
+    (row,) = claims_table([Claim("test", "2b", "a claim", -1.5, -2.0, -1.0, 0.5, "confirmed", p)]).rows
+    assert row == ("test", "2b", "a claim", "-1.50", "[-2.00, -1.00]", "0.5000", text, "confirmed")
+
+
+def test_p_over_speakers(tmp_path: Path) -> None:
+    """A loss on one speaker of forty is sure of these utterances, and not of other speakers."""
+    write_measured(tmp_path, "adalora", {"1best": 0.6})
+    write_measured(tmp_path, "full", {"1best": 0.6})
+    full = read_word_errors(tmp_path / "nprr" / f"{FULL}.errors")
+    more = {name: errors.copy() for name, errors in full.errors.items()}
+    more["test_1best_p0.3_s1"][:10] += 5
+    write_word_errors(tmp_path / "nprr" / f"{ADALORA}.errors", WordErrors(more, full.checksums))
+    assert claims_of(tmp_path)["2a'", FULL].p_speakers is None  # nobody knows the speakers
+    path = tmp_path / "rescore" / ADALORA / "test" / "scoring_kaldi" / "utt2spk"
+    write_table(path, {f"u{utt:03d}": f"s{utt // 10}" for utt in range(UTTS)})
+    claim = claims_of(tmp_path)["2a'", FULL]
+    assert claim.p is not None and claim.p < 0.01
+    # The speaker is in a resample with 1 - (39 / 40)^40 = 64 %; a resample without makes no difference.
+    assert claim.p_speakers is not None and claim.p_speakers > 0.3
+    write_table(path, {f"u{utt:03d}": f"s{utt // 10}" for utt in range(UTTS - 1)})  # of another decode
+    assert claims_of(tmp_path)["2a'", FULL].p_speakers is None

@@ -11,7 +11,9 @@ from made_up_exp import WORDS, needs_sclite, write_model, write_scores
 from lorescore.files import read_yaml, write_yaml
 from lorescore.report import Model, Training, collect
 from lorescore.report.comparison import Comparison, StrategyScore, compare_strategies, group_models
+from lorescore.report.tables import wer_tables
 from lorescore.wer import wer_interval
+from lorescore.wer.speakers import resample_speakers
 
 FROZEN = "smollm2_clm_none"
 REFS = {"a-1": "one two three four", "a-2": "five six", "b-1": "seven eight", "b-2": "nine ten"}
@@ -107,6 +109,48 @@ def test_the_interval_is_that_of_table_1(tmp_path: Path, many_refs: dict[str, st
         expected = wer_interval(many_refs, hyps[row.models[0].tag])
         assert row.interval is not None and row.change is None and row.gap is None
         assert (row.interval.low, row.interval.high) == pytest.approx((expected.low, expected.high), abs=0.25)
+
+
+@needs_sclite
+def test_speakers_are_resampled_where_they_are_enough(tmp_path: Path, many_refs: dict[str, str]) -> None:
+    six = {f"{number % 6}{utt}": text for number, (utt, text) in enumerate(many_refs.items())}
+    hyps = {tag: drawn(six, 0.15, seed) for seed, tag in enumerate([FROZEN, name("full", 1), name("vanilla", 1)])}
+    for strategy in ("full", "vanilla"):
+        add_seeds(tmp_path, strategy, (1,))
+    add_model(tmp_path, "none", FROZEN, seed=None, objective=None)
+    (one,) = compared(tmp_path, hyps | {"first_pass": drawn(six, 0.3, 9)}, six)
+    utt2spk = {utt: utt.partition("-")[0] for utt in six}
+    for row in one.rows:
+        tag = row.models[0].tag
+        for strategy, baseline in (("full", name("full", 1)), ("vanilla", name("vanilla", 1))):
+            expected = resample_speakers(six, hyps[tag], utt2spk, hyps[baseline], "wer")
+            assert expected is not None
+            assert (one.speakers, row.speaker_interval) == (expected.speakers, expected.interval)
+            if strategy in row.against:
+                assert row.against[strategy].p_speakers == expected.p_value
+    # Table 1 has the same, against the first pass and the frozen one.
+    (table,) = wer_tables(collect(tmp_path))
+    expected = resample_speakers(six, hyps[name("full", 1)], utt2spk, hyps[FROZEN], "wer")
+    assert expected is not None and expected.interval is not None
+    assert "60 utterances of 12 speakers" in table.title
+    (row_of_full,) = (
+        dict(zip(table.columns, cells, strict=True)) for cells in table.rows if cells[0] == name("full", 1)
+    )
+    assert row_of_full["over speakers"] == f"[{expected.interval.low:.2f}, {expected.interval.high:.2f}]"
+    assert row_of_full["p frozen"].endswith(f" / {expected.p_value:.4f}")
+    assert " / " in row_of_full["p first pass"]
+
+
+@needs_sclite
+def test_four_speakers_are_too_few(tmp_path: Path, many_refs: dict[str, str]) -> None:
+    for strategy in ("full", "vanilla"):
+        add_seeds(tmp_path, strategy, (1,))
+    hyps = {name(strategy, 1): drawn(many_refs, 0.1, seed) for seed, strategy in enumerate(["full", "vanilla"])}
+    (one,) = compared(tmp_path, hyps, many_refs)
+    assert one.speakers == 0
+    assert {row.speaker_interval for row in one.rows} == {None}
+    (table,) = wer_tables(collect(tmp_path))
+    assert "over speakers" not in table.columns and "speakers" not in table.title
 
 
 @needs_sclite

@@ -158,6 +158,7 @@ def test_files_of_both(tmp_path: Path) -> None:
         "scoring_kaldi/cer_details/ops",
         "scoring_kaldi/cer_details/per_spk",
         "scoring_kaldi/cer_details/per_utt",
+        "scoring_kaldi/utt2spk",
     ]
     lines = (tmp_path / "scoring_kaldi" / "cer_0.5_-0.25").read_text().splitlines()
     assert lines[:2] == ["%WER 16.67 [ 4 / 24, 1 ins, 1 del, 2 sub ]", "%SER 100.00 [ 3 / 3 ]"]

@@ -83,7 +83,7 @@ def test_ops_of_frequent_words_come_first_and_long_words_do_not_widen_the_table(
 
 def test_a_second_scoring_leaves_one_wer_file(scoring_dir: Path) -> None:
     write_scoring_kaldi(scoring_dir, REFS, REFS, UTT2SPK, Interval(0, 0), lm_weight=2, word_bonus=0.5)
-    assert sorted(path.name for path in scoring_dir.iterdir()) == ["best_wer", "wer_2_0.5", "wer_details"]
+    assert sorted(path.name for path in scoring_dir.iterdir()) == ["best_wer", "utt2spk", "wer_2_0.5", "wer_details"]
 
 
 def test_read_back(scoring_dir: Path) -> None:

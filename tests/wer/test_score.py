@@ -33,6 +33,7 @@ def test_every_file_is_there_and_agrees(tmp_path: Path) -> None:
         "score_wer/ref.trn",
         "score_wer/result.txt",
         "scoring_kaldi/best_wer",
+        "scoring_kaldi/utt2spk",
         "scoring_kaldi/wer_0.5_1",
         "scoring_kaldi/wer_details/ops",
         "scoring_kaldi/wer_details/per_spk",

@@ -17,7 +17,6 @@ from lorescore.cli.rescore import require_rescorers
 from lorescore.cli.scoring_options import scoring_options
 from lorescore.combine import ScoredLists, Weights, read_weights
 from lorescore.errors import InputError
-from lorescore.files import read_yaml
 from lorescore.nbest import list_costs, read_nbest_dir
 from lorescore.nprr import (
     AreaRecord,
@@ -36,6 +35,7 @@ from lorescore.perturb import KINDS, PERTURBATIONS
 from lorescore.scoring.combination import Scoring
 from lorescore.scoring.options import ScoringOptions, default_device
 from lorescore.scoring.sets import rescorer_checksum
+from lorescore.scoring.stored import read_config
 from lorescore.wer.resampling import Counts
 
 logger = logging.getLogger(__name__)
@@ -120,13 +120,13 @@ def _reference(named: str, tags: Sequence[str], exp_dir: Path) -> str:
                 message, path=_errors_path(exp_dir, named), mend="name it in --tags too, or measure it first"
             )
         return named
-    frozen = [tag for tag in [*tags, *measured] if _strategy(exp_dir / "plm" / tag / "config.yaml") == FROZEN]
+    frozen = [tag for tag in [*tags, *measured] if _strategy(exp_dir / "plm" / tag) == FROZEN]
     return frozen[0] if frozen else tags[0]
 
 
-def _strategy(config_path: Path) -> str:
+def _strategy(rescorer_dir: Path) -> str:
     """A rescorer's strategy; empty where it is not known."""
-    strategy = read_yaml(config_path).get("strategy") if config_path.is_file() else None
+    strategy = read_config(rescorer_dir).get("strategy") if (rescorer_dir / "config.yaml").is_file() else None
     return str(strategy.get("name", "")) if isinstance(strategy, dict) else ""
 
 

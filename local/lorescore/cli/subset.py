@@ -9,7 +9,7 @@ from lorescore.errors import InputError
 from lorescore.files import read_lines
 from lorescore.nbest import NbestSet, read_nbest_dir, write_nbest_dir
 from lorescore.nbest.directory import require_same_metric
-from lorescore.wer.score import default_speaker
+from lorescore.wer.speakers import default_speaker
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

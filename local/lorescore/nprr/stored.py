@@ -8,7 +8,7 @@ chooses for each utterance, in the order of the sorted ids. So any two models ca
 whenever they were measured, without scoring or aligning again.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import numpy as np
 from lorescore.errors import InputError
 from lorescore.files import read_lines, split_words, write_table
 from lorescore.wer.resampling import Counts
+from lorescore.wer.speakers import by_speaker
 
 SUFFIX = ".errors"
 MEND = "stage 9 writes it: ./run.sh --stage 9 --stop_stage 9"
@@ -42,6 +43,12 @@ class WordErrors:
         """Those in some directories."""
         kept = list(names)
         return WordErrors({name: self.errors[name] for name in kept}, {name: self.checksums[name] for name in kept})
+
+    def by_speaker(self, speakers: Sequence[str]) -> "WordErrors":
+        """Sums over each speaker's utterances; the speaker of each utterance in the order of the sorted ids."""
+        return WordErrors(
+            {name: by_speaker(one[None], speakers)[0] for name, one in self.errors.items()}, self.checksums
+        )
 
     def rows(self, names: Iterable[str]) -> Counts:
         """The errors in some directories, shape (S, U)."""

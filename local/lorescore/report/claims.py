@@ -14,7 +14,7 @@ A rescorer is compared with those of the same PLM and scorer; of several, with t
 (`Model.unlikeness`: objective, rank, what else its tag says, seed).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +22,10 @@ from lorescore.nprr import AreaRecord, WordErrors, read_word_errors
 from lorescore.nprr.conditions import Condition, areas_compared, mismatch
 from lorescore.nprr.stored import SUFFIX
 from lorescore.perturb.settings import HOMOPHONE
+from lorescore.report.collect import read_utt2spk
 from lorescore.report.models import Model
 from lorescore.report.tables import NONE, Table, interval_text, p_text
+from lorescore.wer.speakers import speakers_to_resample
 
 LEVEL = 0.05
 ADALORA, OTHERS = "adalora", ("full", "vanilla")
@@ -34,7 +36,8 @@ of the abstract and the tests are this project's own. The figure is the area und
 percent. 2a is confirmed where its 95 % interval lies above 0 and refuted where it lies below. 2a' (the same claim read
 as a comparison) and 2b are confirmed or refuted, by the sign of the difference, where its two-sided p (paired bootstrap
 over utterances) is below 0.05. Anything else is neither: these data do not decide the claim. Each line is a test of its
-own, without a correction for their number.
+own, without a correction for their number. `p over speakers`: the same where speakers are drawn instead of utterances,
+on a set that has enough of them; it decides nothing here.
 """
 
 
@@ -51,6 +54,7 @@ class Claim:
         high: Upper end.
         p: Two-sided p of a difference; None for an area.
         outcome: In words; where it was not tested, why.
+        p_speakers: As `p`, over resamples of the speakers; None also where they are not resampled.
     """
 
     set: str
@@ -61,6 +65,7 @@ class Claim:
     high: float | None
     p: float | None
     outcome: str
+    p_speakers: float | None = None
 
 
 def check_claims(areas: Sequence[AreaRecord], models: Mapping[str, Model], nprr_dir: Path) -> list[Claim]:
@@ -79,9 +84,10 @@ def check_claims(areas: Sequence[AreaRecord], models: Mapping[str, Model], nprr_
         if (nprr_dir / f"{tag}{SUFFIX}").is_file():
             stored[tag] = read_word_errors(nprr_dir / f"{tag}{SUFFIX}")
     by_place = {(one.set, one.kind, one.tag): one for one in areas if one.perturbation == HOMOPHONE}
-    claims = []
+    claims: list[Claim] = []
     for set_name in dict.fromkeys(one.set for one in areas):
         adaptive = [tag for tag in models if models[tag].strategy == ADALORA and any(one.tag == tag for one in areas)]
+        speakers = _speakers(nprr_dir.parent, set_name, models)
         for tag in adaptive or [""]:
             claims.append(_degrades(set_name, tag, by_place.get((set_name, "1best", tag))))
             for number, kind in (("2a'", "1best"), ("2b", "nbest")):
@@ -89,7 +95,7 @@ def check_claims(areas: Sequence[AreaRecord], models: Mapping[str, Model], nprr_
                 for strategy in OTHERS:
                     other = _counterpart(models[tag], strategy, models, measured) if tag else ""
                     pair = [by_place.get((set_name, kind, one)) for one in (tag, other)]
-                    claims.append(_compares(set_name, number, (tag, other or strategy), pair, stored))
+                    claims.append(_compares(set_name, number, (tag, other or strategy), pair, stored, speakers))
     return claims
 
 
@@ -103,11 +109,19 @@ def claims_table(claims: Sequence[Claim]) -> Table:
             NONE if one.value is None else f"{one.value:+.2f}",
             NONE if one.low is None or one.high is None else interval_text(one.low, one.high),
             p_text(one.p),
+            p_text(one.p_speakers),
             one.outcome,
         )
         for one in claims
     )
-    return Table("", ("<set", "<no.", "<claim", "area or difference", "95 % interval", "p", "<outcome"), rows)
+    columns = ("<set", "<no.", "<claim", "area or difference", "95 % interval", "p", "p over speakers", "<outcome")
+    return Table("", columns, rows)
+
+
+def _speakers(exp_dir: Path, set_name: str, models: Iterable[str]) -> list[str] | None:
+    """The speaker of each utterance of a set, in the order of the sorted ids; None where they are not resampled."""
+    utt2spk = next(filter(None, (read_utt2spk(exp_dir, set_name, tag) for tag in models)), {})
+    return speakers_to_resample(sorted(utt2spk), utt2spk)
 
 
 def _degrades(set_name: str, tag: str, record: AreaRecord | None) -> Claim:
@@ -128,6 +142,7 @@ def _compares(
     tags: tuple[str, str],
     pair: Sequence[AreaRecord | None],
     stored: Mapping[str, WordErrors],
+    speakers: Sequence[str] | None,
 ) -> Claim:
     """2a' or 2b for one other rescorer."""
     more = number == "2a'"
@@ -152,7 +167,12 @@ def _compares(
     outcome = NEITHER
     if difference.p < LEVEL:
         outcome = CONFIRMED if (difference.value > 0) == more else REFUTED
-    return Claim(set_name, number, text, difference.value, difference.low, difference.high, difference.p, outcome)
+    p_speakers = None
+    if speakers and len(speakers) == len(models[0].errors[set_name]):
+        p_speakers = areas_compared(condition, tags, [one.by_speaker(speakers) for one in models]).p
+    return Claim(
+        *(set_name, number, text, difference.value, difference.low, difference.high, difference.p, outcome, p_speakers)
+    )
 
 
 def _counterpart(model: Model, strategy: str, models: Mapping[str, Model], measured: Collection[str]) -> str:

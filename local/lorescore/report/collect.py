@@ -23,7 +23,9 @@ from lorescore.report.fields import Fields
 from lorescore.report.mbr import MBR_SUFFIX, MbrComparison, base_tag, compare_mbr
 from lorescore.report.models import Model, frozen_counterpart, read_models
 from lorescore.wer import Interval, p_not_better
+from lorescore.wer.kaldi import UTT2SPK
 from lorescore.wer.score import require_same_utterances
+from lorescore.wer.speakers import OverSpeakers, resample_speakers
 from lorescore.wer.units import WER, require_metric
 
 logger = logging.getLogger(__name__)
@@ -50,6 +52,9 @@ class SetScore:
         p_first_pass: One-sided p of being better than the first pass; None where it was not computed.
         p_frozen: The same against the frozen rescorer of the same PLM and scorer.
         metric: What was counted: words (`wer`), or characters (`cer`), and then all of this is of characters.
+        over_speakers: Interval and p against the first pass over resamples of the speakers; None where they are too
+            few, or unknown.
+        p_frozen_speakers: The same p against the frozen rescorer.
     """
 
     wer: float
@@ -62,6 +67,8 @@ class SetScore:
     p_first_pass: float | None = None
     p_frozen: float | None = None
     metric: str = WER
+    over_speakers: OverSpeakers | None = None
+    p_frozen_speakers: float | None = None
 
 
 @dataclass(frozen=True)
@@ -229,6 +236,7 @@ def _read_score(path: Path) -> SetScore:
         word_bonus=fields.number("word_bonus"),
         p_first_pass=p_value,
         metric=require_metric(fields.content, path),
+        over_speakers=_over_speakers(fields),
     )
     weights_path = path.parent.parent / "weights.yaml"
     if weights_path.is_file():
@@ -240,6 +248,15 @@ def _read_score(path: Path) -> SetScore:
             if not math.isclose(used, best, abs_tol=1e-9):
                 raise InputError(f"scored with {name} {used}, {weights_path} has {best}", path=path, mend=MEND)
     return score
+
+
+def _over_speakers(fields: Fields) -> OverSpeakers | None:
+    """What was resampled over speakers, where it was."""
+    speakers = fields.optional_integer("speakers")
+    if speakers is None:
+        return None
+    low, high, p_value = (fields.optional_number(key) for key in ("spk_ci_low", "spk_ci_high", "spk_p_value"))
+    return OverSpeakers(speakers, None if low is None or high is None else Interval(low, high), p_value)
 
 
 def _compared_with_mbr(scores: Mapping[str, Mapping[str, SetScore]], exp_dir: Path) -> Iterator[MbrComparison]:
@@ -267,8 +284,15 @@ def _with_p_frozen(results: Results, exp_dir: Path) -> Results:
                 continue
             refs, frozen_hyps, hyps = read_texts(exp_dir, set_name, frozen.tag, model.tag)
             if refs:
-                p_value = p_not_better(refs, frozen_hyps, hyps, metric=by_tag[model.tag].metric)
-                by_tag[model.tag] = replace(by_tag[model.tag], p_frozen=p_value)
+                score = by_tag[model.tag]
+                over = resample_speakers(
+                    refs, hyps, read_utt2spk(exp_dir, set_name, model.tag), frozen_hyps, score.metric
+                )
+                by_tag[model.tag] = replace(
+                    score,
+                    p_frozen=p_not_better(refs, frozen_hyps, hyps, metric=score.metric),
+                    p_frozen_speakers=over.p_value if over else None,
+                )
     return replace(results, scores=scores)
 
 
@@ -279,6 +303,12 @@ def read_texts(exp_dir: Path, set_name: str, *tags: str) -> list[dict[str, str]]
         return [{} for _ in paths]
     refs = read_table(paths[0])
     return [refs, *(_read_hyps(path, refs) for path in paths[1:])]
+
+
+def read_utt2spk(exp_dir: Path, set_name: str, tag: str) -> dict[str, str]:
+    """The speakers with which a system was scored on a set; empty where an earlier version did it."""
+    path = exp_dir / "rescore" / tag / set_name / "scoring_kaldi" / UTT2SPK
+    return read_table(path) if path.is_file() else {}
 
 
 def _read_hyps(path: Path, refs: Mapping[str, str]) -> dict[str, str]:

@@ -4,7 +4,8 @@ Trainings that differ in nothing but the seed are a group; the groups of one PLM
 each set. Two tests say how sure a difference from a baseline strategy is:
 
 - The paired bootstrap over utterances, on the errors of each utterance summed over a group's seeds. One draw of the
-  utterances serves all systems of a set (`lorescore.wer.resampling`).
+  utterances serves all systems of a set (`lorescore.wer.resampling`). Where a set has speakers enough, the same over
+  speakers (`lorescore.wer.speakers`).
 - MAPSSWE (`lorescore.wer.sc_stats`), seed by seed: the two trainings that have the same seed. What is frozen has no
   seed, and is tested against each of the baseline's.
 
@@ -20,7 +21,7 @@ from lorescore.choices import FROZEN, OBJECTIVES
 from lorescore.combine import FIRST_PASS, ORACLE
 from lorescore.report.collect import Results
 from lorescore.report.models import Model
-from lorescore.report.systems import Systems, has_sc_stats
+from lorescore.report.systems import SPEAKERS, Systems, has_sc_stats
 from lorescore.wer import Interval
 from lorescore.wer.resampling import RelativeChange
 from lorescore.wer.sc_stats import MatchedPairs
@@ -37,11 +38,13 @@ class Against:
         group: The baseline.
         p_bootstrap: One-sided: share of the resamples in which the group is not better.
         mapsswe: By seed; above 0 where the group is better. Empty where sctk is not installed.
+        p_speakers: As `p_bootstrap`, over resamples of the speakers; None where they are not resampled.
     """
 
     group: str
     p_bootstrap: float
     mapsswe: Mapping[int | None, MatchedPairs]
+    p_speakers: float | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class StrategyScore:
         against: By the baseline's strategy; without an entry where there is no such group, or it is this one.
         off_budget: By how much percent the trainable parameters differ from those of `vanilla` of the same rank, where
             that is more than 2; else None.
+        speaker_interval: As `interval`, over resampled speakers; None also where they are not resampled.
     """
 
     group: str
@@ -68,6 +72,7 @@ class StrategyScore:
     gap: float | None
     against: Mapping[str, Against]
     off_budget: float | None
+    speaker_interval: Interval | None = None
 
     @property
     def strategy(self) -> str:
@@ -97,6 +102,7 @@ class Comparison:
         first_pass: WER in percent; None where it was not scored.
         oracle: The same.
         rows: At least two groups, in the order of the tables.
+        speakers: How many were resampled; 0: none.
     """
 
     set: str
@@ -106,6 +112,7 @@ class Comparison:
     first_pass: float | None
     oracle: float | None
     rows: tuple[StrategyScore, ...]
+    speakers: int = 0
 
 
 def compare_strategies(results: Results, exp_dir: Path) -> tuple[Comparison, ...]:
@@ -166,6 +173,7 @@ def _compared(systems: Systems, family: tuple[str, str, str], models: Sequence[M
                 base[0].group,
                 systems.p_not_better(tags, [model.tag for model in base]),
                 dict(_tests(systems, own, base)) if tested else {},
+                systems.p_not_better(tags, [model.tag for model in base], SPEAKERS) if systems.speakers else None,
             )
             for strategy, base in bases.items()
             if base and base[0].group != name
@@ -180,10 +188,11 @@ def _compared(systems: Systems, family: tuple[str, str, str], models: Sequence[M
                 systems.gap(tags),
                 against,
                 _off_budget(own, _baseline(own[0], "vanilla", groups)),
+                systems.interval(tags, SPEAKERS) if systems.speakers else None,
             )
         )
     first_pass, oracle = (systems.wer(tag) if tag in systems.columns else None for tag in (FIRST_PASS, ORACLE))
-    return Comparison(systems.name, *family, first_pass, oracle, tuple(rows))
+    return Comparison(systems.name, *family, first_pass, oracle, tuple(rows), systems.speakers)
 
 
 def _tests(systems: Systems, own: Sequence[Model], base: Sequence[Model]) -> Iterator[tuple[int | None, MatchedPairs]]:

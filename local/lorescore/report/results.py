@@ -31,6 +31,7 @@ from lorescore.report.strategy_tables import COST_LEGEND, STRATEGIES_LEGEND, com
 from lorescore.report.style import drawing, save_png
 from lorescore.report.tables import Table, combination_table, mbr_table, nprr_tables, training_table, wer_tables
 from lorescore.training.rank_history import RankHistory
+from lorescore.wer.speakers import MIN_SPEAKERS
 from lorescore.wer.units import CER
 
 HOW_TO_READ = """\
@@ -53,7 +54,9 @@ WER_LEGEND = """\
 `change %`: of the WER, relative to the first pass. `gap %`: share of the gap between the first pass (1-best) and the
 oracle (the best hypothesis of each list) that is recovered. `p first pass`, `p frozen`: one-sided paired bootstrap, the
 share of the resamples in which the row is not better than the first pass, or than the frozen rescorer (strategy `none`)
-of the same PLM and scorer. `trainable`: parameters.
+of the same PLM and scorer. `trainable`: parameters. `over speakers`, and p behind the stroke: the same where speakers
+are drawn instead of utterances, each with all of its utterances (the blockwise bootstrap of Liu and Peng, arXiv
+1912.09508): how sure the WER is of other speakers. A set of fewer than {min_speakers} has none.
 """
 MBR_LEGEND = """\
 MAP chooses the hypothesis with the highest combined score, MBR (minimum Bayes risk, the system `<model>_mbr`) the one
@@ -112,7 +115,7 @@ def write_report(exp_dir: Path) -> Report:
     """
     results = collect(exp_dir)
     dev_name = f"the set `{results.dev_set}`" if results.dev_set else "the dev set"
-    wer = _section("Table 1: word error rate", WER_LEGEND, wer_tables(results))
+    wer = _section("Table 1: word error rate", WER_LEGEND.format(min_speakers=MIN_SPEAKERS), wer_tables(results))
     mbr = _subsection(mbr_table(results.mbr), MBR_LEGEND.format(dev_set=dev_name))
     comparisons = compare_strategies(results, exp_dir)
     strategies = _section("Strategies compared", STRATEGIES_LEGEND, comparison_tables(comparisons))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from lorescore.choices import WITHOUT_RANK
 from lorescore.report.comparison import BASELINES, BUDGET_TOLERANCE, Against, Comparison, StrategyScore, group_models
 from lorescore.report.models import Model
-from lorescore.report.tables import NONE, Table, change_cells, interval_text, p_text
+from lorescore.report.tables import NONE, Table, change_cells, optional_interval, p_texts
 from lorescore.wer.sc_stats import MatchedPairs
 
 MINUTE_S = 60.0
@@ -14,11 +14,12 @@ STRATEGIES_LEGEND = f"""\
 Each row is a strategy, its trainings with other seeds taken together. `WER`: mean over the seeds, `seeds' range` from
 the best to the worst. The 95 % intervals (of the mean, and of its change from the first pass) and `p` are by bootstrap
 over the utterances, the errors of an utterance summed over the seeds: `p` is the share of the resamples in which the
-row is not better than the baseline (one-sided). `MAPSSWE` is the matched pairs test of NIST's sc_stats, two-sided, seed
-by seed: the row's training against the baseline's with the same seed; in brackets where the row has more errors.
-`gap %`: share of the gap between first pass and oracle that is recovered. `final rank`: of each update; with several,
-lowest to highest and mean. (!): at the same rank budget the trainable parameters differ from those of `vanilla` by more
-than {BUDGET_TOLERANCE:g} %. Wall time and memory of the trainings are in COST.md.
+row is not better than the baseline (one-sided). `over speakers`, and `p` behind the stroke: the same by bootstrap over
+the speakers. `MAPSSWE` is the matched pairs test of NIST's sc_stats, two-sided, seed by seed: the row's training
+against the baseline's with the same seed; in brackets where the row has more errors. `gap %`: share of the gap between
+first pass and oracle that is recovered. `final rank`: of each update; with several, lowest to highest and mean. (!): at
+the same rank budget the trainable parameters differ from those of `vanilla` by more than {BUDGET_TOLERANCE:g} %. Wall
+time and memory of the trainings are in COST.md.
 """
 COST_LEGEND = """\
 Wall time and peak memory of the trainings, on whatever machine they ran: unlike the tables of RESULTS.md these numbers
@@ -30,20 +31,20 @@ process's, on a GPU that of the tensors. With several seeds the mean, and lowest
 def comparison_tables(comparisons: Iterable[Comparison]) -> list[Table]:
     """A table for each set, PLM, scorer and objective: first pass, strategies, oracle."""
     tests = [f"{test} {strategy}" for strategy in BASELINES for test in ("p", "MAPSSWE")]
-    scores = ["<strategy", "seeds", "WER", "seeds' range", "95 % interval", "change %", "95 % interval", "gap %"]
-    columns = (*scores, *tests, "trainable", "of all %", "final rank")
-    return [
-        Table(
-            f"{one.set}: {one.plm}, scorer {one.scorer}, objective {one.objective}",
-            columns,
-            (
-                *_reference_rows("first_pass", one.first_pass, len(columns)),
-                *(_row(row) for row in one.rows),
-                *_reference_rows("oracle", one.oracle, len(columns)),
-            ),
+    change, sizes = ("change %", "95 % interval", "gap %"), ("trainable", "of all %", "final rank")
+    tables = []
+    for one in comparisons:
+        intervals = ["95 % interval", *(["over speakers"] if one.speakers else [])]
+        columns = ("<strategy", "seeds", "WER", "seeds' range", *intervals, *change, *tests, *sizes)
+        rows = (
+            *_reference_rows("first_pass", one.first_pass, len(columns)),
+            *(_row(row, bool(one.speakers)) for row in one.rows),
+            *_reference_rows("oracle", one.oracle, len(columns)),
         )
-        for one in comparisons
-    ]
+        of_speakers = f", {one.speakers} speakers" if one.speakers else ""
+        title = f"{one.set}: {one.plm}, scorer {one.scorer}, objective {one.objective}{of_speakers}"
+        tables.append(Table(title, columns, rows))
+    return tables
 
 
 def cost_table(models: Mapping[str, Model]) -> Table:
@@ -73,19 +74,23 @@ def rank_text(models: Sequence[Model]) -> str:
     return f"{min(ranks)} to {max(ranks)}, mean {sum(ranks) / len(ranks):.2f}"
 
 
-def _row(row: StrategyScore) -> tuple[str, ...]:
+def _row(row: StrategyScore, with_speakers: bool) -> tuple[str, ...]:
     cells = [
         row.group,
         str(len(row.models)),
         f"{row.wer:.2f}",
         _span(row.wers, ".2f") if len(row.wers) > 1 else NONE,
-        interval_text(row.interval.low, row.interval.high) if row.interval else NONE,
+        optional_interval(row.interval),
+        *([optional_interval(row.speaker_interval)] if with_speakers else []),
         *(change_cells(row.change, "first pass") if row.change else (NONE, NONE)),
         NONE if row.gap is None else f"{row.gap:.1f}",
     ]
     for strategy in BASELINES:
         against = row.against.get(strategy)
-        cells += [p_text(against.p_bootstrap), _mapsswe_text(against)] if against else [NONE, NONE]
+        if against is None:
+            cells += [NONE, NONE]
+        else:
+            cells += [p_texts(against.p_bootstrap, against.p_speakers), _mapsswe_text(against)]
     trainable = _span([model.trainable for model in row.models], ",")
     mark = "" if row.off_budget is None else f" (!) {row.off_budget:+.1f} %"
     share = 100.0 * row.trainable / max(1, row.models[0].total)

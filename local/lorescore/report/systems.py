@@ -1,8 +1,9 @@
-"""The systems of a set: their errors by utterance, over resamples of the utterances, and tested against each other."""
+"""The systems of a set: their errors over resamples of the utterances or speakers, and tested against each other."""
 
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -10,22 +11,22 @@ import numpy.typing as npt
 from lorescore.combine import FIRST_PASS, ORACLE
 from lorescore.errors import InputError
 from lorescore.files import read_yaml
-from lorescore.report.collect import read_texts
+from lorescore.report.collect import read_texts, read_utt2spk
 from lorescore.wer import Interval, word_error_rate
-from lorescore.wer.bootstrap import REPLICATIONS, SEED
+from lorescore.wer.bootstrap import interval_of_resamples
 from lorescore.wer.distances import count_words
 from lorescore.wer.resampling import (
     RelativeChange,
     defined_value,
     percentile_interval,
     relative_changes,
-    resampled_totals,
 )
 from lorescore.wer.sc_stats import Alignment, MatchedPairs, matched_pairs, sgml_alignment
 from lorescore.wer.sclite import sctk_command
+from lorescore.wer.speakers import by_speaker, speakers_to_resample, totals_over_resamples
 from lorescore.wer.units import WER, split_units
 
-NORMAL_95 = 1.96
+UTTERANCES, SPEAKERS = "utterances", "speakers"  # what is resampled
 
 Counts = npt.NDArray[np.int64]
 
@@ -39,18 +40,30 @@ class Systems:
         name: The set's name.
         refs: Reference text by utterance, words with single spaces between.
         hyps: By system, the hypothesis text of each of these utterances.
+        utt2spk: Their speakers; empty where they are not known.
+
+    Attributes:
+        speakers: How many are resampled; 0 where they are not (`wer.speakers`).
     """
 
-    def __init__(self, name: str, refs: Mapping[str, str], hyps: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(
+        self,
+        name: str,
+        refs: Mapping[str, str],
+        hyps: Mapping[str, Mapping[str, str]],
+        utt2spk: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.name, self.refs, self.hyps = name, refs, hyps
         utts = sorted(refs)
         self.columns = {tag: place for place, tag in enumerate(hyps)}
         counts = count_words([[of[utt] for of in hyps.values()] for utt in utts], [refs[utt] for utt in utts])
         errors = counts.errors.reshape(len(utts), len(hyps)).T
-        # The last row, by which the utterances are sorted first, makes a system's resamples its own, whatever others
-        # there are.
-        self.errors: Counts = np.array([*errors, counts.ref_words, range(len(utts))], dtype=np.int64)
-        self.resampled = resampled_totals(self.errors, REPLICATIONS, SEED)
+        self.errors: Counts = np.vstack([errors, counts.ref_words])
+        self.resampled = {UTTERANCES: totals_over_resamples(self.errors)}
+        speakers = speakers_to_resample(utts, utt2spk)
+        self.speakers = len(set(speakers or ()))
+        if speakers:
+            self.resampled[SPEAKERS] = totals_over_resamples(by_speaker(self.errors, speakers))
         self.alignments: dict[str, Alignment] = {}
 
     @classmethod
@@ -67,46 +80,46 @@ class Systems:
             return None
         metric = read_yaml(exp_dir / "rescore" / tags[0] / name / "result.yaml").get("metric", WER)
         as_units = [{utt: " ".join(split_units(text, metric)) for utt, text in one.items()} for one in (refs, *hyps)]
-        return cls(name, as_units[0], dict(zip(tags, as_units[1:], strict=True)))
+        utt2spk = read_utt2spk(exp_dir, name, tags[0])
+        return cls(name, as_units[0], dict(zip(tags, as_units[1:], strict=True)), utt2spk)
 
-    def totals(self, tags: Sequence[str], *, resampled: bool) -> Counts:
-        """Errors of systems over the set, shape (1, systems), or over the resamples, (R, systems)."""
-        places = [self.columns[tag] for tag in tags]
-        totals: Counts = self.resampled[:, places] if resampled else self.errors[places].sum(axis=1)[None]
-        return totals
+    def totals(self, tags: Sequence[str]) -> Counts:
+        """Errors of systems over the set, shape (1, systems)."""
+        return self.errors[self._places(tags)].sum(axis=1)[None]
+
+    def resampled_totals(self, tags: Sequence[str], over: str = UTTERANCES) -> Counts:
+        """Errors of systems over the resamples of utterances or speakers, shape (R, systems)."""
+        return self.resampled[over][:, self._places(tags)]
+
+    def _places(self, tags: Sequence[str]) -> list[int]:
+        return [self.columns[tag] for tag in tags]
 
     def wer(self, tag: str) -> float:
         """WER in percent."""
-        return word_error_rate(self.totals([tag], resampled=False).item(), int(self.errors[-2].sum()))
+        return word_error_rate(self.totals([tag]).item(), int(self.errors[-1].sum()))
 
-    def interval(self, tags: Sequence[str]) -> Interval | None:
-        """Interval of the systems' mean WER."""
-        words = self.resampled[:, -2].astype(np.float64)
-        if not words.all():
-            return None
-        wers = 100.0 * self.totals(tags, resampled=True).mean(axis=1) / words
-        half = NORMAL_95 * float(wers.std())
-        return Interval(float(wers.mean()) - half, float(wers.mean()) + half)
+    def interval(self, tags: Sequence[str], over: str = UTTERANCES) -> Interval | None:
+        """Interval of the systems' mean WER; None where it is not finite."""
+        return interval_of_resamples(self.resampled_totals(tags, over).mean(axis=1), self.resampled[over][:, -1])
 
     def change(self, tags: Sequence[str]) -> RelativeChange | None:
         """From the first pass to the systems' mean."""
         if FIRST_PASS not in self.columns:
             return None
-        value, replicates = (
-            relative_changes(self.totals([FIRST_PASS, *tags], resampled=resampled)) for resampled in (False, True)
-        )
+        both = [FIRST_PASS, *tags]
+        value, replicates = (relative_changes(each) for each in (self.totals(both), self.resampled_totals(both)))
         return RelativeChange(defined_value(value), *percentile_interval(replicates))
 
     def gap(self, tags: Sequence[str]) -> float | None:
         """Share of the gap between first pass and oracle that the systems' mean closes."""
         if not {FIRST_PASS, ORACLE} <= self.columns.keys():
             return None
-        first, best, *own = self.totals([FIRST_PASS, ORACLE, *tags], resampled=False)[0].tolist()
+        first, best, *own = self.totals([FIRST_PASS, ORACLE, *tags])[0].tolist()
         return None if first == best else 100.0 * (first - sum(own) / len(own)) / (first - best)
 
-    def p_not_better(self, tags: Sequence[str], others: Sequence[str]) -> float:
+    def p_not_better(self, tags: Sequence[str], others: Sequence[str], over: str = UTTERANCES) -> float:
         """Share of the resamples in which the mean errors of `tags` are not fewer than those of `others`."""
-        own, other = (self.totals(one, resampled=True).sum(axis=1) for one in (tags, others))
+        own, other = (self.resampled_totals(one, over).sum(axis=1) for one in (tags, others))
         return float((own * len(others) >= other * len(tags)).mean())
 
     def mapsswe(self, tag: str, other: str) -> MatchedPairs:

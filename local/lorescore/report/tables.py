@@ -8,7 +8,7 @@ from lorescore.nprr import AreaRecord, Nprr, NprrArea, NprrRecord
 from lorescore.report.collect import Results, SetScore
 from lorescore.report.mbr import MbrComparison, base_tag
 from lorescore.report.models import Model
-from lorescore.wer.bootstrap import REPLICATIONS
+from lorescore.wer.bootstrap import REPLICATIONS, Interval
 from lorescore.wer.resampling import RelativeChange
 from lorescore.wer.units import CER
 
@@ -55,27 +55,32 @@ class Table:
 
 def wer_tables(results: Results) -> list[Table]:
     """Table 1: one table a set, a row for the first pass, each rescorer and the oracle."""
-    columns = (
-        "<model",
-        "{rate}",
-        "95 % interval",
-        "change %",
-        "gap %",
-        "p first pass",
-        "p frozen",
-        "lm_weight",
-        "word_bonus",
-        "trainable",
-    )
     tables = []
     for set_name, by_tag in results.scores.items():
         some = next(iter(by_tag.values()))
+        speakers = next((one.over_speakers.speakers for one in by_tag.values() if one.over_speakers), 0)
+        columns = (
+            "<model",
+            some.metric.upper(),
+            "95 % interval",
+            *(["over speakers"] if speakers else []),
+            "change %",
+            "gap %",
+            "p first pass",
+            "p frozen",
+            "lm_weight",
+            "word_bonus",
+            "trainable",
+        )
         tuned = ", the set on which the weights were tuned" if set_name == results.dev_set else ""
         units = "characters" if some.metric == CER else "words"
         few = "; so few that intervals are too narrow and p too small" if some.utterances < FEW_UTTERANCES else ""
-        title = f"{set_name}{tuned} ({some.utterances:,} utterances, {some.ref_words:,} {units}{few})"
-        rows = tuple(_wer_row(tag, by_tag, results.models.get(base_tag(tag, results.models))) for tag in by_tag)
-        tables.append(Table(title, tuple(one.format(rate=some.metric.upper()) for one in columns), rows))
+        of_speakers = f" of {speakers} speakers" if speakers else ""
+        title = f"{set_name}{tuned} ({some.utterances:,} utterances{of_speakers}, {some.ref_words:,} {units}{few})"
+        rows = tuple(
+            _wer_row(tag, by_tag, results.models.get(base_tag(tag, results.models)), bool(speakers)) for tag in by_tag
+        )
+        tables.append(Table(title, columns, rows))
     return tables
 
 
@@ -181,18 +186,20 @@ def relative_change(score: SetScore, first_pass: SetScore | None) -> float | Non
     return 100.0 * (score.errors - first_pass.errors) / first_pass.errors
 
 
-def _wer_row(tag: str, by_tag: Mapping[str, SetScore], model: Model | None) -> tuple[str, ...]:
+def _wer_row(tag: str, by_tag: Mapping[str, SetScore], model: Model | None, with_speakers: bool) -> tuple[str, ...]:
     """A row of table 1. First pass and oracle have no weights, and are compared with nothing."""
     score, first_pass = by_tag[tag], by_tag.get(FIRST_PASS)
     is_rescored = tag not in (FIRST_PASS, ORACLE)
+    over = score.over_speakers
     return (
         tag,
         f"{score.wer:.2f}",
-        interval_text(score.interval.low, score.interval.high) if score.interval else NONE,
+        optional_interval(score.interval),
+        *([optional_interval(over.interval if over else None)] if with_speakers else []),
         _number(relative_change(score, first_pass), "+.2f") if tag != FIRST_PASS else NONE,
         _number(gap_recovered(score, first_pass, by_tag.get(ORACLE)), ".1f") if is_rescored else NONE,
-        p_text(score.p_first_pass) if is_rescored else NONE,
-        p_text(score.p_frozen),
+        p_texts(score.p_first_pass, over.p_value if over else None) if is_rescored else NONE,
+        p_texts(score.p_frozen, score.p_frozen_speakers),
         f"{score.lm_weight:.4g}" if is_rescored else NONE,
         f"{score.word_bonus:.4g}" if is_rescored else NONE,
         f"{model.trainable:,}" if model else NONE,
@@ -242,6 +249,17 @@ def _training_row(model: Model) -> tuple[str, ...]:
 def interval_text(low: float, high: float) -> str:
     """An interval of percentages."""
     return f"[{low:.2f}, {high:.2f}]"
+
+
+def optional_interval(interval: Interval | None) -> str:
+    """An interval of percentages, where there is one."""
+    return interval_text(interval.low, interval.high) if interval else NONE
+
+
+def p_texts(over_utterances: float | None, over_speakers: float | None) -> str:
+    """A p-value over resamples of the utterances, and behind a stroke that over speakers where there is one."""
+    text = p_text(over_utterances)
+    return text if over_speakers is None else f"{text} / {p_text(over_speakers)}"
 
 
 def p_text(p_value: float | None) -> str:

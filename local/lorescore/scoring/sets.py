@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from lorescore.files import atomic_write, checksum, read_yaml
+from lorescore.files import atomic_write, checksum
 from lorescore.nbest import NbestList, NbestSet, cost_file, read_nbest_dir, write_costs
 from lorescore.plm.settings import PlmSettings
 from lorescore.progress import Item, Progress, silent
 from lorescore.scoring.cache import ROWS_PER_TRANSACTION, ScoreCache, ScoreWriter, cache_version, writing
 from lorescore.scoring.options import EXACT, ScoringOptions, default_device
-from lorescore.scoring.stored import WEIGHTS_FILE
+from lorescore.scoring.stored import WEIGHTS_FILE, read_config
 from lorescore.scoring.text import plm_context, plm_text
 
 if TYPE_CHECKING:  # transformers and peft take seconds to import; where all costs are there, nothing needs them
@@ -89,8 +89,8 @@ def score_nbest_dirs(
     Raises:
         InputError: The lists, the rescorer or the cache file cannot be used, or a score is not a finite number.
     """
-    tag, config_path = rescorer_dir.name, rescorer_dir / "config.yaml"
-    plm = PlmSettings.from_dict(read_yaml(config_path)["plm"], config_path)
+    tag = rescorer_dir.name
+    plm = PlmSettings.from_dict(read_config(rescorer_dir)["plm"], rescorer_dir / "config.yaml")
     version = cache_version(rescorer_checksum(rescorer_dir), plm.plm_text, options.describe(default_device()))
     exact = options.history is None
     sets = {path: read_nbest_dir(path) for path in nbest_dirs}

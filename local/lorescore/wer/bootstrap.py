@@ -11,10 +11,12 @@ from dataclasses import dataclass
 
 import kaldialign
 
+from lorescore.wer.resampling import Counts, Floats
 from lorescore.wer.units import WER, split_units
 
 REPLICATIONS = 10_000
 SEED = 0
+NORMAL_95 = 1.96
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,15 @@ def p_not_better(
     texts = (_units(one, utts, metric) for one in (refs, hyps_a, hyps_b))
     result = kaldialign.bootstrap_wer_ci(*texts, replications=replications, seed=seed)
     return (replications - round(result["p_s2_improv_over_s1"] * replications)) / replications
+
+
+def interval_of_resamples(errors: Counts | Floats, ref_words: Counts) -> Interval | None:
+    """The interval from totals over resamples, (resamples,) each; None where one of them has no reference words."""
+    if not ref_words.all():
+        return None
+    wers = 100.0 * errors / ref_words
+    half = NORMAL_95 * float(wers.std())
+    return Interval(float(wers.mean()) - half, float(wers.mean()) + half)
 
 
 def _units(texts: Mapping[str, str], utts: Sequence[str], metric: str) -> list[list[str]]:

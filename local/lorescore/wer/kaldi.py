@@ -6,6 +6,7 @@
     wer_details/per_spk            counts and rates of each speaker (wer_per_spk_details.pl)
     wer_details/ops                how often each word was right, or mistaken for which (wer_ops_details.pl)
     wer_details/wer_bootci         confidence interval (compute-wer-bootci)
+    utt2spk                        the speakers that it was scored with; Kaldi has them in the data directory
 
 With `cer` for `wer` in all names, the errors are those of characters (`lorescore.wer.units`); the line says %WER there
 too, as Kaldi's does.
@@ -20,11 +21,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from lorescore.errors import InputError
-from lorescore.files import atomic_write, read_lines
+from lorescore.files import atomic_write, read_lines, write_table
 from lorescore.wer.alignment import NO_WORD, EditCounts, align
 from lorescore.wer.bootstrap import Interval
 from lorescore.wer.units import WER
 
+UTT2SPK = "utt2spk"
 EMPTY = "***"  # what stands in for the missing word of an insertion or deletion (score_kaldi_wer.sh)
 SPEAKER_COLUMNS = ("#SENT", "#WORD", "Corr", "Sub", "Ins", "Del", "Err", "S.Err")
 MIN_SPEAKER_WIDTH = 15
@@ -91,6 +93,7 @@ def write_scoring_kaldi(
     """
     for stale in scoring_dir.glob(f"{metric}_*_*"):
         stale.unlink()
+    write_table(scoring_dir / UTT2SPK, {utt: utt2spk[utt] for utt in refs})
     counts = write_details(scoring_dir / f"{metric}_details", refs, hyps, utt2spk, interval, metric)
     total = sum(counts.values(), EditCounts())
     wrong = sum(one.errors > 0 for one in counts.values())

@@ -20,7 +20,8 @@ from pathlib import Path
 from lorescore.errors import InputError
 from lorescore.files import atomic_write, split_words
 from lorescore.wer.sclite import run_sctk, sclite_id, sclite_text, sctk_command
-from lorescore.wer.score import default_speaker, require_same_utterances
+from lorescore.wer.score import require_same_utterances
+from lorescore.wer.speakers import default_speaker
 
 QUOTE, FULL_WIDTH_QUOTE = '"', "\uff02"  # quotes stand around the words that sclite hands to sc_stats
 NUMBER = r"\s*(-?\d+(?:\.\d+)?)"

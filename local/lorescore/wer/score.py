@@ -29,6 +29,7 @@ from lorescore.wer.ctm import CtmWord, ctm_texts, write_score_ctm
 from lorescore.wer.kaldi import read_wer_line, write_scoring_kaldi
 from lorescore.wer.sclite import sclite_command, write_score_wer
 from lorescore.wer.sclite_characters import character_ctm, character_texts, write_score_cer
+from lorescore.wer.speakers import OverSpeakers, default_speaker, resample_speakers
 from lorescore.wer.units import CER, METRICS, WER, split_units
 
 logger = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class ScoreResult:
         interval: 95 % confidence interval of the rate.
         sclite_counts: The same by sclite.
         p_value: One-sided, of being better than the baseline (see `p_not_better`); None without a baseline.
+        over_speakers: Interval and p over resamples of the speakers; None where they are not resampled.
         lm_weight: The PLM's weight that chose the hypotheses.
         word_bonus: The bonus a word, or a character, that chose the hypotheses.
         wer_path: Kaldi's `wer_*` or `cer_*` file.
@@ -64,6 +66,7 @@ class ScoreResult:
     word_bonus: float
     wer_path: Path
     metric: str = WER
+    over_speakers: OverSpeakers | None = None
 
     @property
     def wer(self) -> float:
@@ -153,14 +156,12 @@ def score_hypotheses(
             WHY_SCLITE_DIFFERS[metric],
         )
     p_value = None if baseline_hyps is None else p_not_better(refs, baseline_hyps, hyps, metric=metric)
-    result = ScoreResult(counts, len(refs), interval, sclite_counts, p_value, lm_weight, word_bonus, wer_path, metric)
+    over_speakers = resample_speakers(refs, hyps, utt2spk, baseline_hyps, metric)
+    result = ScoreResult(
+        *(counts, len(refs), interval, sclite_counts, p_value, lm_weight, word_bonus, wer_path, metric, over_speakers)
+    )
     write_yaml(result_path, _summary(result))
     return result
-
-
-def default_speaker(utt: str) -> str:
-    """The part of an utterance id before its first `-`, as in LibriSpeech's `1272-128104-0000`; or else all of it."""
-    return utt.partition("-")[0] or utt
 
 
 def require_same_utterances(refs: Mapping[str, str], hyps: Mapping[str, str], what: str) -> None:
@@ -217,4 +218,11 @@ def _summary(result: ScoreResult) -> dict[str, str | float | int | None]:
     }
     if result.p_value is not None:
         summary["p_value"] = result.p_value
+    if result.over_speakers is not None:
+        over = result.over_speakers
+        summary["speakers"] = over.speakers
+        if over.interval is not None:
+            summary |= {"spk_ci_low": round(over.interval.low, 4), "spk_ci_high": round(over.interval.high, 4)}
+        if over.p_value is not None:
+            summary["spk_p_value"] = over.p_value
     return summary
