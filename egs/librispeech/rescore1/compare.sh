@@ -10,7 +10,7 @@ set -euo pipefail
 asr_decode=                                  # as for run.sh
 strategies="none full vanilla adalora warmup mixed"
 seeds="1"                                    # of every strategy
-more_seeds="2 3"                             # of full, vanilla and adalora besides
+more_seeds="2 3"                             # of most of them besides
 mixed_ranks=                                 # ranks at which mixed is scored besides its own, "1 2 4": a pass over the sets each
 dtype=bf16                                   # of scoring, as of training: conf/train_*.yaml
 part=all                                     # decoder, encoder (which needs the decoder's none), or robustness; all: one by one
@@ -25,9 +25,9 @@ decoder=(./run.sh "${common[@]}" --train_config conf/train_clm.yaml)
 encoder=(./run.sh "${common[@]}" --train_config conf/train_cls.yaml --plm minilm --objective mwer+distill
     --teacher exp/plm/smollm2_clm_none)
 
-compare() {  # the strategies on one PLM
-    "$@" --stage 5 --stop_stage 7 --lora "${strategies}" --seeds "${seeds}"
-    "$@" --stage 5 --stop_stage 7 --lora "full vanilla adalora" --seeds "${more_seeds}"
+compare() {  # compare STRATEGIES COMMAND: the strategies on one PLM, these over more seeds
+    "${@:2}" --stage 5 --stop_stage 7 --lora "${strategies}" --seeds "${seeds}"
+    "${@:2}" --stage 5 --stop_stage 7 --lora "$1" --seeds "${more_seeds}"
 }
 
 case "${part}" in
@@ -36,13 +36,13 @@ case "${part}" in
 esac
 if [[ "${part}" =~ ^(decoder|all)$ ]]; then
     "${decoder[@]}" --stop_stage 7 --lora none  # the lists, and the encoder's teacher
-    compare "${decoder[@]}"
+    compare "full vanilla adalora warmup mixed" "${decoder[@]}"
     "${decoder[@]}" --stage 5 --stop_stage 7 --lora vanilla --seeds "${seeds} ${more_seeds}" --suffix robust \
         --perturb_train homophone:0.2 --consistency 0.1
 fi
 if [[ "${part}" =~ ^(encoder|all)$ ]]; then
     "${encoder[@]}" --stop_stage 4  # the encoder itself
-    compare "${encoder[@]}"
+    compare "full vanilla adalora" "${encoder[@]}"
 fi
 if [[ "${part}" =~ ^(robustness|all)$ ]]; then
     "${decoder[@]}" --stage 8 --stop_stage 9 --lora "${strategies}" --seeds "${seeds}"
