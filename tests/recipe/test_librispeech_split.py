@@ -113,7 +113,7 @@ def test_nbest_sh_says_what_is_wrong(tmp_path: Path, option: list[str]) -> None:
     reason="no .venv or no sctk: ./run.sh --stage 0 --stop_stage 0 makes them",
 )
 def test_eval_sh_rescores_other_sets(librispeech_dev: Path, tmp_path: Path) -> None:
-    """Nothing is there before; a set of four utterances, by the real PLM."""
+    """Nothing is there before; a set of four utterances, by the real PLM: with the adapter of plm/, and as it is."""
     recipe = tmp_path / "egs" / "librispeech" / "rescore1"
     shutil.copytree(LOCAL.parent, recipe, ignore=shutil.ignore_patterns("exp"))
     for name in ("local", "conf", "path.sh"):
@@ -129,17 +129,17 @@ def test_eval_sh_rescores_other_sets(librispeech_dev: Path, tmp_path: Path) -> N
             copy = decode / path.relative_to(librispeech_dev / "dev_other")
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_text("".join(f"{line}\n" for line in lines))
-    done = subprocess.run(
-        [recipe / "eval.sh", "--asr_decode", tmp_path / "decode", "--sets", "test_other"],
-        cwd=tmp_path,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    out = recipe / "exp" / "eval" / "smollm2_clm_none" / "test_other"
-    assert read_weights(out / "weights.yaml") == read_weights(LOCAL.parent / "conf" / "weights.yaml")
-    assert set(read_table(out / "text")) == set(utts)
-    assert (out / "scoring_kaldi" / "best_wer").is_file()
+    evaluate = [recipe / "eval.sh", "--asr_decode", tmp_path / "decode", "--sets", "test_other"]
+    for option in ([], ["--tag", "smollm2_clm_none"]):
+        done = subprocess.run(
+            [*evaluate, *option], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    rescorers = {path.name: path for path in (LOCAL.parent / "plm").iterdir()}
+    assert {path.name for path in (recipe / "exp" / "eval").iterdir()} == {"nbest", "first_pass", *rescorers}
+    for tag, rescorer in rescorers.items():
+        out = recipe / "exp" / "eval" / tag / "test_other"
+        assert read_weights(out / "weights.yaml") == read_weights(rescorer / "weights.yaml")
+        assert set(read_table(out / "text")) == set(utts)
+        assert (out / "scoring_kaldi" / "best_wer").is_file()
     assert read_table(recipe / "exp" / "eval" / "first_pass" / "test_other" / "text").keys() == set(utts)

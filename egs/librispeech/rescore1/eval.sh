@@ -4,14 +4,14 @@
 #   ./eval.sh --asr_decode DIR --sets "test_clean test_other"
 #
 # DIR/<set>/logdir/output.J/Nbest_recog as for run.sh; results in exp/eval/<tag>/<set>/{scoring_kaldi,score_wer}. The
-# frozen PLM needs nothing before; any other rescorer is one that run.sh has trained and tuned.
+# rescorers of plm/ need nothing before; any other is one that run.sh has trained and tuned, exp/plm/<tag>.
 set -euo pipefail
 
 asr_decode=                      # directory that holds the decodes
 sets="test_clean test_other"     # its sets to rescore
 ref="ref_text"                   # references beside each logdir
-tag=smollm2_clm_none             # the rescorer
-weights=                         # weights.yaml (default: of the frozen PLM conf/weights.yaml, tuned on 600 utterances of dev; else run.sh's)
+tag=smollm2_clm_vanilla_mwer_s1_robust   # the rescorer; smollm2_clm_none: the PLM as it is
+weights=                         # weights.yaml (default: those tuned on dev for this rescorer)
 context=2                        # utterances before each one in its chapter that the PLM reads too
 dtype=auto                       # of scoring: fp32, bf16, or auto
 
@@ -24,16 +24,17 @@ cd "${here}"
 lorescore() { python3 -m lorescore "$@"; }
 
 [ -n "${asr_decode}" ] || { echo "$0: --asr_decode DIR: where are the decodes of ${sets}?" >&2; exit 1; }
-[ -n "${weights}" ] || [ "${tag}" != smollm2_clm_none ] || weights=conf/weights.yaml
+if [ -d "plm/${tag}" ]; then
+    model="plm/${tag}"
+    [ -f exp/plm_base/smollm2_clm/plm.yaml ] || lorescore fetch-plm
+else
+    model="exp/plm/${tag}"
+fi
 for set in ${sets}; do
     lorescore import-nbest --decode_dir "${asr_decode}/${set}" --ref "${asr_decode}/${set}/${ref}" \
         --context "${context}" --out "exp/eval/nbest/${set}"
-    if [ "${tag}" = smollm2_clm_none ] && [ ! -f "exp/plm/${tag}/config.yaml" ]; then
-        lorescore fetch-plm
-        lorescore train --lora none  # trains nothing
-    fi
     out="exp/eval/${tag}/${set}" first_pass="exp/eval/first_pass/${set}/text"
-    lorescore rescore --nbest "exp/eval/nbest/${set}" --model "exp/plm/${tag}" --out "${out}" --dtype "${dtype}" \
+    lorescore rescore --nbest "exp/eval/nbest/${set}" --model "${model}" --out "${out}" --dtype "${dtype}" \
         --score_cache exp/score_cache.sqlite ${weights:+--weights "${weights}"}
     mkdir -p "$(dirname "${first_pass}")"
     sort "${asr_decode}/${set}"/logdir/output.*/1best_recog/text > "${first_pass}"
