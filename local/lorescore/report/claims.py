@@ -120,7 +120,7 @@ def claims_table(claims: Sequence[Claim]) -> Table:
 
 def _speakers(exp_dir: Path, set_name: str, models: Iterable[str]) -> list[str] | None:
     """The speaker of each utterance of a set, in the order of the sorted ids; None where they are not resampled."""
-    utt2spk = next(filter(None, (read_utt2spk(exp_dir, set_name, tag) for tag in models)), {})
+    utt2spk = read_utt2spk(exp_dir, set_name, *models)
     return speakers_to_resample(sorted(utt2spk), utt2spk)
 
 

@@ -305,10 +305,10 @@ def read_texts(exp_dir: Path, set_name: str, *tags: str) -> list[dict[str, str]]
     return [refs, *(_read_hyps(path, refs) for path in paths[1:])]
 
 
-def read_utt2spk(exp_dir: Path, set_name: str, tag: str) -> dict[str, str]:
-    """The speakers with which a system was scored on a set; empty where an earlier version did it."""
-    path = exp_dir / "rescore" / tag / set_name / "scoring_kaldi" / UTT2SPK
-    return read_table(path) if path.is_file() else {}
+def read_utt2spk(exp_dir: Path, set_name: str, *tags: str) -> dict[str, str]:
+    """The speakers with which a set was scored, for the first system that has them; empty where none has."""
+    paths = (exp_dir / "rescore" / tag / set_name / "scoring_kaldi" / UTT2SPK for tag in tags)
+    return next((read_table(path) for path in paths if path.is_file()), {})
 
 
 def _read_hyps(path: Path, refs: Mapping[str, str]) -> dict[str, str]:

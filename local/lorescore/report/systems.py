@@ -80,7 +80,7 @@ class Systems:
             return None
         metric = read_yaml(exp_dir / "rescore" / tags[0] / name / "result.yaml").get("metric", WER)
         as_units = [{utt: " ".join(split_units(text, metric)) for utt, text in one.items()} for one in (refs, *hyps)]
-        utt2spk = read_utt2spk(exp_dir, name, tags[0])
+        utt2spk = read_utt2spk(exp_dir, name, *tags)
         return cls(name, as_units[0], dict(zip(tags, as_units[1:], strict=True)), utt2spk)
 
     def totals(self, tags: Sequence[str]) -> Counts:
