@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from lorescore.files import write_table
 from lorescore.nprr import (
     AreaRecord,
     Nprr,
+    NprrDifference,
     NprrRecord,
     WordErrors,
     nprr,
@@ -25,6 +27,8 @@ from lorescore.nprr import (
 from lorescore.report import write_report
 from lorescore.report.claims import Claim, check_claims, claims_table
 from lorescore.report.models import read_models
+from lorescore.report.robustness import area_table
+from lorescore.report.word_errors import MeasuredErrors
 
 ADALORA, FULL, VANILLA = (tag_of(strategy) for strategy in ("adalora", "full", "vanilla"))
 UTTS, WORDS = 400, np.full(400, 15)
@@ -58,10 +62,17 @@ def write_measured(
     write_word_errors(exp / "nprr" / f"{tag}.errors", WordErrors(errors, dict.fromkeys(errors, checksum)))
 
 
+def areas_of(exp: Path) -> list[AreaRecord]:
+    return [area for path in sorted(exp.glob("nprr/*.json")) for area in read_areas(path)]
+
+
+def measured_of(exp: Path) -> MeasuredErrors:
+    return MeasuredErrors.read(exp, areas_of(exp), read_models(exp / "plm"))
+
+
 def claims_of(exp: Path) -> dict[tuple[str, str], Claim]:
     """The claims by number and other model."""
-    areas = [area for path in sorted(exp.glob("nprr/*.json")) for area in read_areas(path)]
-    claims = check_claims(areas, read_models(exp / "plm"), exp / "nprr")
+    claims = check_claims(areas_of(exp), read_models(exp / "plm"), measured_of(exp))
     assert {claim.set for claim in claims} == {"test"}
     return {(claim.number, re.sub(r".* than (\S+) .*|.*", r"\1", claim.text)): claim for claim in claims}
 
@@ -125,8 +136,7 @@ def test_the_nearest_rescorer_that_was_measured_there_is_compared(tmp_path: Path
     write_measured(tmp_path, "vanilla", {"1best": 0.3}, rank=16)
     write_measured(tmp_path, "vanilla", {"1best": 0.3, "nbest": 0.3})
     write_measured(tmp_path, "full", {"1best": 0.3, "nbest": 0.3}, set_name="other")
-    areas = [area for path in sorted((tmp_path / "nprr").glob("*.json")) for area in read_areas(path)]
-    claims = check_claims(areas, read_models(tmp_path / "plm"), tmp_path / "nprr")
+    claims = check_claims(areas_of(tmp_path), read_models(tmp_path / "plm"), measured_of(tmp_path))
     of_test = {(one.number, one.text.split(" than ")[-1].split()[0]) for one in claims if one.set == "test"}
     assert {("2a'", tag_of("vanilla_r16")), ("2b", VANILLA), ("2b", "full")} < of_test
 
@@ -172,5 +182,11 @@ def test_p_over_speakers(tmp_path: Path) -> None:
     assert claim.p is not None and claim.p < 0.01
     # The speaker is in a resample with 1 - (39 / 40)^40 = 64 %; a resample without makes no difference.
     assert claim.p_speakers is not None and claim.p_speakers > 0.3
+    # The table of areas says the same of the same two.
+    areas = [
+        replace(one, reference=FULL, difference=NprrDifference(1.0, 0.5, 1.5, 0.001)) for one in areas_of(tmp_path)
+    ]
+    (row,) = (row for row in area_table(areas, measured_of(tmp_path)).rows if row[4] == ADALORA)
+    assert f"0.0010 / {claim.p_speakers:.4f}" in row
     write_table(path, {f"u{utt:03d}": f"s{utt // 10}" for utt in range(UTTS - 1)})  # of another decode
     assert claims_of(tmp_path)["2a'", FULL].p_speakers is None

@@ -14,18 +14,15 @@ A rescorer is compared with those of the same PLM and scorer; of several, with t
 (`Model.unlikeness`: objective, rank, what else its tag says, seed).
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from lorescore.nprr import AreaRecord, WordErrors, read_word_errors
+from lorescore.nprr import AreaRecord
 from lorescore.nprr.conditions import Condition, areas_compared, mismatch
-from lorescore.nprr.stored import SUFFIX
 from lorescore.perturb.settings import HOMOPHONE
-from lorescore.report.collect import read_utt2spk
 from lorescore.report.models import Model
 from lorescore.report.tables import NONE, Table, interval_text, p_text
-from lorescore.wer.speakers import speakers_to_resample
+from lorescore.report.word_errors import MeasuredErrors
 
 LEVEL = 0.05
 ADALORA, OTHERS = "adalora", ("full", "vanilla")
@@ -68,34 +65,26 @@ class Claim:
     p_speakers: float | None = None
 
 
-def check_claims(areas: Sequence[AreaRecord], models: Mapping[str, Model], nprr_dir: Path) -> list[Claim]:
+def check_claims(areas: Sequence[AreaRecord], models: Mapping[str, Model], measured: MeasuredErrors) -> list[Claim]:
     """Test the claims on every set on which robustness was measured.
 
     Args:
         areas: What was measured.
         models: The rescorers by tag.
-        nprr_dir: Where the word errors of each utterance are.
-
-    Raises:
-        InputError: A file of word errors is not what stage 9 writes.
+        measured: The word errors of each utterance.
     """
-    stored: dict[str, WordErrors] = {}
-    for tag in {one.tag for one in areas}:
-        if (nprr_dir / f"{tag}{SUFFIX}").is_file():
-            stored[tag] = read_word_errors(nprr_dir / f"{tag}{SUFFIX}")
     by_place = {(one.set, one.kind, one.tag): one for one in areas if one.perturbation == HOMOPHONE}
     claims: list[Claim] = []
     for set_name in dict.fromkeys(one.set for one in areas):
         adaptive = [tag for tag in models if models[tag].strategy == ADALORA and any(one.tag == tag for one in areas)]
-        speakers = _speakers(nprr_dir.parent, set_name, models)
         for tag in adaptive or [""]:
             claims.append(_degrades(set_name, tag, by_place.get((set_name, "1best", tag))))
             for number, kind in (("2a'", "1best"), ("2b", "nbest")):
-                measured = {one for of_set, of_kind, one in by_place if (of_set, of_kind) == (set_name, kind)}
+                there = {one for of_set, of_kind, one in by_place if (of_set, of_kind) == (set_name, kind)}
                 for strategy in OTHERS:
-                    other = _counterpart(models[tag], strategy, models, measured) if tag else ""
+                    other = _counterpart(models[tag], strategy, models, there) if tag else ""
                     pair = [by_place.get((set_name, kind, one)) for one in (tag, other)]
-                    claims.append(_compares(set_name, number, (tag, other or strategy), pair, stored, speakers))
+                    claims.append(_compares(set_name, number, (tag, other or strategy), pair, measured))
     return claims
 
 
@@ -118,12 +107,6 @@ def claims_table(claims: Sequence[Claim]) -> Table:
     return Table("", columns, rows)
 
 
-def _speakers(exp_dir: Path, set_name: str, models: Iterable[str]) -> list[str] | None:
-    """The speaker of each utterance of a set, in the order of the sorted ids; None where they are not resampled."""
-    utt2spk = read_utt2spk(exp_dir, set_name, *models)
-    return speakers_to_resample(sorted(utt2spk), utt2spk)
-
-
 def _degrades(set_name: str, tag: str, record: AreaRecord | None) -> Claim:
     """2a."""
     text = f"{tag or ADALORA} degrades under 1-best perturbation"
@@ -141,8 +124,7 @@ def _compares(
     number: str,
     tags: tuple[str, str],
     pair: Sequence[AreaRecord | None],
-    stored: Mapping[str, WordErrors],
-    speakers: Sequence[str] | None,
+    measured: MeasuredErrors,
 ) -> Claim:
     """2a' or 2b for one other rescorer."""
     more = number == "2a'"
@@ -154,11 +136,11 @@ def _compares(
         return _not_tested(set_name, number, text, f"no run of {missing}")
     if (first.rates, first.seeds) != (second.rates, second.seeds):
         return _not_tested(set_name, number, text, "the two were measured at different rates or seeds")
-    without = [tag for tag in tags if tag not in stored]
+    without = [tag for tag in tags if tag not in measured.by_tag]
     if without:
         return _not_tested(set_name, number, text, f"no word errors of {without[0]}: run stage 9 again")
     condition = Condition(set_name, first.perturbation, first.kind, first.rates, first.seeds)
-    models = [stored[tag] for tag in tags]
+    models = [measured.by_tag[tag] for tag in tags]
     if reason := mismatch(condition, tags, models):
         return _not_tested(set_name, number, text, reason)
     difference = areas_compared(condition, tags, models)
@@ -167,9 +149,7 @@ def _compares(
     outcome = NEITHER
     if difference.p < LEVEL:
         outcome = CONFIRMED if (difference.value > 0) == more else REFUTED
-    p_speakers = None
-    if speakers and len(speakers) == len(models[0].errors[set_name]):
-        p_speakers = areas_compared(condition, tags, [one.by_speaker(speakers) for one in models]).p
+    p_speakers = measured.p_over_speakers(first, tags[1])
     return Claim(
         *(set_name, number, text, difference.value, difference.low, difference.high, difference.p, outcome, p_speakers)
     )

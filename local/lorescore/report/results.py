@@ -30,6 +30,7 @@ from lorescore.report.strategy_figures import STRATEGY_FIGURES, strategy_figures
 from lorescore.report.strategy_tables import COST_LEGEND, STRATEGIES_LEGEND, comparison_tables, cost_table
 from lorescore.report.style import drawing, save_png
 from lorescore.report.tables import Table, combination_table, mbr_table, nprr_tables, training_table, wer_tables
+from lorescore.report.word_errors import MeasuredErrors
 from lorescore.training.rank_history import RankHistory
 from lorescore.wer.speakers import MIN_SPEAKERS
 from lorescore.wer.units import CER
@@ -121,9 +122,10 @@ def write_report(exp_dir: Path) -> Report:
     strategies = _section("Strategies compared", STRATEGIES_LEGEND, comparison_tables(comparisons))
     cost = _section("Cost of the trainings", COST_LEGEND, [cost_table(results.models)])
     nprr = _section("Table 2: robustness (NPRR)", NPRR_LEGEND + difference_legend(results.nprr), nprr_tables(results))
-    nprr += _subsection(area_table(results.areas), AREA_LEGEND + difference_legend(results.areas))
+    measured = MeasuredErrors.read(exp_dir, results.areas, results.models)
+    nprr += _subsection(area_table(results.areas, measured), AREA_LEGEND + difference_legend(results.areas))
     nprr += _subsection(losses_table(results.nprr), LOSSES_LEGEND)
-    checked = check_claims(results.areas, results.models, exp_dir / "nprr")
+    checked = check_claims(results.areas, results.models, measured)
     claims = _section("The paper's claims", CLAIMS_LEGEND, [claims_table(checked)])
     trained = _section("Table 3: rescorers", TRAINING_LEGEND, [training_table(results.models.values())])
     trained += _subsection(combination_table(results.models.values()), COMBINATIONS_LEGEND.format(dev_set=dev_name))

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from lorescore.nprr import AreaRecord, Losses, NprrRecord
 from lorescore.report.tables import NONE, Table, change_cells, difference_cells, interval_text
+from lorescore.report.word_errors import MeasuredErrors
 
 AREA_LEGEND = """\
 The single figure to rank models by: the mean of NPRR over the rates from 0 to the largest one (the area under the curve
@@ -11,7 +12,7 @@ by the trapezoid rule from NPRR 0 at rate 0, divided by the largest rate). In ea
 """
 DIFFERENCE_LEGEND = """\
 `difference`: minus the figure of the reference model{reference}, in percentage points; `p`: two-sided, of no
-difference, by paired bootstrap over utterances.
+difference, by paired bootstrap over utterances; for areas behind the stroke over speakers, where there are enough.
 """
 LOSSES_LEGEND = """\
 How to read it: `1-best` and `oracle` are how many points of WER the perturbation costs the lists themselves, whichever
@@ -21,6 +22,7 @@ the last two columns: `list` is what it would lose if it still recovered its cle
 it loses because its share changed (below 0: it recovers a larger one than before). A robust rescorer has a `rescorer`
 loss near 0, however bad the lists become.
 """
+NOTHING_MEASURED = MeasuredErrors({}, {})
 LIST_COLUMNS: tuple[str, ...] = ("1-best", "oracle")
 LOSS_COLUMNS = (*LIST_COLUMNS, "gap clean %", "gap perturbed %", "change", "95 % interval", "list", "rescorer")
 UNDEFINED_SHARE = "undefined (no gap)"
@@ -40,8 +42,13 @@ def difference_legend(records: Iterable[NprrRecord | AreaRecord]) -> str:
     return DIFFERENCE_LEGEND.format(reference=f" ({of_each})")
 
 
-def area_table(areas: Sequence[AreaRecord]) -> Table:
-    """A row for each set, perturbation, kind and rescorer; of equal rates and seeds the smallest area first."""
+def area_table(areas: Sequence[AreaRecord], measured: MeasuredErrors = NOTHING_MEASURED) -> Table:
+    """A row for each set, perturbation, kind and rescorer; of equal rates and seeds the smallest area first.
+
+    Args:
+        areas: What was measured.
+        measured: The word errors of each utterance, for p over speakers.
+    """
     columns = (
         "<set",
         "<lists",
@@ -66,7 +73,7 @@ def area_table(areas: Sequence[AreaRecord]) -> Table:
             " ".join(map(str, one.seeds)),
             one.tag,
             *change_cells(one.area, "clean"),
-            *difference_cells(one),
+            *difference_cells(one, measured.p_over_speakers(one, one.reference) if one.difference else None),
             *change_cells(one.first_pass, "clean"),
         )
         for group in groups.values()

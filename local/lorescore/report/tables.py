@@ -214,13 +214,13 @@ def change_cells(change: Nprr | NprrArea | RelativeChange, base: str) -> tuple[s
     return f"{change.value:+.2f}", interval
 
 
-def difference_cells(record: NprrRecord | AreaRecord) -> tuple[str, str]:
-    """The difference to the reference model in percentage points, and its p-value."""
+def difference_cells(record: NprrRecord | AreaRecord, p_speakers: float | None = None) -> tuple[str, str]:
+    """The difference to the reference model in percentage points, and its p-value over utterances, and speakers."""
     if record.reference == record.tag:
         return "reference", NONE
     if record.difference is None or record.difference.value is None:
         return NONE, NONE
-    return f"{record.difference.value:+.2f}", p_text(record.difference.p)
+    return f"{record.difference.value:+.2f}", p_texts(record.difference.p, p_speakers)
 
 
 def _training_row(model: Model) -> tuple[str, ...]:
