@@ -78,7 +78,7 @@ def test_stage_4_makes_sets_of_disjoint_speakers(librispeech_dev: Path, tmp_path
     assert "1-best %WER 6.12 [" in done.stdout
     assert "oracle %WER 13.02 [" in done.stdout
     split = parts((LOCAL / "split.txt").read_text())
-    sizes = {"train": 50, "dev": 20, "test_clean": 30, "test_other": 30}
+    sizes = {"train": 50, "train_all": 2777, "dev": 20, "test_clean": 30, "test_other": 30}
     speakers: dict[str, set[str]] = {}
     for name, size in sizes.items():
         nbest = read_nbest_dir(tmp_path / "exp" / "nbest" / name)

@@ -13,7 +13,7 @@ seeds="1"                                    # of every strategy
 more_seeds="2 3"                             # of most of them besides
 mixed_ranks=                                 # ranks at which mixed is scored besides its own, "1 2 4": a pass over the sets each
 dtype=bf16                                   # of scoring, as of training: conf/train_*.yaml
-part=all                                     # decoder, encoder (which needs the decoder's none), or robustness; all: one by one
+part=all                                     # decoder, encoder (which needs the decoder's none), robustness, best; all: one by one
 
 here="$(cd "$(dirname "$0")" && pwd)"
 # shellcheck source=local/parse_options.sh
@@ -31,8 +31,8 @@ compare() {  # compare STRATEGIES COMMAND: the strategies on one PLM, these over
 }
 
 case "${part}" in
-    decoder | encoder | robustness | all) ;;
-    *) echo "$0: --part ${part}, expected decoder, encoder, robustness or all" >&2; exit 1 ;;
+    decoder | encoder | robustness | best | all) ;;
+    *) echo "$0: --part ${part}, expected decoder, encoder, robustness, best or all" >&2; exit 1 ;;
 esac
 if [[ "${part}" =~ ^(decoder|all)$ ]]; then
     "${decoder[@]}" --stop_stage 7 --lora none  # the lists, and the encoder's teacher
@@ -47,5 +47,9 @@ fi
 if [[ "${part}" =~ ^(robustness|all)$ ]]; then
     "${decoder[@]}" --stage 8 --stop_stage 9 --lora "${strategies}" --seeds "${seeds}"
     "${encoder[@]}" --stage 8 --stop_stage 9 --lora "${strategies}" --seeds "${seeds}"
-    "${decoder[@]}" --stage 10
 fi
+if [[ "${part}" =~ ^(best|all)$ ]]; then  # what plm/ has: on all lists of the training speakers
+    "${decoder[@]}" --stage 5 --stop_stage 7 --lora vanilla --seeds 1 --suffix all --train_set train_all \
+        --train_config conf/train_all.yaml --perturb_train homophone:0.2 --consistency 0.1
+fi
+[ "${part}" != all ] || "${decoder[@]}" --stage 10

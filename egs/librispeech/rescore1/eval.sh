@@ -10,7 +10,7 @@ set -euo pipefail
 asr_decode=                      # directory that holds the decodes
 sets="test_clean test_other"     # its sets to rescore
 ref="ref_text"                   # references beside each logdir
-tag=smollm2_clm_vanilla_mwer_s1_robust   # the rescorer; smollm2_clm_none: the PLM as it is
+tag=smollm2_clm_vanilla_mwer_s1_all   # the rescorer; smollm2_clm_none: the PLM as it is
 weights=                         # weights.yaml (default: those tuned on dev for this rescorer)
 context=2                        # utterances before each one in its chapter that the PLM reads too
 dtype=auto                       # of scoring: fp32, bf16, or auto

@@ -4,7 +4,7 @@ set -euo pipefail
 
 asr_decode=            # directory that holds dev_clean and dev_other, each with logdir/output.J/Nbest_recog
 ref="ref_text"         # references beside each logdir
-max_train=600          # utterances to train on
+max_train=600          # utterances to train on; train_all has all of these speakers
 max_dev=600            # utterances to tune on
 max_test=500           # utterances to report, for each of dev-clean and dev-other
 context=2              # utterances before each one in its chapter that the PLM reads too
@@ -31,6 +31,7 @@ mv exp/split/.train_text.partial exp/split/train_text
 subset=(python3 -m lorescore subset)
 both=(exp/nbest/dev_clean exp/nbest/dev_other)
 "${subset[@]}" --nbest_dir "${both[@]}" --spk_list exp/split/train.spk --max_utts "${max_train}" --out exp/nbest/train
+"${subset[@]}" --nbest_dir "${both[@]}" --spk_list exp/split/train.spk --out exp/nbest/train_all
 "${subset[@]}" --nbest_dir "${both[@]}" --spk_list exp/split/dev.spk --max_utts "${max_dev}" --out exp/nbest/dev
 for condition in clean other; do
     "${subset[@]}" --nbest_dir "exp/nbest/dev_${condition}" --spk_list exp/split/test.spk --max_utts "${max_test}" \
