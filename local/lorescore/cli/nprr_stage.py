@@ -17,6 +17,7 @@ from lorescore.cli.rescore import require_rescorers
 from lorescore.cli.scoring_options import scoring_options
 from lorescore.combine import ScoredLists, Weights, read_weights
 from lorescore.errors import InputError
+from lorescore.files import atomic_write
 from lorescore.nbest import list_costs, read_nbest_dir
 from lorescore.nprr import (
     AreaRecord,
@@ -29,7 +30,7 @@ from lorescore.nprr import (
     write_word_errors,
 )
 from lorescore.nprr.conditions import Condition, MeasuredSet, mismatch, records_of, with_differences, word_errors_of
-from lorescore.nprr.earlier import read_earlier
+from lorescore.nprr.earlier import read_earlier, stamp_path
 from lorescore.nprr.stored import SUFFIX
 from lorescore.perturb import KINDS, PERTURBATIONS
 from lorescore.scoring.combination import Scoring
@@ -73,9 +74,13 @@ def run_stage(args: argparse.Namespace) -> None:
                 found = with_differences(*found, one, (tag, reference), pair)
             records += found[0]
             areas += found[1]
+        stamp = stamp_path(args.exp_dir / "nprr", tag)
+        stamp.unlink(missing_ok=True)  # it must never stand beside measurements that it is not of
         write_word_errors(_errors_path(args.exp_dir, tag), known[tag])
         path = args.exp_dir / "nprr" / f"{tag}.json"
-        write_records(path, [*earlier.records, *records], [*earlier.areas, *areas], model)
+        write_records(path, [*earlier.records, *records], [*earlier.areas, *areas])
+        with atomic_write(stamp) as file:
+            file.write(f"{model}\n")
         _print(records, areas)
 
 

@@ -1,7 +1,7 @@
 """What earlier runs of stage 9 measured of a rescorer under conditions that the present run does not measure again.
 
 It stays in `exp/nprr/<tag>` as long as it still says what a new measurement would: of the same rescorer with the same
-weights, on the lists that are there now.
+weights, which `exp/nprr/.<tag>.stamp` tells, on the lists that are there now.
 """
 
 import logging
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lorescore.nbest.directory import content_checksum
 from lorescore.nprr.conditions import Condition
-from lorescore.nprr.records import AreaRecord, NprrRecord, read_areas, read_model, read_records
+from lorescore.nprr.records import AreaRecord, NprrRecord, read_areas, read_records
 from lorescore.nprr.stored import SUFFIX, WordErrors, read_word_errors
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,8 @@ def read_earlier(nprr_dir: Path, tag: str, model: str, measured: Collection[Cond
     path = nprr_dir / f"{tag}.json"
     if not path.is_file() or not (nprr_dir / f"{tag}{SUFFIX}").is_file():
         return Earlier()
-    if read_model(path) != model:
+    stamp = stamp_path(nprr_dir, tag)
+    if not stamp.is_file() or stamp.read_text(encoding="utf-8").strip() != model:
         logger.info("%s: of another model, of other weights or of an earlier version: nothing of it is kept", path)
         return Earlier()
     stored = read_word_errors(nprr_dir / f"{tag}{SUFFIX}")
@@ -70,6 +71,11 @@ def read_earlier(nprr_dir: Path, tag: str, model: str, measured: Collection[Cond
 
     records, areas = [one for one in read_records(path) if stays(one)], [one for one in read_areas(path) if stays(one)]
     return Earlier(records, areas, stored.only(sorted(kept)))
+
+
+def stamp_path(nprr_dir: Path, tag: str) -> Path:
+    """The file that tells what a rescorer's measurements are of."""
+    return nprr_dir / f".{tag}.stamp"
 
 
 def _checksum(nbest_dir: Path) -> str:

@@ -1,10 +1,9 @@
 """The records of stage 9, `exp/nprr/<tag>.json`, as the report reads them.
 
-{"model": what decided the choices, as a checksum,
- "nprr": [a record for each set, perturbation, kind and rate],
+{"nprr": [a record for each set, perturbation, kind and rate],
  "areas": [a record for each set, perturbation and kind]}
 
-Earlier versions wrote no "model", and before that a list, of the records of NPRR alone.
+A file that is a list, as earlier versions wrote it, has the former alone.
 """
 
 import json
@@ -100,11 +99,11 @@ class AreaRecord:
         return lists_in_words(self.perturbation, self.kind)
 
 
-def write_records(path: Path, records: Iterable[NprrRecord], areas: Iterable[AreaRecord] = (), model: str = "") -> None:
+def write_records(path: Path, records: Iterable[NprrRecord], areas: Iterable[AreaRecord] = ()) -> None:
     """Write records as JSON, sorted by tag, set, perturbation, kind and rate."""
     ordered = sorted(records, key=lambda one: (one.tag, one.set, one.perturbation, one.kind, one.rate, one.seeds))
     sorted_areas = sorted(areas, key=lambda one: (one.tag, one.set, one.perturbation, one.kind, one.rates))
-    content = {"model": model, "nprr": [asdict(one) for one in ordered], "areas": [asdict(one) for one in sorted_areas]}
+    content = {"nprr": [asdict(one) for one in ordered], "areas": [asdict(one) for one in sorted_areas]}
     with atomic_write(path) as file:
         json.dump(content, file, indent=1, ensure_ascii=False, allow_nan=False)
         file.write("\n")
@@ -128,29 +127,15 @@ def read_areas(path: Path) -> list[AreaRecord]:
     return _parsed(path, "areas", _area_record)
 
 
-def read_model(path: Path) -> str:
-    """What decided the choices that the records are of; empty where an earlier version wrote them.
-
-    Raises:
-        InputError: The file is missing or is not JSON.
-    """
-    return str(_content(path).get("model", ""))
-
-
-def _content(path: Path) -> dict[str, Any]:
-    """The file's JSON object; empty where it is something else."""
+def _parsed(path: Path, key: str, parse: Callable[[dict[str, Any]], Record]) -> list[Record]:
+    """The records under a key."""
     try:
         content = json.loads("\n".join(line for _, line in read_lines(path)))
     except json.JSONDecodeError as error:
         raise InputError(f"not JSON: {error.msg}", path=path, line=error.lineno, mend=MEND) from error
     if isinstance(content, list):
-        return {"nprr": content, "areas": []}
-    return content if isinstance(content, dict) else {}
-
-
-def _parsed(path: Path, key: str, parse: Callable[[dict[str, Any]], Record]) -> list[Record]:
-    """The records under a key."""
-    items = _content(path).get(key)
+        content = {"nprr": content, "areas": []}
+    items = content.get(key) if isinstance(content, dict) else None
     if not isinstance(items, list):
         raise InputError(f"expected a JSON object with a list of records under {key!r}", path=path, mend=MEND)
     records = []
