@@ -52,4 +52,4 @@ if [[ "${part}" =~ ^(best|all)$ ]]; then  # what plm/ has: on all lists of the t
     "${decoder[@]}" --stage 5 --stop_stage 7 --lora vanilla --seeds 1 --suffix all --train_set train_all \
         --train_config conf/train_all.yaml --perturb_train homophone:0.2 --consistency 0.1
 fi
-[ "${part}" != all ] || "${decoder[@]}" --stage 10
+[[ ! "${part}" =~ ^(robustness|all)$ ]] || "${decoder[@]}" --stage 10

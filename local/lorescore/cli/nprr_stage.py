@@ -5,19 +5,18 @@ exp/nprr/<tag>.errors    the word errors of each utterance, with which any two m
 """
 
 import argparse
-import hashlib
 import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from lorescore.choices import FROZEN, parse_numbers, require_choice
 from lorescore.cli.cache_options import cache_path
+from lorescore.cli.jobs import Stamp
 from lorescore.cli.progress import progress
 from lorescore.cli.rescore import require_rescorers
 from lorescore.cli.scoring_options import scoring_options
 from lorescore.combine import ScoredLists, Weights, read_weights
 from lorescore.errors import InputError
-from lorescore.files import atomic_write
 from lorescore.nbest import list_costs, read_nbest_dir
 from lorescore.nprr import (
     AreaRecord,
@@ -30,7 +29,7 @@ from lorescore.nprr import (
     write_word_errors,
 )
 from lorescore.nprr.conditions import Condition, MeasuredSet, mismatch, records_of, with_differences, word_errors_of
-from lorescore.nprr.earlier import read_earlier, stamp_path
+from lorescore.nprr.earlier import read_earlier
 from lorescore.nprr.stored import SUFFIX
 from lorescore.perturb import KINDS, PERTURBATIONS
 from lorescore.scoring.combination import Scoring
@@ -60,8 +59,9 @@ def run_stage(args: argparse.Namespace) -> None:
             name: _measure(tag, name, weights[tag], conditions, args.exp_dir, scoring)
             for name in dict.fromkeys(args.sets.split())
         }
-        model = _model(args.exp_dir / "plm" / tag, weights[tag], scoring.options)
-        earlier = read_earlier(args.exp_dir / "nprr", tag, model, conditions, args.exp_dir / "nbest")
+        nprr_dir = args.exp_dir / "nprr"
+        stamp = Stamp(nprr_dir / f".{tag}.stamp", _made_from(args.exp_dir / "plm" / tag, weights[tag], scoring.options))
+        earlier = read_earlier(nprr_dir, tag, stamp.is_current(), conditions, args.exp_dir / "nbest")
         known[tag] = earlier.word_errors | word_errors_of(list(sets.values()))
         records: list[NprrRecord] = []
         areas: list[AreaRecord] = []
@@ -74,20 +74,16 @@ def run_stage(args: argparse.Namespace) -> None:
                 found = with_differences(*found, one, (tag, reference), pair)
             records += found[0]
             areas += found[1]
-        stamp = stamp_path(args.exp_dir / "nprr", tag)
-        stamp.unlink(missing_ok=True)  # it must never stand beside measurements that it is not of
+        stamp.path.unlink(missing_ok=True)  # it must never stand beside measurements that it is not of
         write_word_errors(_errors_path(args.exp_dir, tag), known[tag])
-        path = args.exp_dir / "nprr" / f"{tag}.json"
-        write_records(path, [*earlier.records, *records], [*earlier.areas, *areas])
-        with atomic_write(stamp) as file:
-            file.write(f"{model}\n")
+        write_records(nprr_dir / f"{tag}.json", [*earlier.records, *records], [*earlier.areas, *areas])
+        stamp.write()
         _print(records, areas)
 
 
-def _model(rescorer_dir: Path, weights: Weights, options: ScoringOptions) -> str:
-    """What decides which hypothesis of a list is chosen, as hexadecimal digits."""
-    parts = (rescorer_checksum(rescorer_dir), options.describe(default_device()), repr(weights))
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+def _made_from(rescorer_dir: Path, weights: Weights, options: ScoringOptions) -> str:
+    """What decides which hypothesis of a list is chosen."""
+    return f"{rescorer_checksum(rescorer_dir)}\n{options.describe(default_device())}\n{weights}"
 
 
 def _conditions(args: argparse.Namespace, tags: Iterable[str]) -> list[Condition]:

@@ -32,13 +32,15 @@ class Earlier:
     word_errors: WordErrors = field(default_factory=lambda: WordErrors({}, {}))
 
 
-def read_earlier(nprr_dir: Path, tag: str, model: str, measured: Collection[Condition], nbest_root: Path) -> Earlier:
+def read_earlier(
+    nprr_dir: Path, tag: str, same_model: bool, measured: Collection[Condition], nbest_root: Path
+) -> Earlier:
     """What stays of a rescorer's earlier measurements.
 
     Args:
         nprr_dir: exp/nprr.
         tag: The rescorer's.
-        model: What decides its choices: a checksum of the rescorer, its weights and how it scores.
+        same_model: Whether what decides its choices is what it was: its files, its weights and how it scores.
         measured: What is measured now; that set, perturbation and kind replace the earlier ones, whatever their rates.
         nbest_root: exp/nbest, where the lists are.
 
@@ -48,8 +50,7 @@ def read_earlier(nprr_dir: Path, tag: str, model: str, measured: Collection[Cond
     path = nprr_dir / f"{tag}.json"
     if not path.is_file() or not (nprr_dir / f"{tag}{SUFFIX}").is_file():
         return Earlier()
-    stamp = stamp_path(nprr_dir, tag)
-    if not stamp.is_file() or stamp.read_text(encoding="utf-8").strip() != model:
+    if not same_model:
         logger.info("%s: of another model, of other weights or of an earlier version: nothing of it is kept", path)
         return Earlier()
     stored = read_word_errors(nprr_dir / f"{tag}{SUFFIX}")
@@ -71,11 +72,6 @@ def read_earlier(nprr_dir: Path, tag: str, model: str, measured: Collection[Cond
 
     records, areas = [one for one in read_records(path) if stays(one)], [one for one in read_areas(path) if stays(one)]
     return Earlier(records, areas, stored.only(sorted(kept)))
-
-
-def stamp_path(nprr_dir: Path, tag: str) -> Path:
-    """The file that tells what a rescorer's measurements are of."""
-    return nprr_dir / f".{tag}.stamp"
 
 
 def _checksum(nbest_dir: Path) -> str:
