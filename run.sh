@@ -153,7 +153,8 @@ mkdir -p exp
 echo "$(date '+%F %T') ${command_line}" >> exp/run.log
 exec 9>> exp/run.log  # a lock, until stage 5; from there on calls can stand side by side, by their tags
 if [ "${stage}" -le 4 ] && command -v flock > /dev/null; then
-    flock -n -E 75 9 || [ $? -ne 75 ] ||  # a file system without locks is no conflict
+    # Ten seconds, as what was just killed may still be ending; a file system without locks is no conflict.
+    flock -w 10 -E 75 9 || [ $? -ne 75 ] ||
         die "another run.sh is at stages 0 to 4 in $(pwd)/exp, or what a killed one has left running (fuser exp/run.log tells)"
 fi
 

@@ -53,11 +53,13 @@ def kill_in_stage(directory: Path, first: int, stage: int, seconds: float) -> No
     """Start run.sh at stage `first` and kill its process group with SIGKILL some time after `stage` has begun."""
     process = start(directory, "--stage", str(first))
     assert process.stdout is not None
+    output = ""
     for line in process.stdout:
+        output += line
         if re.search(rf" Stage {stage}: ", line):
             break
     else:
-        pytest.fail(f"stage {stage} was never reached")
+        pytest.fail(f"stage {stage} was never reached: {output}")
     time.sleep(seconds)
     with suppress(ProcessLookupError):  # a fast machine may have come to the end
         os.killpg(process.pid, signal.SIGKILL)

@@ -1,5 +1,6 @@
 """Curves for TensorBoard, as TensorBoard reads them."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,6 +52,7 @@ def test_a_run_that_goes_on_takes_the_place_of_what_was_lost(tmp_path: Path) -> 
     with TensorBoard(tmp_path) as board:
         for step in range(4):
             board(step, {"loss": 1.0})
+    time.sleep(1.1)  # TensorBoard orders a run's files by the second in their names
     with TensorBoard(tmp_path) as board:  # after the checkpoint of step 2
         for step in (3, 4):
             board(step, {"loss": 2.0})
