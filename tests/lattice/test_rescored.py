@@ -22,10 +22,10 @@ from lorescore.lattice.rescored import (
     first_pass_acoustic_scale,
     kaldi_equivalent,
     kaldi_graph_cost,
+    lists_with_lattices,
     nbest_paths,
     path_of_words,
     rescored_lattice,
-    rescored_lattices,
 )
 from lorescore.lattice.words import WordTable
 from lorescore.nbest.lists import CostParts, Hypothesis, NbestList, NbestSet
@@ -238,14 +238,12 @@ NBEST = NbestSet(
 
 
 def test_a_first_pass_without_separate_costs() -> None:
-    assert nbest_paths(NBEST.lists[0], [7.0, 8.0]) == [hyp("a b", 1.5, plm=7.0), hyp("", 2.0, plm=8.0)]
+    paths = nbest_paths(NBEST.lists[0], [7.0, 1.0])
+    assert paths == [hyp("a b", 1.5, plm=7.0), hyp("", 2.0, plm=1.0)]
     assert first_pass_acoustic_scale(NBEST) == 1.0
-    lattices_of = list(
-        rescored_lattices(NBEST, [[7.0, 1.0], [9.0]], partial(combined_graph_cost, weights=Weights(0.5)))
-    )
-    assert [one.utt for one in lattices_of] == ["u1", "u2"]
-    assert best_path(lattices_of[0]).words == ()  # 1.5 + 3.5 and 2.0 + 0.5
-    assert best_path(lattices_of[1]).cost == Cost(4.5, 3.0)
+    lattice = rescored_lattice("u1", paths, partial(combined_graph_cost, weights=Weights(0.5)))
+    assert best_path(lattice).words == ()  # 1.5 + 3.5 and 2.0 + 0.5
+    assert best_path(lattice).cost == Cost(0.5, 2.0)
 
 
 def test_separate_costs_at_their_acoustic_scale() -> None:
@@ -261,27 +259,32 @@ def test_separate_costs_at_their_acoustic_scale() -> None:
         ),
         info={"acoustic_scale": 0.1},
     )
-    (lattice,) = rescored_lattices(nbest, None, UNCHANGED)
-    assert first_pass_acoustic_scale(nbest) == 0.1
+    scale = first_pass_acoustic_scale(nbest)
+    assert scale == 0.1
+    lattice = rescored_lattice("u", nbest_paths(nbest.lists[0], None), UNCHANGED, acoustic_scale=scale)
     assert lattice.finals == {1: Final(Cost(5.0, 100.0))}
     assert -nbest.lists[0].scores[0] == 5.0 + 0.1 * 100.0
 
 
-def test_lattices_in_the_order_of_the_sources() -> None:
-    sources = [*rescored_lattices(NBEST, None, UNCHANGED)][::-1]
+def test_lists_in_the_order_of_their_lattices() -> None:
+    first, second = NBEST
+    of_first, of_second = (rescored_lattice(one.utt, nbest_paths(one, None), UNCHANGED) for one in NBEST)
     stranger = Lattice("u0", (), {0: Final()})
-    assert list(rescored_lattices(NBEST, None, UNCHANGED, iter([stranger, *sources]))) == sources
+    found = lists_with_lattices(NBEST, iter([stranger, of_second, of_first]))
+    assert list(found) == [(second, of_second), (first, of_first)]
     with pytest.raises(InputError, match="no lattice for the list of utterance u1"):
-        list(rescored_lattices(NBEST, None, UNCHANGED, sources[:1]))
+        list(lists_with_lattices(NBEST, [of_second]))
 
 
 def test_a_list_of_one_hypothesis_needs_no_lattice() -> None:
     """It may be the first pass's best, which stands in where a lattice is missing or has no path."""
-    first, second = rescored_lattices(NBEST, None, UNCHANGED)
+    first, second = NBEST
+    of_first = rescored_lattice("u1", nbest_paths(first, None), UNCHANGED)
     no_path = Lattice("u2", (Arc(0, 1, "c", Cost()),), {})
     cycle = Lattice("u2", (Arc(0, 1, "c", Cost()), Arc(1, 0, "c", Cost())), {1: Final()})
-    for sources in ([first], [no_path, first], [cycle, first]):
-        assert list(rescored_lattices(NBEST, None, UNCHANGED, sources)) == [first, second]
+    for sources in ([of_first], [no_path, of_first], [cycle, of_first]):
+        assert list(lists_with_lattices(NBEST, sources)) == [(first, of_first), (second, None)]
+    assert list(lists_with_lattices(NBEST, None)) == [(first, None), (second, None)]
 
 
 def test_the_cost_of_a_long_list_is_the_lists() -> None:

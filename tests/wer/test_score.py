@@ -165,7 +165,7 @@ def test_librispeech(
     decode_dir = librispeech_dev / name
     nbest = read_espnet_decode(decode_dir, decode_dir / "ref_text")
     hyps = first_pass(nbest) if chosen == "1best" else oracle(nbest)
-    result = score_hypotheses(nbest.require_refs(), hyps, None, tmp_path, 0.0, 0.0)
+    result = score_hypotheses(nbest.refs, hyps, None, tmp_path, 0.0, 0.0)
     assert (result.counts.errors, result.counts.ref_words) == (errors, ref_words)
     assert (result.sclite_counts.errors, result.sclite_counts.ref_words) == (errors, ref_words)
     # Insertions less deletions are the difference of the lengths, however an aligner breaks its ties.

@@ -18,7 +18,7 @@ import numpy as np
 
 from lorescore.lattice.lattices import EPSILON, Lattice
 from lorescore.lattice.paths import best_path
-from lorescore.lattice.posteriors import Floats, Ints, Trellis
+from lorescore.lattice.trellis import Floats, Ints, Trellis
 
 MAX_ROUNDS = 100  # as in Kaldi; a handful is usual
 # What an insertion beside the slots costs more than one into an empty slot: the latter is wanted (Kaldi's delta).

@@ -127,35 +127,6 @@ def kaldi_equivalent(weights: Weights) -> tuple[float, float]:
     return weights.lm_weight * scale, scale
 
 
-def rescored_lattices(
-    nbest: NbestSet,
-    plm_costs: Sequence[Sequence[float]] | None,
-    graph_cost: Callable[[NbestPath], float],
-    sources: Iterable[Lattice] | None = None,
-) -> Iterator[Lattice]:
-    """The rescored lattice of each list, at the first pass's acoustic scale.
-
-    Args:
-        nbest: The lists.
-        plm_costs: PLM costs of each list's hypotheses by rank; None: 0, for unchanged scores.
-        graph_cost: As for `rescored_lattice`.
-        sources: The lattices that the lists are of, read as they are needed; None: no alignments. Those without a list
-            are left out.
-
-    Yields:
-        The lattices in the order of the sources, or else of the lists.
-
-    Raises:
-        InputError: A list is not of its lattice, or one of several hypotheses has none.
-    """
-    acoustic_scale = first_pass_acoustic_scale(nbest)
-    costs: Sequence[Sequence[float] | None] = [None] * len(nbest) if plm_costs is None else plm_costs
-    costs_of = {one.utt: of_list for one, of_list in zip(nbest, costs, strict=True)}
-    for one, source in lists_with_lattices(nbest, sources):
-        paths = nbest_paths(one, costs_of[one.utt])
-        yield rescored_lattice(one.utt, paths, graph_cost, source=source, acoustic_scale=acoustic_scale)
-
-
 def lists_with_lattices(
     nbest: NbestSet, sources: Iterable[Lattice] | None
 ) -> Iterator[tuple[NbestList, Lattice | None]]:

@@ -119,13 +119,3 @@ class NbestSet:
         """
         refs = [self.refs[one.utt] for one in self] if self.refs else None
         return count_words([one.texts for one in self], refs, self.metric)
-
-    def require_refs(self) -> Mapping[str, str]:
-        """The references.
-
-        Raises:
-            LookupError: There are none.
-        """
-        if not self.refs:
-            raise LookupError("this set has no references")
-        return self.refs

@@ -102,7 +102,6 @@ def measure(context: Context, lists: NamedLists) -> Numbers:
 
 def _that_teach(nbest: NbestSet) -> NbestSet:
     """The lists with a reference that is not empty: MWER and the PLM's own loss take all of them."""
-    nbest.require_refs()
     return subset(nbest, [one for one in nbest if nbest.refs[one.utt]])
 
 

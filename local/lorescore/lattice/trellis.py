@@ -1,4 +1,4 @@
-"""Posteriors of a lattice's arcs, by forward-backward at a scale, and the lattice as the arrays that this works on.
+"""A lattice as arrays, with the probabilities of its arcs at a scale, which forward-backward works on.
 
 The probability of a path is proportional to exp(-posterior_scale x (graph + acoustic_scale x acoustic cost)). What is
 kept of the forward pass is, for each arc, the probability that a path to the state which it enters comes through it:
@@ -28,7 +28,6 @@ class Trellis:
 
     Attributes:
         vocabulary: EPSILON, then the words in alphabetical order; a word's id is its index.
-        arc_indices: Index into `lattice.arcs` of each arc that is not a final one.
         words: Word ids, (A,).
         source: State that each arc leaves, (A,).
         target: State that it enters, (A,).
@@ -38,7 +37,6 @@ class Trellis:
     """
 
     vocabulary: tuple[str, ...]
-    arc_indices: tuple[int, ...]
     words: Ints
     source: Ints
     target: Ints
@@ -57,8 +55,7 @@ class Trellis:
         lattice.require_path()
         order, super_final = lattice.topological_order, lattice.num_states
         reached = set(order)
-        indices = tuple(index for index, arc in enumerate(lattice.arcs) if arc.source in reached)
-        arcs = [lattice.arcs[index] for index in indices]
+        arcs = [arc for arc in lattice.arcs if arc.source in reached]
         arcs += [
             Arc(state, super_final, EPSILON, final.cost, final.alignment)
             for state, final in lattice.finals.items()
@@ -83,7 +80,7 @@ class Trellis:
             np.logaddexp.at(alpha, target[some], alpha[source[some]] + scores[some])
         entering = np.exp(alpha[source] + scores - alpha[target])
         words = np.array([ids[arc.word] for arc in arcs])
-        return cls(vocabulary, indices, words, source, target, entering, levels, frames)
+        return cls(vocabulary, words, source, target, entering, levels, frames)
 
     @property
     def num_states(self) -> int:
@@ -97,20 +94,3 @@ class Trellis:
     def ids(self, words: Sequence[str]) -> Ints:
         """The ids of words."""
         return np.array([self._id_of[word] for word in words], dtype=np.int64)
-
-
-def arc_posteriors(lattice: Lattice, *, posterior_scale: float = 1.0, acoustic_scale: float = 1.0) -> list[float]:
-    """The probability that a path goes through an arc, for each of `lattice.arcs`, by forward-backward.
-
-    Raises:
-        InputError: The lattice has a cycle or no path, or a scale is not a positive number.
-    """
-    trellis = Trellis.build(lattice, posterior_scale, acoustic_scale)
-    beta = np.zeros(trellis.num_states)
-    beta[-1] = 1.0
-    posteriors = np.zeros(len(trellis.words))
-    for arcs in reversed(trellis.levels):
-        posteriors[arcs] = trellis.entering[arcs] * beta[trellis.target[arcs]]
-        np.add.at(beta, trellis.source[arcs], posteriors[arcs])
-    of_arc = dict(zip(trellis.arc_indices, posteriors.tolist(), strict=False))  # the final ones come last
-    return [of_arc.get(index, 0.0) for index in range(len(lattice.arcs))]
