@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lorescore.combine import ScoredLists, Weights, tune, wer
+from lorescore.combine import ScoredLists, Weights, tune
 from lorescore.errors import InputError
 from lorescore.nbest import NbestList, NbestSet, read_nbest_dir
 from lorescore.plm.settings import PlmSettings
@@ -108,13 +108,12 @@ def largest_difference(scores: Sequence[Sequence[float]], others: Sequence[Seque
     )
 
 
-def tuned(nbest: NbestSet, scores: Sequence[Sequence[float]]) -> tuple[Weights, float]:
-    """Weights tuned on these lists, and the WER that they give there, in percent.
+def tuned(nbest: NbestSet, scores: Sequence[Sequence[float]]) -> tuple[ScoredLists, Weights]:
+    """The lists with their scores, and weights tuned on them.
 
     Args:
         nbest: Lists with references.
         scores: PLM scores, [list][text].
     """
     lists = ScoredLists.build(nbest, [[-score for score in one] for one in scores])
-    weights = tune(lists)
-    return weights, wer(lists, weights)
+    return lists, tune(lists)

@@ -12,7 +12,7 @@ from competitors.flat_mwer import FlatList, FlatScorer
 from plm_models import SENTENCES, save_plm
 from results import Results
 from samples import NamedLists, cased_texts, context_lengths, flat_tokens, sample_by_words
-from sections import Context, rate, scoring, sweep
+from sections import Context, history, quantize, rate, scoring, sweep
 
 from lorescore.nbest import Hypothesis, NbestList, NbestSet
 from lorescore.plm.load import fetch_plm
@@ -95,6 +95,16 @@ def test_sections_make_a_report_that_grows(context: Context, lists: NamedLists, 
     assert not results.has("sweep", "other", {"threads": 1})
     swept = results.parts["sweep"]["tiny"]["numbers"]
     assert swept["clean"] < swept["shared"] < swept["anew"] < swept["flat_tokens"]
+
+
+def test_what_approximations_cost(context: Context, lists: NamedLists) -> None:
+    for section in (history.SECTION, quantize.SECTION):
+        part = section.measure(context, lists)
+        exact = part["rows"]["exact"]
+        assert exact["change"] == [0.0, 0.0] and exact["difference"] == 0.0
+        for row in part["rows"].values():
+            assert row["change"][0] <= row["wer"] - exact["wer"] <= row["change"][1]
+        assert len(section.table({"tiny": part}).rows) == len(part["rows"])
 
 
 def test_what_there_is_to_compute() -> None:

@@ -3,13 +3,23 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+import numpy as np
 from measure import median, side_by_side
 from samples import NamedLists, cased_texts, largest_difference, sample, tuned
 
+from lorescore.combine import ScoredLists, Weights, best_ranks
 from lorescore.scoring.options import EXACT, ScoringOptions
+from lorescore.wer.resampling import (
+    NUM_REPLICATIONS,
+    PERCENT,
+    SEED,
+    Counts,
+    percentile_interval,
+    resampled_totals,
+)
 from sections import Context, Numbers, Row
 
-WER_UTTERANCES = 400  # of which the WER is measured: the whole of the demo's dev set
+WER_UTTERANCES = 3000  # of which the WER is measured: the whole of each of LibriSpeech's dev sets
 SAMPLE_WORDS = 1000  # distinct word prefixes that are timed
 EXACT_NAME = "exact"
 
@@ -25,12 +35,15 @@ def measure_options(context: Context, lists: NamedLists, options: Mapping[str, S
     rescorers = {name: context.rescorer(one) for name, one in ({EXACT_NAME: EXACT} | dict(options)).items()}
     rows: dict[str, Numbers] = {}
     exact = rescorers[EXACT_NAME].score(texts)
+    exact_errors = chosen_errors(*tuned(nbest, exact))
     for name, rescorer in rescorers.items():
         context.log(f"{lists.name}: WER of {len(nbest)} utterances at {name}")
         scores = exact if name == EXACT_NAME else rescorer.score(texts)
-        weights, wer = tuned(nbest, scores)
+        scored, weights = tuned(nbest, scores)
+        errors = chosen_errors(scored, weights)
         rows[name] = {
-            "wer": wer,
+            "wer": PERCENT * float(errors.sum() / scored.ref_words.sum()),
+            "change": change_interval(errors, exact_errors, scored.ref_words),
             "lm_weight": weights.lm_weight,
             "word_bonus": weights.word_bonus,
             "states": sum(len(rescorer.encode(one)) for one in texts),
@@ -42,8 +55,28 @@ def measure_options(context: Context, lists: NamedLists, options: Mapping[str, S
     return {"utterances": len(nbest), "words": sum(len(ref.split()) for ref in nbest.refs.values()), "rows": rows}
 
 
+def chosen_errors(lists: ScoredLists, weights: Weights) -> Counts:
+    """Word errors of the best hypothesis of each list, (U,)."""
+    errors: Counts = lists.errors[lists.offsets[:-1] + best_ranks(lists, weights)]
+    return errors
+
+
+def change_interval(errors: Counts, exact_errors: Counts, ref_words: Counts) -> list[float | None]:
+    """The paired 95 % bootstrap interval over utterances of a WER minus the exact one, in percent."""
+    totals = resampled_totals(np.stack([errors, exact_errors, ref_words]), NUM_REPLICATIONS, SEED)
+    return list(percentile_interval(PERCENT * (totals[:, 0] - totals[:, 1]) / totals[:, 2]))
+
+
 HEADER = (
-    *("WER", "WER - exact", "tokens scored", "of the exact ones", "seconds of the sample", "faster than exact by"),
+    *(
+        "WER",
+        "WER - exact",
+        "95 %",
+        "tokens scored",
+        "of the exact ones",
+        "seconds of the sample",
+        "faster than exact by",
+    ),
     "largest difference, nats",
 )
 
@@ -52,8 +85,10 @@ def cells(part: Numbers, name: str) -> Row:
     """The cells under HEADER of one option."""
     one, exact = part["rows"][name], part["rows"][EXACT_NAME]
     taken = median(one["seconds"])
+    interval = "" if one is exact else "{:+.2f} to {:+.2f}".format(*one["change"])
     return (
-        *(f"{one['wer']:.2f}", f"{one['wer'] - exact['wer']:+.2f}", one["states"], one["states"] / exact["states"]),
+        *(f"{one['wer']:.2f}", f"{one['wer'] - exact['wer']:+.2f}", interval),
+        *(one["states"], one["states"] / exact["states"]),
         *(taken, median(exact["seconds"]) / taken, f"{one['difference']:.1e}"),
     )
 

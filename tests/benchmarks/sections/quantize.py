@@ -30,7 +30,8 @@ SECTION = Section(
     title="Fewer bits",
     about="Matrix products in bf16 (`--dtype bf16`, fast on a CPU that multiplies in it: AVX512-BF16 or AMX), and "
     "weights and activations of the linear layers in 8 bits (`--quantize int8`), against float32. The weights of the "
-    "combined score are tuned on the same lists for each; seconds are of a smaller sample.",
+    "combined score are tuned on the same lists for each; 95 % is the paired interval of the difference by "
+    "bootstrap over utterances. Seconds are of a smaller sample.",
     measure=measure,
     table=table,
     choose=with_references,
