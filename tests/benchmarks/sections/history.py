@@ -29,8 +29,8 @@ SECTION = Section(
     name="history",
     title="History merging",
     about="Two states of a list are one where their last K tokens agree. The weights are tuned on the same lists for "
-    "each K, so that the WERs compare what the scores hold; 95 % is the paired interval of the difference by bootstrap over "
-    "utterances. Seconds are of a smaller sample.",
+    "each K, so that the WERs compare what the scores hold; 95 % is the paired interval of the difference by "
+    "bootstrap over utterances. Seconds are of a smaller sample.",
     measure=measure,
     table=table,
     choose=with_references,
