@@ -16,7 +16,7 @@ stage=0                          # first stage
 stop_stage=10                    # last stage
 nj=$(nproc)                      # parallel jobs of stages 1 and 3
 rescorer_nj=1                    # stages 5, 6 and 9: rescorers at a time; of several GPUs each takes one
-cmd=                             # stages 5, 6 and 9: what runs such a job: "srun -q --gpus=1", "slurm.pl --gpu 1 {log}" (default: this machine)
+cmd=                             # stages 5, 6, 8 and 9: what runs such a job: "srun -q --gpus=1", "slurm.pl --gpu 1 {log}" (default: this machine)
 
 data_sh=                         # stage 1: script that makes the data directories (default: the demo's)
 n_train=400                      # stage 1: utterances of the demo's training set
@@ -41,7 +41,7 @@ inference_tag=                   # asr_exp: its decode, decode_...; stage 3 deco
 asr_dir=                         # asr_exp: the ESPnet recipe, egs2/<corpus>/asr1 (default: two folders above asr_exp)
 nbest_sh=                        # stage 4: script that makes exp/nbest/<set> in its own way (default: from asr_decode)
 asr_decode=exp/asr               # stage 4: first-pass decodes, <dir>/<set> or <dir>/decode_<set>
-context=0                        # stage 4: utterances before each one, as the first pass has them, that a clm reads too
+context=                         # stage 4: utterances before each one, as the first pass has them, that a clm reads too (default: none)
 metric=wer                       # stage 4: what all stages count errors in: words (wer), or characters (cer): Mandarin, Japanese
 ref="data/{set}/text"            # stage 4: references; {set} stands for the set; also sought beside each decode
 train_set=train                  # set to train on
@@ -120,11 +120,19 @@ side_by_side() {
     finish
 }
 
+# Where a PLM scores, for one call at a time: through cmd too, as a GPU's scores are not those of this machine.
+scoring() {
+    [ -n "${cmd}" ] || { lorescore "${@:2}"; return; }
+    start "$1" python3 -m lorescore "${@:2}"
+    finish
+}
+
 # The decode of a set and its references, as they lie in asr_decode, or in the ESPnet recipe of asr_exp.
 declare -A espnet_decode espnet_data espnet_place
 decode_of() {
     if [ -n "${asr_exp}" ]; then echo "${espnet_decode[$1]}"
     elif [ -d "${asr_decode}/$1" ]; then echo "${asr_decode}/$1"
+    elif [ -d "${asr_decode}/decode_$1" ]; then echo "${asr_decode}/decode_$1"
     elif compgen -G "${asr_decode}/$1.*" > /dev/null; then
         local files
         mapfile -t files < <(compgen -G "${asr_decode}/$1.*")
@@ -147,7 +155,12 @@ done
 { [ "${stage}" -le "${stop_stage}" ] && [ "${stage}" -le 10 ]; } || die "nothing to do between --stage ${stage} and --stop_stage ${stop_stage}: stages are 0 to 10"
 [ -n "${lora// /}" ] || die "--lora is empty, expected strategies"
 [[ "${metric}" =~ ^(wer|cer)$ ]] || die "--metric is '${metric}', expected wer or cer"
-[ "${metric}" = wer ] || [ -z "${nbest_sh}" ] || die "--metric ${metric}: ${nbest_sh} makes the lists, give it to import-nbest there"
+if [ -n "${nbest_sh}" ]; then
+    [ "${metric}" = wer ] || die "--metric ${metric}: ${nbest_sh} makes the lists, give it to import-nbest there"
+    [ "${nbest_source}" = beam ] || die "--nbest_source ${nbest_source}: ${nbest_sh} makes the lists, and from what it likes"
+fi
+[ ! "${stage}" -le 3 ] || [ "${stop_stage}" -lt 3 ] || [[ "${graph_text}" =~ ^(data/lm_train/text)?$ ]] || [ -f "${graph_text}" ] ||
+    die "--graph_text ${graph_text}: no such file"
 
 mkdir -p exp
 echo "$(date '+%F %T') ${command_line}" >> exp/run.log
@@ -246,6 +259,7 @@ elif begins 3 "first-pass decoding: exp/asr, data -> exp/asr/{decode,lat}_<set>"
         python3 "${root}/local/asr_decode.py" --asr_exp exp/asr --asr_model "${asr_model}" --data_dir "data/${set}" \
             --decode_config "${decode_config}" --decode_dir "exp/asr/decode_${set}" --nj "${nj}" --ngpu "${ngpu}"
     done
+    [ "${word_list}" != data/lm_train/words ] || [ -f "${word_list}" ] || word_list=""  # the demo's
     [ ! -f "${graph_text}" ] || for set in ${train_set} ${dev_set} ${test_sets}; do
         "${root}/local/lat_decode.sh" --set "${set}" --asr_model "${asr_model}" --lm_text "${graph_text}" \
             --word_list "${word_list}" --lexicon "${lexicon}" --lattice_backend "${lattice_backend}" --acwt "${acwt}" \
@@ -254,14 +268,14 @@ elif begins 3 "first-pass decoding: exp/asr, data -> exp/asr/{decode,lat}_<set>"
 fi
 
 if begins 4 "N-best lists: ${asr_decode} -> exp/nbest/<set>; PLM ${plm} -> exp/plm_base"; then
-    [ -z "${nbest_sh}" ] || "${nbest_sh}" --asr_decode "${asr_decode}" --ref "${ref}"
+    [ -z "${nbest_sh}" ] || "${nbest_sh}" --asr_decode "${asr_decode}" --ref "${ref}" ${context:+--context "${context}"}
     [ -n "${nbest_sh}" ] || for set in ${train_set} ${dev_set} ${test_sets}; do
         decode_dir="$(decode_of "${set}")" || exit 1
         if [ "${set}" = "${train_set}" ] && [ "${trains}" = false ] && [ ! -e "${decode_dir}" ]; then
             log "no decode of ${set}, which nothing is trained on"
             continue
         fi
-        import_options=(--ref "$(ref_of "${set}")" --metric "${metric}" --context "${context}" --out "exp/nbest/${set}")
+        import_options=(--ref "$(ref_of "${set}")" --metric "${metric}" --context "${context:-0}" --out "exp/nbest/${set}")
         [ ! -f "$(data_of "${set}")/segments" ] || import_options+=(--segments "$(data_of "${set}")/segments")
         if [ "${nbest_source}" = lattice ]; then
             lorescore import-nbest --lattice_dir "exp/asr/lat_${set}" --fallback "${decode_dir}" --num_hyps "${num_hyps}" \
@@ -306,11 +320,11 @@ if begins 6 "rescore: exp/plm, exp/nbest -> exp/rescore/<tag>/<set>/{text,ctm,la
     [ "${lattice_dir}" != 'exp/asr/lat_{set}' ] || compgen -G "exp/asr/lat_*" > /dev/null || lattice_dir=""
     rescoring=(rescore --dev "${dev_set}" --sets "${test_sets}" --decode "${decode}" --lattice_dir "${lattice_dir}" "${scoring_options[@]}")
     side_by_side rescore "${rescoring[@]}"
-    [ -z "${combine}" ] || lorescore combine --tags "${combine}" --name "${combined}" --dev "${dev_set}" "${scoring_options[@]}"
-    lorescore "${rescoring[@]}" --tags "${scored_tags}"
+    [ -z "${combine}" ] || scoring combine combine --tags "${combine}" --name "${combined}" --dev "${dev_set}" "${scoring_options[@]}"
+    scoring rescore "${rescoring[@]}" --tags "${scored_tags}"
     mixed_tags="$(awk -F '\t' '$2 == "mixed" { print $1 }' <<< "${trainings}" | paste -s -d ' ')"
     if [ -n "${mixed_tags}" ] && [ -n "${mixed_ranks}" ]; then
-        lorescore ranks --tags "${mixed_tags}" --ranks "${mixed_ranks}" --dev "${dev_set}" --sets "${test_sets}" \
+        scoring ranks ranks --tags "${mixed_tags}" --ranks "${mixed_ranks}" --dev "${dev_set}" --sets "${test_sets}" \
             --dtype "${dtype}" --quantize "${quantize}" ${history:+--history "${history}"}
     fi
 fi
@@ -347,7 +361,9 @@ if begins 8 "perturb: exp/nbest/{${test_sets// /,}} -> exp/nbest/<set>_<kind>_p<
     done
     [ -z "${vocab}" ] || vocab_options=(--vocab "${vocab}")
     [ -z "${pronunciations}" ] || vocab_options+=(--lexicon "${pronunciations}")
-    lorescore perturb --nbest_dir "${nbest_dirs[@]}" --kinds "${kinds}" --rates "${rates}" --seeds "${perturb_seeds}" \
+    perturbs=(lorescore)
+    [[ " ${perturbations} " != *" worst "* ]] || perturbs=(scoring perturb)  # it asks the rescorers
+    "${perturbs[@]}" perturb --nbest_dir "${nbest_dirs[@]}" --kinds "${kinds}" --rates "${rates}" --seeds "${perturb_seeds}" \
         --perturbations "${perturbations}" --tags "${scored_tags}" --g2p "${g2p}" --score_cache "${score_cache}" \
         "${vocab_options[@]}" --out_dir exp/nbest --lexicon_dir exp/lexicon
 fi
@@ -356,7 +372,7 @@ if begins 9 "NPRR: exp/plm, exp/nbest -> exp/nprr"; then
     measuring=(nprr --sets "${test_sets}" --kinds "${kinds}" --rates "${rates}" --seeds "${perturb_seeds}" \
         --perturbations "${perturbations}" "${scoring_options[@]}")
     side_by_side nprr "${measuring[@]}"
-    lorescore "${measuring[@]}" --tags "${scored_tags}"
+    scoring nprr "${measuring[@]}" --tags "${scored_tags}"
 fi
 
 if begins 10 "report: exp -> exp/RESULTS.md, exp/report.html, exp/figures"; then

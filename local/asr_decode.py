@@ -51,16 +51,15 @@ def decode(args: argparse.Namespace) -> int:
         args.data_dir / "wav.scp",
     ]
     utts = list(read_wav_scp(args.data_dir))  # ESPnet wants keys in this order
-    parts = shares(utts, args.nj)
-    nj = len(parts)
-    stamp = Stamp(logdir / "stamp", f"{checksum(inputs)} {nj}")
+    stamp = Stamp(logdir / "stamp", checksum(inputs))
     if not stamp.is_current():
         shutil.rmtree(logdir, ignore_errors=True)
-        for job, part in enumerate(parts, start=1):
+        for job, part in enumerate(shares(utts, args.nj), start=1):
             with atomic_write(logdir / f"keys.{job}") as file:
                 file.writelines(f"{utt}\n" for utt in part)
         stamp.write()
 
+    nj = sum(1 for _ in logdir.glob("keys.*"))  # what was begun goes on as it was split
     jobs = [job for job in range(1, nj + 1) if not (logdir / f"output.{job}").is_dir()]
     if not jobs:
         print(f"{args.decode_dir}: {len(utts)} utterances, decoded before")

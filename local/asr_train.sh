@@ -20,7 +20,15 @@ for file in "${train_dir}"/{wav.scp,text} "${valid_dir}"/{wav.scp,text} "${asr_c
     [ -s "${file}" ] || { echo "$0: ${file} is missing or empty: stage 1 makes the data directories" >&2; exit 1; }
 done
 
+# What the model is made from, but for the number of epochs, which may grow: with anything else a training would go on
+# under a configuration that is not its own.
+made_from="$({ grep -v '^max_epoch:' "${asr_config}"; cat "${train_dir}/text" "${valid_dir}/text"; echo "${nbpe}"; } | sha256sum)"
 mkdir -p "${asr_exp}/log"
+if [ -f "${asr_exp}/made_from" ] && [ "$(cat "${asr_exp}/made_from")" != "${made_from}" ]; then
+    echo "$0: ${asr_exp} was trained with another configuration or on other data: move it away, or give what it had" >&2
+    exit 1
+fi
+echo "${made_from}" > "${asr_exp}/made_from"
 if [ ! -s "${asr_exp}/tokens.txt" ]; then
     echo "$0: ${nbpe} SentencePiece units from ${train_dir}/text"
     python3 "$(dirname "$0")/spm_train.py" --nbpe "${nbpe}" "${train_dir}/text" "${asr_exp}"
@@ -33,7 +41,7 @@ asr_train=(python3 -m espnet2.bin.asr_train
 
 failed() { tail -n 3 "$1" >&2; echo "$0: failed; log: $1" >&2; exit 1; }
 
-if [ ! -s "${asr_exp}/stats/train/feats_stats.npz" ] || [ ! -s "${asr_exp}/stats/valid/speech_shape" ]; then
+if [ ! -s "${asr_exp}/stats/train/feats_stats.npz" ] || [ ! -s "${asr_exp}/stats/valid/stats_keys" ]; then
     echo "$0: feature statistics; log: ${asr_exp}/log/stats.log"
     "${asr_train[@]}" --collect_stats true --output_dir "${asr_exp}/stats" --num_workers 0 \
         --train_data_path_and_name_and_type "${train_dir}/wav.scp,speech,sound" \

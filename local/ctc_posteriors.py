@@ -3,6 +3,7 @@
 
     <out_dir>/ctc.J.ark, ctc.J.scp    utterances of job J in the order of their ids: (frames, tokens) float32
     <out_dir>/ctc.J.too_short         utterances that are too short for the model: they have no posteriors
+    <out_dir>/frame_shift             seconds from a frame to the next
     <out_dir>/log/ctc.J.log
 
 Column n belongs to token n of the model, the blank is column 0; each row is log-normalised. Utterances go through the
@@ -14,8 +15,10 @@ import argparse
 import os
 import shutil
 import sys
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +26,13 @@ from lorescore.cli.jobs import Job, Stamp, read_wav_scp, run_jobs, shares
 from lorescore.errors import InputError
 from lorescore.files import atomic_write, checksum, read_lines, read_table, write_table
 
+if TYPE_CHECKING:
+    import torch
+
+FRAME_SHIFT = "frame_shift"
+DEFAULT_RATE = "16k"  # of ESPnet's frontend
+FEW_FRAMES, MORE_FRAMES = 5, 15  # of less than a second of speech; a frame is 10 to 80 ms long
+MOST_SECONDS = 4
 SHORTER_THAN_A_WINDOW = "Padding size should be less"  # of torch.stft, where ESPnet's frontend has no check of its own
 
 
@@ -54,17 +64,16 @@ def run(args: argparse.Namespace, options: Sequence[str]) -> int:
         InputError: An input is missing or empty, or the output cannot be written.
     """
     utts = sorted(read_wav_scp(args.data_dir).items())
-    parts = shares(utts, args.nj)
-    nj = len(parts)
     inputs = [args.asr_exp / "config.yaml", args.asr_exp / args.asr_model, args.data_dir / "wav.scp"]
-    stamp = Stamp(args.out_dir / "ctc.stamp", f"{checksum(inputs)} {nj}")
+    stamp = Stamp(args.out_dir / "ctc.stamp", checksum(inputs))
     if not stamp.is_current():
-        for old in args.out_dir.glob("ctc.*"):
+        for old in [*args.out_dir.glob("ctc.*"), *args.out_dir.glob("log/wav.*.scp")]:
             old.unlink()
-        for job, part in enumerate(parts, start=1):
+        for job, part in enumerate(shares(utts, args.nj), start=1):
             write_table(job_scp(args, job), part)
         stamp.write()
 
+    nj = sum(1 for _ in args.out_dir.glob("log/wav.*.scp"))  # what was begun goes on as it was split
     jobs = [job for job in range(1, nj + 1) if not (args.out_dir / f"ctc.{job}.scp").is_file()]
     if not jobs:
         print(f"{args.out_dir}: posteriors of {len(utts)} utterances, computed before")
@@ -91,7 +100,7 @@ def run(args: argparse.Namespace, options: Sequence[str]) -> int:
 
 
 def run_job(args: argparse.Namespace) -> None:
-    """Write one job's archive; its scp appears when both are complete."""
+    """Write one job's archive; its scp appears when all is complete."""
     import kaldiio
 
     ark, scp = (args.out_dir / f"ctc.{args.job}.{kind}" for kind in ("ark", "scp"))
@@ -99,13 +108,18 @@ def run_job(args: argparse.Namespace) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     too_short = []
+    recogniser = Recogniser.load(args.asr_exp, args.asr_model, "cuda" if args.ngpu > 0 else "cpu")
     with kaldiio.WriteHelper(f"ark,scp:{partial / 'ark'},{partial / 'scp'}") as writer:
-        for utt, log_probs in posteriors(args, job_scp(args, args.job)):
+        for utt, speech in recogniser.utterances(job_scp(args, args.job)):
+            log_probs = recogniser.posteriors(speech)
             if log_probs is None:
+                print(f"utterance {utt} is too short", file=sys.stderr)
                 too_short.append(utt)
             else:
                 writer(utt, log_probs)
     write_table(args.out_dir / f"ctc.{args.job}.too_short", [(utt, "") for utt in too_short])
+    with atomic_write(args.out_dir / FRAME_SHIFT) as file:
+        file.write(f"{recogniser.frame_shift():g}\n")
     lines = [line for _, line in read_lines(partial / "scp")]
     (partial / "ark").replace(ark)
     with atomic_write(scp) as file:
@@ -120,45 +134,83 @@ def job_scp(args: argparse.Namespace, job: int) -> Path:
     return args.out_dir / "log" / f"wav.{job}.scp"
 
 
-def posteriors(args: argparse.Namespace, wav_scp: Path) -> Iterator[tuple[str, np.ndarray | None]]:
-    """The utterances of a wav.scp with their log posteriors, (frames, tokens) float32; None where one is too short."""
-    import torch
-    from espnet.nets.pytorch_backend.transformer.subsampling import TooShortUttError
-    from espnet2.tasks.asr import ASRTask
+class Recogniser:
+    """An ESPnet model with a CTC branch.
 
-    torch.set_num_threads(1)
-    device = "cuda" if args.ngpu > 0 else "cpu"
-    model, train_args = ASRTask.build_model_from_file(
-        args.asr_exp / "config.yaml", args.asr_exp / args.asr_model, device
-    )
-    if getattr(model, "ctc", None) is None:
-        raise InputError(
-            "the model has no CTC branch", path=args.asr_exp / "config.yaml", mend="train with ctc_weight > 0"
+    Args:
+        model: The model, in evaluation mode.
+        train_args: What it was trained with.
+        device: Where it is.
+    """
+
+    def __init__(self, model: Any, train_args: argparse.Namespace, device: str) -> None:
+        self.model, self.train_args, self.device = model, train_args, device
+
+    @classmethod
+    def load(cls, asr_exp: Path, asr_model: str, device: str) -> "Recogniser":
+        """Read it; one thread from now on.
+
+        Raises:
+            InputError: The model has no CTC branch.
+        """
+        import torch
+        from espnet2.tasks.asr import ASRTask
+
+        torch.set_num_threads(1)
+        config = asr_exp / "config.yaml"
+        model, train_args = ASRTask.build_model_from_file(config, asr_exp / asr_model, device)
+        if getattr(model, "ctc", None) is None:
+            raise InputError("the model has no CTC branch", path=config, mend="train with ctc_weight > 0")
+        return cls(model.eval(), train_args, device)
+
+    def utterances(self, wav_scp: Path) -> Iterator[tuple[str, "torch.Tensor"]]:
+        """The utterances of a wav.scp with their samples, (1, samples)."""
+        from espnet2.tasks.asr import ASRTask
+
+        loader = ASRTask.build_streaming_iterator(
+            [(str(wav_scp), "speech", "sound")],
+            dtype="float32",
+            batch_size=1,
+            key_file=str(wav_scp),
+            num_workers=0,
+            preprocess_fn=ASRTask.build_preprocess_fn(self.train_args, False),
+            collate_fn=ASRTask.build_collate_fn(self.train_args, False),
+            inference=True,
         )
-    model.eval()
-    loader = ASRTask.build_streaming_iterator(
-        [(str(wav_scp), "speech", "sound")],
-        dtype="float32",
-        batch_size=1,
-        key_file=str(wav_scp),
-        num_workers=0,
-        preprocess_fn=ASRTask.build_preprocess_fn(train_args, False),
-        collate_fn=ASRTask.build_collate_fn(train_args, False),
-        inference=True,
-    )
-    with torch.inference_mode():
         for (utt,), batch in loader:
+            yield utt, batch["speech"]
+
+    def posteriors(self, speech: "torch.Tensor") -> np.ndarray | None:
+        """Log posteriors of an utterance, (frames, tokens) float32; None where it is too short for the model."""
+        import torch
+        from espnet.nets.pytorch_backend.transformer.subsampling import TooShortUttError
+
+        lengths = torch.tensor([speech.shape[1]])
+        with torch.inference_mode():
             try:
-                encoded, lengths = model.encode(batch["speech"].to(device), batch["speech_lengths"].to(device))
+                encoded, lengths = self.model.encode(speech.to(self.device), lengths.to(self.device))
             except (TooShortUttError, RuntimeError) as error:
                 if not isinstance(error, TooShortUttError) and SHORTER_THAN_A_WINDOW not in str(error):
                     raise
-                print(f"utterance {utt} is too short: {error}", file=sys.stderr)
-                yield utt, None
-                continue
+                return None
             # A model with intermediate CTC gives its last layer first.
             last = encoded[0] if isinstance(encoded, tuple) else encoded
-            yield utt, model.ctc.log_softmax(last)[0, : int(lengths[0])].float().cpu().numpy()
+            return self.model.ctc.log_softmax(last)[0, : int(lengths[0])].float().cpu().numpy()
+
+    def frame_shift(self) -> float:
+        """Seconds from a frame to the next: of so many more samples the model makes one frame more."""
+        import torch
+        from humanfriendly import parse_size
+
+        def num_frames(num_samples: int) -> int:
+            log_probs = self.posteriors(torch.zeros(1, num_samples))
+            return 0 if log_probs is None else len(log_probs)
+
+        rate = parse_size(str((getattr(self.train_args, "frontend_conf", None) or {}).get("fs", DEFAULT_RATE)))
+        # The first number of samples that gives so many frames.
+        counts = range(MOST_SECONDS * rate)
+        few, more = (bisect_left(counts, frames, lo=1, key=num_frames) for frames in (FEW_FRAMES, MORE_FRAMES))
+        return (more - few) / (MORE_FRAMES - FEW_FRAMES) / rate
 
 
 if __name__ == "__main__":

@@ -16,16 +16,15 @@ import logging
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from lorescore.cli.jobs import Job, Stamp, run_jobs
 from lorescore.errors import InputError
-from lorescore.files import checksum, read_table, write_table, write_yaml
+from lorescore.files import checksum, read_lines, read_table, write_table, write_yaml
 from lorescore.lattice.backends import DECODED, Backend, choose_backend, make_lattices, prepare_backend
 from lorescore.lattice.graph import Graph
 from lorescore.lattice.search import SearchOptions
-
-FRAME_SHIFT_S = 0.06  # of the demo's first pass: conv2d6 over frames every 10 ms
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -39,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--acwt", type=float, default=defaults.acoustic_scale, help="weight of the acoustic cost")
     parser.add_argument("--beam", type=float, default=defaults.beam, help="beam of the search")
     parser.add_argument("--lattice_beam", type=float, default=defaults.lattice_beam, help="beam of the lattices")
-    parser.add_argument("--frame_shift", type=float, default=FRAME_SHIFT_S, help="seconds of a posterior frame")
+    parser.add_argument("--frame_shift", type=float, help="seconds of a posterior frame (default: ctc_dir's)")
     parser.add_argument("--device", default="cpu", help="where k2 computes: cpu or cuda")
     # How the program calls itself.
     parser.add_argument("--job", type=int, help=argparse.SUPPRESS)
@@ -77,7 +76,8 @@ def run(args: argparse.Namespace, command_line: Sequence[str]) -> int:
     backend = choose_backend(args.lattice_backend)
     print(f"{args.lat_dir}: lattices by {backend.name}: {backend.reason}")
     prepare_backend(backend, graph)
-    start_directory(args, graph, backend, options, num_jobs)
+    shift = args.frame_shift if args.frame_shift is not None else read_frame_shift(args.ctc_dir)
+    start_directory(args, graph, backend, options, num_jobs, shift)
     jobs = [job for job in range(1, num_jobs + 1) if not (args.lat_dir / f"failed.{job}").is_file()]
     if jobs:
         print(f"{args.lat_dir}: jobs {' '.join(map(str, jobs))} of {num_jobs}; logs: {args.lat_dir}/log/lat.*.log")
@@ -110,12 +110,28 @@ def too_short(args: argparse.Namespace, job: int) -> list[str]:
     return list(read_table(path)) if path.is_file() else []
 
 
+def read_frame_shift(ctc_dir: Path) -> float:
+    """Seconds of a frame, as local/ctc_posteriors.py measured them.
+
+    Raises:
+        InputError: There is no such file, or no such number in it.
+    """
+    path = ctc_dir / "frame_shift"
+    mend = "give --frame_shift: hop length x subsampling / sampling rate"
+    for number, line in read_lines(path, mend=mend):
+        with suppress(ValueError):
+            if (shift := float(line)) > 0:
+                return shift
+        raise InputError(f"{line!r:.60}, expected seconds", path=path, line=number, mend=mend)
+    raise InputError("empty, expected seconds", path=path, mend=mend)
+
+
 def start_directory(
-    args: argparse.Namespace, graph: Graph, backend: Backend, options: SearchOptions, num_jobs: int
+    args: argparse.Namespace, graph: Graph, backend: Backend, options: SearchOptions, num_jobs: int, frame_shift: float
 ) -> None:
     """Write what stands beside the lattices; lattices that were made from something else go."""
     inputs = [args.ctc_dir / "ctc.stamp", graph.directory / "graph.yaml"]
-    made_from = f"{checksum(inputs)} {backend.name} {options} {num_jobs} {args.frame_shift:g}"
+    made_from = f"{checksum(inputs)} {backend.name} {options} {num_jobs} {frame_shift:g}"
     stamp = Stamp(args.lat_dir / "lat.stamp", made_from)
     if not stamp.is_current():
         old = [path for pattern in ("lat.*", "failed.*") for path in args.lat_dir.glob(pattern)]
@@ -127,7 +143,7 @@ def start_directory(
         args.lat_dir.mkdir(parents=True, exist_ok=True)
         for name in ("words.txt", "tokens.txt", "lexicon.txt"):
             shutil.copyfile(graph.directory / name, args.lat_dir / name)
-        (args.lat_dir / "frame_shift").write_text(f"{args.frame_shift:g}\n", encoding="utf-8")
+        (args.lat_dir / "frame_shift").write_text(f"{frame_shift:g}\n", encoding="utf-8")
         (args.lat_dir / "num_jobs").write_text(f"{num_jobs}\n", encoding="utf-8")
         stamp.write()
     settings = {"acwt": options.acoustic_scale, "beam": options.beam, "lattice_beam": options.lattice_beam}

@@ -16,7 +16,7 @@ lattice_backend=k2            # k2 (where it can be had) or kaldi
 acwt=2.0                      # weight of the acoustic cost in the search
 beam=30.0                     # beam of the search
 lattice_beam=12.0             # beam of the lattices
-frame_shift=0.06              # seconds of a frame of the posteriors: hop length x subsampling
+frame_shift=                  # seconds of a frame of the posteriors (default: as the model has them)
 nj=2                          # parallel jobs
 ngpu=0                        # 1: posteriors and k2 on the GPU
 
@@ -36,4 +36,4 @@ python3 "${here}/ctc_posteriors.py" --asr_exp "${asr_exp}" --asr_model "${asr_mo
 python3 "${here}/make_graph.py" --asr_exp "${asr_exp}" "${lm[@]}" "${graph_dir}"
 python3 "${here}/lat_decode.py" --graph_dir "${graph_dir}" --ctc_dir "${asr_exp}/ctc_${set}" --lat_dir "${lat_dir}" \
     --lattice_backend "${lattice_backend}" --acwt "${acwt}" --beam "${beam}" --lattice_beam "${lattice_beam}" \
-    --frame_shift "${frame_shift}" --device "${device}"
+    ${frame_shift:+--frame_shift "${frame_shift}"} --device "${device}"

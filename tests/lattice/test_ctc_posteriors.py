@@ -60,8 +60,9 @@ def test_posteriors_are_the_same_bytes_whatever_the_number_of_jobs(
     assert "jobs 2 of 3" in capsys.readouterr().out
     assert Path("three/ctc.1.ark").stat().st_mtime_ns == kept
     assert Path("three/ctc.2.ark").read_bytes() == gone
-    assert call("three", 3) == 0
+    assert call("three", 2) == 0  # of another number of cores
     assert "computed before" in capsys.readouterr().out
+    assert Path("three/frame_shift").read_text() == "0.06\n"  # every sixth of frames 10 ms apart
 
 
 @pytest.mark.slow
@@ -75,7 +76,7 @@ def test_an_utterance_that_is_too_short_for_the_model_is_left_out_and_named(
     for job, utt in enumerate("ab", start=1):
         assert f"utterance {utt} is too short for the model" in err
         log = Path(f"out/log/ctc.{job}.log").read_text().splitlines()
-        assert sum(line.startswith(f"utterance {utt} is too short: ") for line in log) == 1
+        assert log.count(f"utterance {utt} is too short") == 1
     found = [list(kaldiio.load_scp_sequential(f"out/ctc.{job}.scp")) for job in (1, 2, 3)]
     assert [[utt for utt, _ in part] for part in found] == [[], [], ["c"]]
     assert [Path(f"out/ctc.{job}.too_short").read_text() for job in (1, 2, 3)] == ["a\n", "b\n", ""]

@@ -5,13 +5,14 @@ real one runs in test_demo.py.
 """
 
 import os
+import select
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from toy_recipe import wait_for
 
 import asr_decode
 from lorescore.cli import jobs
@@ -105,19 +106,39 @@ def test_jobs_share_the_utterances(tmp_path: Path, call_log: Path, options: list
 def test_lists_do_not_depend_on_the_number_of_jobs(tmp_path: Path, call_log: Path, options: list[str]) -> None:
     lists = []
     for nj in ("1", "2", "100"):
-        assert asr_decode.main([*options, "--nj", nj]) == 0
-        lists.append(read_espnet_decode(tmp_path / "decode_test").lists)
+        decode_dir = tmp_path / f"decode_{nj}"
+        assert asr_decode.main([*options, "--decode_dir", str(decode_dir), "--nj", nj]) == 0
+        lists.append(read_espnet_decode(decode_dir).lists)
     assert lists[0] == lists[1] == lists[2]
-    assert not (tmp_path / "decode_test/logdir/output.8").exists()  # no job without an utterance
+    assert not (tmp_path / "decode_100/logdir/output.8").exists()  # no job without an utterance
 
 
 def test_finished_work_is_kept(call_log: Path, options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     asr_decode.main([*options, "--nj", "2"])
     assert jobs_called(call_log) == ["1", "2"]
-    capsys.readouterr()
-    assert asr_decode.main([*options, "--nj", "2"]) == 0
-    assert jobs_called(call_log) == []
-    assert "7 utterances, decoded before" in capsys.readouterr().out
+    for nj in ("2", "5"):  # of another number of cores, too
+        capsys.readouterr()
+        assert asr_decode.main([*options, "--nj", nj]) == 0
+        assert jobs_called(call_log) == []
+        assert "7 utterances, decoded before" in capsys.readouterr().out
+
+
+def test_terminated_it_takes_its_jobs_along(tmp_path: Path, call_log: Path, options: list[str]) -> None:
+    """And until they end they hold what the caller holds, as run.sh its lock."""
+    reads, holds = os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "local/asr_decode.py", *options, "--nj", "1"],
+        env=os.environ | {"HANG": "1"},
+        stdout=subprocess.DEVNULL,
+        pass_fds=[holds],
+    )
+    os.close(holds)
+    assert wait_for((tmp_path / "decode_test/logdir/output.1.part/2best_recog/score").is_file)
+    assert select.select([reads], [], [], 0)[0] == []
+    process.terminate()
+    assert process.wait(10) == 128 + signal.SIGTERM
+    assert select.select([reads], [], [], 10)[0] == [reads]  # nobody holds it any more
+    os.close(reads)
 
 
 def test_a_failed_job_is_told_and_alone_redone(
@@ -152,10 +173,7 @@ def test_killed_it_goes_on_with_what_is_missing(
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
-    deadline = time.monotonic() + 60
-    while not ((logdir / "output.1").is_dir() and (logdir / "output.2.part/2best_recog/score").is_file()):
-        assert time.monotonic() < deadline, "the jobs did not start"
-        time.sleep(0.02)
+    assert wait_for(lambda: (logdir / "output.1").is_dir() and (logdir / "output.2.part/2best_recog/score").is_file())
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert jobs_called(call_log) == ["1", "2"]

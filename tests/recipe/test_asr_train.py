@@ -68,8 +68,17 @@ def test_a_first_pass_is_trained_and_decodes(tmp_path: Path) -> None:
     text = tmp_path / "decode" / "logdir" / "output.1" / "1best_recog" / "text"
     assert [line.split()[0] for line in text.read_text().splitlines()] == [f"dev-{index:02d}" for index in range(4)]
 
-    # What fails says where to look.
-    (asr / "stats" / "valid" / "speech_shape").unlink()
+    # A model keeps its configuration.
+    kept = config.read_text()
+    config.write_text(kept.replace("ctc_weight: 0.3", "ctc_weight: 0.5"))
+    assert config.read_text() != kept
+    done = subprocess.run(train, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "exp/asr was trained with another configuration or on other data: move it away" in done.stderr
+    config.write_text(kept)
+
+    # What fails says where to look; statistics that were not finished are made again.
+    (asr / "stats" / "valid" / "stats_keys").unlink()
     (tmp_path / "data" / "dev" / "dev-00.wav").unlink()
     done = subprocess.run(train, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1

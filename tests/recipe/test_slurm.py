@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,7 +77,8 @@ def test_jobs_end_with_run_sh(cluster: dict[str, str], tmp_path: Path, rescorer_
     )
     try:
         assert wait_for(lambda: [job.split()[4] for job in jobs(cluster)] == ["R"] * int(rescorer_nj)), jobs(cluster)
-        time.sleep(2)
+        # Until they train, as srun hears an interrupt otherwise while it is launching.
+        assert wait_for(lambda: len([*tmp_path.glob("exp/tensorboard/*/events*")]) == int(rescorer_nj))
         os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C at a terminal, which reaches srun, too
         assert process.wait(30) != 0
         assert wait_for(lambda: not jobs(cluster)), jobs(cluster)

@@ -15,6 +15,7 @@
 set -euo pipefail
 
 stage=0
+stop_stage=10
 lora=vanilla
 lm_text=data/sentences/train.txt   # sentences of the domain, one a line: the demo's, which stage 1 writes
 
@@ -25,16 +26,26 @@ while [ $# -gt 0 ]; do
     case "$1" in
         --help|-h) exec ../../../run.sh --help ;;
         --stage) stage="${2:?--stage needs a value}"; shift 2 ;;
+        --stop_stage) stop_stage="${2:?--stop_stage needs a value}"; shift 2 ;;
         --lora) lora="${2:?--lora needs a value}"; shift 2 ;;
         --lm_text) lm_text="${2:?--lm_text needs a value}"; shift 2 ;;
         *) rest+=("$1"); shift ;;
     esac
 done
 
-recipe=(../../../run.sh "${rest[@]}")
-[ "${stage}" -gt 7 ] || "${recipe[@]}" --stage "${stage}" --stop_stage 7 --lora none
-adapt=("${recipe[@]}" --stage 5 --stop_stage 7 --lora "${lora}")
+for number in stage stop_stage; do
+    [[ "${!number}" =~ ^[0-9]+$ ]] || { echo "$0: --${number} is '${!number}', expected a whole number" >&2; exit 1; }
+done
+
+recipe() {  # recipe FIRST LAST OPTION...: those of these stages that are asked for
+    local first="$1" last="$2"
+    [ "${stage}" -le "${first}" ] || first="${stage}"
+    [ "${stop_stage}" -ge "${last}" ] || last="${stop_stage}"
+    [ "${first}" -gt "${last}" ] || ../../../run.sh "${rest[@]}" "${@:3}" --stage "${first}" --stop_stage "${last}"
+}
+recipe 0 7 --lora none
+adapt=(recipe 5 7 --lora "${lora}")
 "${adapt[@]}" --objective lm --lm_text "${lm_text}" --train_config conf/text.yaml --suffix text
 "${adapt[@]}" --objective mwer --lm_text none --lm_loss 0 --suffix lists
 "${adapt[@]}" --objective mwer --lm_text "${lm_text}" --suffix both
-"${recipe[@]}" --stage 10 --lora none
+recipe 10 10 --lora none

@@ -16,9 +16,9 @@ context=2                        # utterances before each one in its chapter tha
 dtype=auto                       # of scoring: fp32, bf16, or auto
 
 here="$(cd "$(dirname "$0")" && pwd)"
-cd "${here}"
 # shellcheck source=local/parse_options.sh
-. "../../../local/parse_options.sh"
+. "${here}/../../../local/parse_options.sh"
+cd "${here}"
 # shellcheck source=path.sh
 . "../../../path.sh"
 lorescore() { python3 -m lorescore "$@"; }

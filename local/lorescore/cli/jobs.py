@@ -2,12 +2,14 @@
 
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import TypeVar
 
 from lorescore.cli.progress import duration
@@ -110,13 +112,15 @@ def run_jobs(
     failed = []
     started = reported = time.monotonic()
     before = done()
+    ends_quietly = signal.signal(signal.SIGTERM, _exit)  # without this it would not come to `finally`
     try:
         for job in jobs:
             job.log.parent.mkdir(parents=True, exist_ok=True)
             with job.log.open("wb") as log:
                 environment = os.environ | {"OMP_NUM_THREADS": "1"}
+                # They keep run.sh's lock open, as what is left of a killed call must not meet the next one's jobs.
                 running[job.number] = subprocess.Popen(
-                    job.command, stdout=log, stderr=subprocess.STDOUT, env=environment
+                    job.command, stdout=log, stderr=subprocess.STDOUT, env=environment, close_fds=False
                 )
         unfinished = list(jobs)
         while unfinished:
@@ -136,7 +140,12 @@ def run_jobs(
     finally:
         for process in running.values():
             process.kill()
+        signal.signal(signal.SIGTERM, ends_quietly)
     for job in failed:
         last = (job.log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["(empty log)"])[-1]
         print(f"{what}: job {job.number} failed: {last}; log: {job.log}", file=sys.stderr)
     return bool(failed)
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    sys.exit(128 + number)
