@@ -8,10 +8,14 @@ import pytest
 
 from lorescore.files import read_table, read_yaml
 from lorescore.wer import score_hypotheses, wer_interval
+from lorescore.wer.bootstrap import interval_of_resamples
 from lorescore.wer.speakers import (
     MIN_SPEAKERS,
     by_speaker,
     default_speaker,
+    deviations_to_each_side,
+    exchanges,
+    p_by_exchanges,
     resample_speakers,
     speakers_to_resample,
     totals_over_resamples,
@@ -63,9 +67,9 @@ def test_speakers_that_differ_make_the_interval_wider() -> None:
     assert found is not None and found.interval is not None
     over_utterances = wer_interval(refs, hyps)
     assert (found.speakers, found.p_value) == (SPEAKERS, None)
-    # All have said as much: the mean of eight rates drawn with replacement, 1.96 standard deviations to each side.
+    # All have said as much: the mean of eight rates drawn with replacement, and Student's t for 7 degrees of freedom.
     wrong = [sum(hyps[utt].split().count("x") for utt in refs if utt.startswith(f"s{one}")) for one in range(SPEAKERS)]
-    expected = 2 * 1.96 * np.std(wrong) / (10 * UTTS) * 100 / np.sqrt(SPEAKERS)
+    expected = 2 * 2.365 * np.std(wrong, ddof=1) / (10 * UTTS) * 100 / np.sqrt(SPEAKERS)
     assert found.interval.high - found.interval.low == pytest.approx(expected, rel=0.03)
     assert found.interval.high - found.interval.low > 2 * (over_utterances.high - over_utterances.low)
 
@@ -82,18 +86,44 @@ def test_speakers_that_are_alike_make_it_that_over_utterances() -> None:
 
 
 def test_a_gain_on_one_speaker_is_not_sure_of_others() -> None:
-    """It is 80 errors on one speaker of eight, against 2 more on each of the others."""
+    """It is 80 errors on one speaker of eight, and none on the others: the sign of one coin."""
     refs, _ = texts([0.0] * SPEAKERS, seed=2)
-    baseline = {utt: text if utt.startswith("s0") else text.replace("w", "x", 1) for utt, text in refs.items()}
-    hyps = {
-        utt: "" if number == 0 and not utt.startswith("s0") else baseline[utt]
-        for utt, number in ((utt, int(utt[-2:])) for utt in refs)
-    }
-    baseline |= {utt: "" for utt in refs if utt.startswith("s0") and int(utt[-2:]) < 8}
-    found = resample_speakers(refs, hyps, speakers_of(refs), baseline, "wer")
-    assert found is not None and found.p_value is not None
-    # Not better wherever the one speaker is not drawn: (7 / 8)^8 = 34 %, and where he is drawn once: 80 against 7 x 9.
-    assert found.p_value == pytest.approx((7 / 8) ** 8, abs=0.02)
+    baseline = {utt: "" if utt.startswith("s0") and int(utt[-2:]) < 8 else text for utt, text in refs.items()}
+    found = resample_speakers(refs, refs, speakers_of(refs), baseline, "wer")
+    assert found is not None and found.p_value == 0.5
+
+
+def test_p_by_hand() -> None:
+    # Of the sums with either sign of 1, 2, 3, 4 and 5, those of -13 or less: all below 0, and all but 1.
+    assert p_by_exchanges(np.array([-1, -2, -3, -4, -5])) == 1 / 32
+    assert p_by_exchanges(np.array([1, -2, -3, -4, -5])) == 2 / 32
+    assert p_by_exchanges(np.zeros(6, dtype=np.int64)) == 1.0
+    assert p_by_exchanges(np.full(100, -1)) == 1 / 10_001  # none of the random ones is as extreme
+
+
+def test_exchanges_are_all_ways_or_many() -> None:
+    assert sorted(map(tuple, exchanges(2).tolist())) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    for num_speakers in (5, 13, 14, 40):
+        ways = exchanges(num_speakers)
+        assert not ways[0].any() and ways.mean() == pytest.approx(0.5, abs=0.01)
+        assert len(ways) == (2**num_speakers if num_speakers <= 13 else 10_001)
+
+
+@pytest.mark.parametrize("num_speakers", [5, 12, 40])
+def test_the_interval_covers_and_the_test_keeps_its_level(num_speakers: int) -> None:
+    """On speakers that are drawn from a population of known WER, and two systems of which neither is better."""
+    rng, trials, true_rate = np.random.default_rng(num_speakers), 300, 0.12
+    covered = rejected = 0
+    for _ in range(trials):
+        ref_words = rng.integers(80, 300, num_speakers)
+        errors = rng.binomial(ref_words, rng.gamma(4.0, true_rate / 4, num_speakers).clip(max=1))
+        totals = totals_over_resamples(np.stack([errors, ref_words]))
+        interval = interval_of_resamples(totals[:, 0], totals[:, 1], deviations_to_each_side(num_speakers))
+        assert interval is not None
+        covered += interval.low <= 100 * true_rate <= interval.high
+        rejected += p_by_exchanges(rng.integers(-9, 10, num_speakers) * rng.integers(1, 4, num_speakers)) <= 0.05
+    assert 0.90 <= covered / trials <= 0.98
+    assert rejected / trials <= 0.07
 
 
 @pytest.mark.parametrize(
@@ -127,7 +157,7 @@ def test_the_scoring_says_it(tmp_path: Path) -> None:
     summary = read_yaml(tmp_path / "result.yaml")
     assert summary["speakers"] == SPEAKERS
     assert summary["spk_ci_low"] < summary["ci_low"] < summary["wer"] < summary["ci_high"] < summary["spk_ci_high"]
-    assert summary["spk_p_value"] == 0
+    assert summary["spk_p_value"] == 2**-SPEAKERS
     assert read_table(tmp_path / "scoring_kaldi" / "utt2spk") == speakers_of(refs)
     few = {utt: text for utt, text in refs.items() if utt < "s2"}
     score_hypotheses(few, few, None, tmp_path, 0.0, 0.0, few)

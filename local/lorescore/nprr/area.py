@@ -31,6 +31,9 @@ from lorescore.wer.resampling import (
     percentile_interval,
     resampled_totals,
 )
+from lorescore.wer.speakers import exchanges
+
+ROUNDING = 1e-9  # relative: areas that are equal but for the order of a sum
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,30 @@ def nprr_area_difference(
     if first.rates != second.rates:
         raise InputError(f"the first model was measured at the rates {first.rates}, the second at {second.rates}")
     return paired_difference(first.errors, first.areas, second.errors, second.areas, num_replications, seed)
+
+
+def nprr_area_p_by_exchanges(
+    clean_errors: npt.ArrayLike,
+    perturbed_errors: Mapping[float, npt.ArrayLike],
+    other_clean_errors: npt.ArrayLike,
+    other_perturbed_errors: Mapping[float, npt.ArrayLike],
+) -> float | None:
+    """Two-sided p of no difference between the areas of two models, their errors exchanged speaker by speaker.
+
+    The arguments are as for `nprr_area_difference`, but of the sums over each speaker's utterances, at the same rates
+    and of as many lists; see `lorescore.wer.speakers`.
+
+    Returns:
+        Share of the exchanges that make the areas differ as much or more; None where one is undefined.
+    """
+    first = _Curve.of(clean_errors, perturbed_errors)
+    second = _Curve.of(other_clean_errors, other_perturbed_errors)
+    exchanged = exchanges(first.errors.shape[1]) @ (second.errors - first.errors).T
+    totals, other_totals = first.errors.sum(axis=1) + exchanged, second.errors.sum(axis=1) - exchanged
+    differences = np.abs(first.areas(totals) - second.areas(other_totals))
+    if not np.isfinite(differences[0]):
+        return None
+    return float((differences >= differences[0] * (1 - ROUNDING))[np.isfinite(differences)].mean())
 
 
 def rate_weights(rates: Sequence[float]) -> Floats:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from lorescore.nprr.area import nprr_area_difference
+from lorescore.nprr.area import nprr_area_difference, nprr_area_p_by_exchanges
 from lorescore.nprr.lists import ListErrors, area_of, robustness_of
 from lorescore.nprr.measure import NprrDifference, nprr_difference
 from lorescore.nprr.records import AreaRecord, NprrRecord
@@ -164,9 +164,28 @@ def areas_compared(condition: Condition, tags: Sequence[str], models: Sequence[W
     Raises:
         InputError: No rate is above 0.
     """
-    (first, second), clean = models, condition.set
+    return nprr_area_difference(*_both_curves(condition, tags, models))
+
+
+def areas_exchanged(condition: Condition, tags: Sequence[str], models: Sequence[WordErrors]) -> float | None:
+    """Two-sided p of no difference between two models' areas over speakers; see `mismatch`, `WordErrors.by_speaker`.
+
+    Returns:
+        None where an area is undefined.
+
+    Raises:
+        InputError: No rate is above 0.
+    """
+    return nprr_area_p_by_exchanges(*_both_curves(condition, tags, models))
+
+
+def _both_curves(
+    condition: Condition, tags: Sequence[str], models: Sequence[WordErrors]
+) -> tuple[Counts, dict[float, Counts], Counts, dict[float, Counts]]:
+    """The errors of two models on the clean lists and on the perturbed ones of each rate."""
     curves = [
         {rate: model.rows(names) for rate, names in condition.names(tag).items()}
         for tag, model in zip(tags, models, strict=True)
     ]
-    return nprr_area_difference(first.errors[clean], curves[0], second.errors[clean], curves[1])
+    first, second = (model.errors[condition.set] for model in models)
+    return first, curves[0], second, curves[1]

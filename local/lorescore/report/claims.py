@@ -33,8 +33,8 @@ of the abstract and the tests are this project's own. The figure is the area und
 percent. 2a is confirmed where its 95 % interval lies above 0 and refuted where it lies below. 2a' (the same claim read
 as a comparison) and 2b are confirmed or refuted, by the sign of the difference, where its two-sided p (paired bootstrap
 over utterances) is below 0.05. Anything else is neither: these data do not decide the claim. Each line is a test of its
-own, without a correction for their number. `p over speakers`: the same where speakers are drawn instead of utterances,
-on a set that has enough of them; it decides nothing here.
+own, without a correction for their number. `p over speakers`: two-sided, by exchanging the
+two rescorers' errors speaker by speaker, on a set that has enough of them; it decides nothing here.
 """
 
 
@@ -51,7 +51,7 @@ class Claim:
         high: Upper end.
         p: Two-sided p of a difference; None for an area.
         outcome: In words; where it was not tested, why.
-        p_speakers: As `p`, over resamples of the speakers; None also where they are not resampled.
+        p_speakers: The same over speakers; None also where they are too few or unknown.
     """
 
     set: str

@@ -52,8 +52,7 @@ class SetScore:
         p_first_pass: One-sided p of being better than the first pass; None where it was not computed.
         p_frozen: The same against the frozen rescorer of the same PLM and scorer.
         metric: What was counted: words (`wer`), or characters (`cer`), and then all of this is of characters.
-        over_speakers: Interval and p against the first pass over resamples of the speakers; None where they are too
-            few, or unknown.
+        over_speakers: Interval and p against the first pass over speakers; None where they are too few, or unknown.
         p_frozen_speakers: The same p against the frozen rescorer.
     """
 

@@ -4,8 +4,8 @@ Trainings that differ in nothing but the seed are a group; the groups of one PLM
 each set. Two tests say how sure a difference from a baseline strategy is:
 
 - The paired bootstrap over utterances, on the errors of each utterance summed over a group's seeds. One draw of the
-  utterances serves all systems of a set (`lorescore.wer.resampling`). Where a set has speakers enough, the same over
-  speakers (`lorescore.wer.speakers`).
+  utterances serves all systems of a set (`lorescore.wer.resampling`). Where a set has speakers enough, a test
+  over speakers besides (`lorescore.wer.speakers`).
 - MAPSSWE (`lorescore.wer.sc_stats`), seed by seed: the two trainings that have the same seed. What is frozen has no
   seed, and is tested against each of the baseline's.
 
@@ -21,7 +21,7 @@ from lorescore.choices import FROZEN, OBJECTIVES
 from lorescore.combine import FIRST_PASS, ORACLE
 from lorescore.report.collect import Results
 from lorescore.report.models import Model
-from lorescore.report.systems import SPEAKERS, Systems, has_sc_stats
+from lorescore.report.systems import Systems, has_sc_stats
 from lorescore.wer import Interval
 from lorescore.wer.resampling import RelativeChange
 from lorescore.wer.sc_stats import MatchedPairs
@@ -38,7 +38,7 @@ class Against:
         group: The baseline.
         p_bootstrap: One-sided: share of the resamples in which the group is not better.
         mapsswe: By seed; above 0 where the group is better. Empty where sctk is not installed.
-        p_speakers: As `p_bootstrap`, over resamples of the speakers; None where they are not resampled.
+        p_speakers: As `p_bootstrap`, by exchanges of the speakers' errors; None where they are too few or unknown.
     """
 
     group: str
@@ -61,7 +61,7 @@ class StrategyScore:
         against: By the baseline's strategy; without an entry where there is no such group, or it is this one.
         off_budget: By how much percent the trainable parameters differ from those of `vanilla` of the same rank, where
             that is more than 2; else None.
-        speaker_interval: As `interval`, over resampled speakers; None also where they are not resampled.
+        speaker_interval: As `interval`, over speakers; None also where they are too few or unknown.
     """
 
     group: str
@@ -102,7 +102,7 @@ class Comparison:
         first_pass: WER in percent; None where it was not scored.
         oracle: The same.
         rows: At least two groups, in the order of the tables.
-        speakers: How many were resampled; 0: none.
+        speakers: How many were tested over; 0: none.
     """
 
     set: str
@@ -173,7 +173,7 @@ def _compared(systems: Systems, family: tuple[str, str, str], models: Sequence[M
                 base[0].group,
                 systems.p_not_better(tags, [model.tag for model in base]),
                 dict(_tests(systems, own, base)) if tested else {},
-                systems.p_not_better(tags, [model.tag for model in base], SPEAKERS) if systems.speakers else None,
+                systems.p_over_speakers(tags, [model.tag for model in base]),
             )
             for strategy, base in bases.items()
             if base and base[0].group != name
@@ -188,7 +188,7 @@ def _compared(systems: Systems, family: tuple[str, str, str], models: Sequence[M
                 systems.gap(tags),
                 against,
                 _off_budget(own, _baseline(own[0], "vanilla", groups)),
-                systems.interval(tags, SPEAKERS) if systems.speakers else None,
+                systems.speaker_interval(tags),
             )
         )
     first_pass, oracle = (systems.wer(tag) if tag in systems.columns else None for tag in (FIRST_PASS, ORACLE))

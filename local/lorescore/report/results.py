@@ -55,9 +55,10 @@ WER_LEGEND = """\
 `change %`: of the WER, relative to the first pass. `gap %`: share of the gap between the first pass (1-best) and the
 oracle (the best hypothesis of each list) that is recovered. `p first pass`, `p frozen`: one-sided paired bootstrap, the
 share of the resamples in which the row is not better than the first pass, or than the frozen rescorer (strategy `none`)
-of the same PLM and scorer. `trainable`: parameters. `over speakers`, and p behind the stroke: the same where speakers
-are drawn instead of utterances, each with all of its utterances (the blockwise bootstrap of Liu and Peng, arXiv
-1912.09508): how sure the WER is of other speakers. A set of fewer than {min_speakers} has none.
+of the same PLM and scorer. `trainable`: parameters. `over speakers`, and p behind the stroke: how sure it is of
+other speakers. The interval is by bootstrap over the speakers, each with all utterances (Liu and Peng, arXiv
+1912.09508), widened for their number; p is by exchanging the two systems' errors speaker by speaker, so that with n
+speakers it is at least 2^-n. A set of fewer than {min_speakers} speakers has none.
 """
 MBR_LEGEND = """\
 MAP chooses the hypothesis with the highest combined score, MBR (minimum Bayes risk, the system `<model>_mbr`) the one

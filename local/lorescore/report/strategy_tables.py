@@ -14,9 +14,9 @@ STRATEGIES_LEGEND = f"""\
 Each row is a strategy, its trainings with other seeds taken together. `WER`: mean over the seeds, `seeds' range` from
 the best to the worst. The 95 % intervals (of the mean, and of its change from the first pass) and `p` are by bootstrap
 over the utterances, the errors of an utterance summed over the seeds: `p` is the share of the resamples in which the
-row is not better than the baseline (one-sided). `over speakers`, and `p` behind the stroke: the same by bootstrap over
-the speakers. `MAPSSWE` is the matched pairs test of NIST's sc_stats, two-sided, seed by seed: the row's training
-against the baseline's with the same seed; in brackets where the row has more errors. `gap %`: share of the gap between
+row is not better than the baseline (one-sided). `over speakers`, and `p` behind the stroke: as in Table 1. `MAPSSWE` is
+the matched pairs test of NIST's sc_stats, two-sided, seed by seed: the row's training against the baseline's with the
+same seed; in brackets where the row has more errors. `gap %`: share of the gap between
 first pass and oracle that is recovered. `final rank`: of each update; with several, lowest to highest and mean. (!): at
 the same rank budget the trainable parameters differ from those of `vanilla` by more than {BUDGET_TOLERANCE:g} %. Wall
 time and memory of the trainings are in COST.md.

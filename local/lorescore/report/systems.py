@@ -1,4 +1,4 @@
-"""The systems of a set: their errors over resamples of the utterances or speakers, and tested against each other."""
+"""The systems of a set: their errors over resamples of the utterances or by speaker, and tested against each other."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -23,10 +23,14 @@ from lorescore.wer.resampling import (
 )
 from lorescore.wer.sc_stats import Alignment, MatchedPairs, matched_pairs, sgml_alignment
 from lorescore.wer.sclite import sctk_command
-from lorescore.wer.speakers import by_speaker, speakers_to_resample, totals_over_resamples
+from lorescore.wer.speakers import (
+    by_speaker,
+    deviations_to_each_side,
+    p_by_exchanges,
+    speakers_to_resample,
+    totals_over_resamples,
+)
 from lorescore.wer.units import WER, split_units
-
-UTTERANCES, SPEAKERS = "utterances", "speakers"  # what is resampled
 
 Counts = npt.NDArray[np.int64]
 
@@ -43,7 +47,8 @@ class Systems:
         utt2spk: Their speakers; empty where they are not known.
 
     Attributes:
-        speakers: How many are resampled; 0 where they are not (`wer.speakers`).
+        errors: Of each system, and reference words, by utterance, (systems + 1, U).
+        by_speaker: The same by speaker; no columns where they are too few or unknown (`wer.speakers`).
     """
 
     def __init__(
@@ -59,11 +64,9 @@ class Systems:
         counts = count_words([[of[utt] for of in hyps.values()] for utt in utts], [refs[utt] for utt in utts])
         errors = counts.errors.reshape(len(utts), len(hyps)).T
         self.errors: Counts = np.vstack([errors, counts.ref_words])
-        self.resampled = {UTTERANCES: totals_over_resamples(self.errors)}
+        self.resampled = totals_over_resamples(self.errors)
         speakers = speakers_to_resample(utts, utt2spk)
-        self.speakers = len(set(speakers or ()))
-        if speakers:
-            self.resampled[SPEAKERS] = totals_over_resamples(by_speaker(self.errors, speakers))
+        self.by_speaker = by_speaker(self.errors, speakers) if speakers else self.errors[:, :0]
         self.alignments: dict[str, Alignment] = {}
 
     @classmethod
@@ -87,9 +90,14 @@ class Systems:
         """Errors of systems over the set, shape (1, systems)."""
         return self.errors[self._places(tags)].sum(axis=1)[None]
 
-    def resampled_totals(self, tags: Sequence[str], over: str = UTTERANCES) -> Counts:
-        """Errors of systems over the resamples of utterances or speakers, shape (R, systems)."""
-        return self.resampled[over][:, self._places(tags)]
+    def resampled_totals(self, tags: Sequence[str]) -> Counts:
+        """Errors of systems over the resamples of utterances, shape (R, systems)."""
+        return self.resampled[:, self._places(tags)]
+
+    @property
+    def speakers(self) -> int:
+        """How many speakers a difference is tested over; 0: none."""
+        return self.by_speaker.shape[1]
 
     def _places(self, tags: Sequence[str]) -> list[int]:
         return [self.columns[tag] for tag in tags]
@@ -98,9 +106,16 @@ class Systems:
         """WER in percent."""
         return word_error_rate(self.totals([tag]).item(), int(self.errors[-1].sum()))
 
-    def interval(self, tags: Sequence[str], over: str = UTTERANCES) -> Interval | None:
-        """Interval of the systems' mean WER; None where it is not finite."""
-        return interval_of_resamples(self.resampled_totals(tags, over).mean(axis=1), self.resampled[over][:, -1])
+    def interval(self, tags: Sequence[str]) -> Interval | None:
+        """Interval of the systems' mean WER over utterances; None where it is not finite."""
+        return interval_of_resamples(self.resampled_totals(tags).mean(axis=1), self.resampled[:, -1])
+
+    def speaker_interval(self, tags: Sequence[str]) -> Interval | None:
+        """Interval of the systems' mean WER over speakers; None also where there are too few."""
+        if not self.speakers:
+            return None
+        totals = totals_over_resamples(self.by_speaker[[*self._places(tags), -1]])
+        return interval_of_resamples(totals[:, :-1].mean(axis=1), totals[:, -1], deviations_to_each_side(self.speakers))
 
     def change(self, tags: Sequence[str]) -> RelativeChange | None:
         """From the first pass to the systems' mean."""
@@ -117,10 +132,17 @@ class Systems:
         first, best, *own = self.totals([FIRST_PASS, ORACLE, *tags])[0].tolist()
         return None if first == best else 100.0 * (first - sum(own) / len(own)) / (first - best)
 
-    def p_not_better(self, tags: Sequence[str], others: Sequence[str], over: str = UTTERANCES) -> float:
+    def p_not_better(self, tags: Sequence[str], others: Sequence[str]) -> float:
         """Share of the resamples in which the mean errors of `tags` are not fewer than those of `others`."""
-        own, other = (self.resampled_totals(one, over).sum(axis=1) for one in (tags, others))
+        own, other = (self.resampled_totals(one).sum(axis=1) for one in (tags, others))
         return float((own * len(others) >= other * len(tags)).mean())
+
+    def p_over_speakers(self, tags: Sequence[str], others: Sequence[str]) -> float | None:
+        """The same by exchanges of the speakers' errors (`wer.speakers`); None where there are too few."""
+        if not self.speakers:
+            return None
+        own, other = (self.by_speaker[self._places(one)].sum(axis=0) for one in (tags, others))
+        return p_by_exchanges(own * len(others) - other * len(tags))
 
     def mapsswe(self, tag: str, other: str) -> MatchedPairs:
         """The test of a system against another: above 0 where it is better.

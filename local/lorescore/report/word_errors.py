@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lorescore.nprr import AreaRecord, WordErrors, read_word_errors
-from lorescore.nprr.conditions import Condition, areas_compared, mismatch
+from lorescore.nprr.conditions import Condition, areas_exchanged, mismatch
 from lorescore.nprr.stored import SUFFIX
 from lorescore.report.collect import read_utt2spk
 from lorescore.wer.speakers import speakers_to_resample
@@ -17,7 +17,7 @@ class MeasuredErrors:
 
     Attributes:
         by_tag: A rescorer's word errors; without an entry where the file is not there.
-        speakers: By set, the speaker of each utterance in the order of the sorted ids; None: not to be resampled.
+        speakers: By set, the speaker of each utterance in the order of the sorted ids; None: too few, or unknown.
     """
 
     by_tag: Mapping[str, WordErrors]
@@ -47,7 +47,7 @@ class MeasuredErrors:
         """Two-sided p of the difference between an area and another rescorer's on the same lists.
 
         Returns:
-            None where speakers are not resampled, or the two were not measured on the same lists.
+            None where speakers are too few or unknown, or the two were not measured on the same lists.
         """
         tags = (area.tag, other)
         speakers = self.speakers.get(area.set)
@@ -57,4 +57,4 @@ class MeasuredErrors:
             return None
         if len(speakers) != len(models[0].errors[area.set]):  # it was scored on another decode
             return None
-        return areas_compared(condition, tags, [one.by_speaker(speakers) for one in models]).p
+        return areas_exchanged(condition, tags, [one.by_speaker(speakers) for one in models])

@@ -88,12 +88,18 @@ def p_not_better(
     return (replications - round(result["p_s2_improv_over_s1"] * replications)) / replications
 
 
-def interval_of_resamples(errors: Counts | Floats, ref_words: Counts) -> Interval | None:
-    """The interval from totals over resamples, (resamples,) each; None where one of them has no reference words."""
+def interval_of_resamples(errors: Counts | Floats, ref_words: Counts, deviations: float = NORMAL_95) -> Interval | None:
+    """The interval from totals over resamples, (resamples,) each; None where one of them has no reference words.
+
+    Args:
+        errors: Of each resample.
+        ref_words: Of each resample.
+        deviations: Standard deviations of the resampled WER to each side.
+    """
     if not ref_words.all():
         return None
     wers = 100.0 * errors / ref_words
-    half = NORMAL_95 * float(wers.std())
+    half = deviations * float(wers.std())
     return Interval(float(wers.mean()) - half, float(wers.mean()) + half)
 
 

@@ -50,7 +50,7 @@ class ScoreResult:
         interval: 95 % confidence interval of the rate.
         sclite_counts: The same by sclite.
         p_value: One-sided, of being better than the baseline (see `p_not_better`); None without a baseline.
-        over_speakers: Interval and p over resamples of the speakers; None where they are not resampled.
+        over_speakers: Interval and p over speakers; None where they are too few, or unknown.
         lm_weight: The PLM's weight that chose the hypotheses.
         word_bonus: The bonus a word, or a character, that chose the hypotheses.
         wer_path: Kaldi's `wer_*` or `cer_*` file.
