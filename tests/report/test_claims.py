@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from made_up_exp import tag_of, write_model
 
+from lorescore.errors import InputError
 from lorescore.files import write_table
 from lorescore.nprr import (
     AreaRecord,
@@ -20,6 +21,7 @@ from lorescore.nprr import (
     nprr,
     nprr_area,
     read_areas,
+    read_records,
     read_word_errors,
     write_records,
     write_word_errors,
@@ -38,11 +40,18 @@ CLEAN = np.random.default_rng(7).poisson(1.0, UTTS)
 
 
 def write_measured(
-    exp: Path, strategy: str, losses: Mapping[str, float], checksum: str = "c", rank: int = 8, set_name: str = "test"
+    exp: Path,
+    strategy: str,
+    losses: Mapping[str, float],
+    checksum: str = "c",
+    rank: int = 8,
+    set_name: str = "test",
+    seed: int = 1,
 ) -> None:
     """What stages 5 and 9 leave; by kind, the errors that are added to each utterance at rate 1, on average."""
     tag = tag_of(strategy) if rank == 8 else tag_of(f"{strategy}_r{rank}")
-    write_model(exp, strategy, tag=tag, strategy={"name": strategy, "rank": rank})
+    tag = tag.replace("_s1", f"_s{seed}")
+    write_model(exp, strategy, tag=tag, strategy={"name": strategy, "rank": rank}, seed=seed)
     errors = {set_name: CLEAN}
     records, areas = [], []
     for kind, loss in losses.items():
@@ -131,6 +140,57 @@ def test_only_the_same_lists_are_compared(tmp_path: Path) -> None:
     assert claims["2b", VANILLA].outcome == f"not tested: no word errors of {VANILLA}: run stage 9 again"
 
 
+def test_trainings_that_differ_in_the_seed_are_one(tmp_path: Path) -> None:
+    """Each seed's own luck points another way; together they are even."""
+    write_measured(tmp_path, "full", {"1best": 0.4, "nbest": 0.4})
+    write_measured(tmp_path, "adalora", {"1best": 0.4, "nbest": 0.2}, seed=1)
+    alone = claims_of(tmp_path)["2b", FULL]
+    assert (alone.outcome, alone.text.split()[0]) == ("confirmed", ADALORA)
+    write_measured(tmp_path, "adalora", {"1best": 0.4, "nbest": 0.6}, seed=2)
+    together = claims_of(tmp_path)["2b", FULL]
+    assert together.outcome == "neither confirmed nor refuted"
+    group = ADALORA.removesuffix("_s1")
+    assert together.text == f"{group} (2 seeds) degrades less than {FULL} under N-best perturbation"
+    # The clean errors are the same, and so the mean of the two areas is that of the sum.
+    found = [one.area.value or 0 for one in areas_of(tmp_path) if one.tag.startswith(group) and one.kind == "nbest"]
+    other = next(one.area.value or 0 for one in areas_of(tmp_path) if one.tag == FULL and one.kind == "nbest")
+    assert together.value == pytest.approx(np.mean(found) - other)
+
+
+def test_a_handful_of_utterances_decides_nothing(tmp_path: Path) -> None:
+    for strategy, loss in (("adalora", 0.1), ("full", 0.9)):
+        write_measured(tmp_path, strategy, {"1best": 0.9, "nbest": loss})
+        path = tmp_path / "nprr" / f"{tag_of(strategy)}.errors"
+        stored = read_word_errors(path)
+        write_word_errors(path, WordErrors({name: one[:49] for name, one in stored.errors.items()}, stored.checksums))
+    claims = claims_of(tmp_path)
+    assert {claims["2a", ""].outcome, claims["2b", FULL].outcome} == {"not tested: fewer than 50 utterances"}
+
+
+def test_the_report_compares_with_the_reference_as_it_is_now(tmp_path: Path) -> None:
+    write_measured(tmp_path, "vanilla", {"1best": 0.3})
+    write_measured(tmp_path, "full", {"1best": 0.6})
+    path, errors = tmp_path / "nprr" / f"{VANILLA}.json", tmp_path / "nprr" / f"{FULL}.errors"
+    old = NprrDifference(77.0, 70.0, 80.0, 0.5)
+    write_records(
+        path,
+        [replace(one, reference=FULL, difference=old) for one in read_records(path)],
+        [replace(one, reference=FULL, difference=old) for one in read_areas(path)],
+    )
+    vanilla, full = (next(one for one in areas_of(tmp_path) if one.tag == tag) for tag in (VANILLA, FULL))
+    text = write_report(tmp_path).path.read_text(encoding="utf-8")
+    assert "+77.00" not in text
+    assert f" {(vanilla.area.value or 0) - (full.area.value or 0):+.2f} " in text
+    # Without the reference's errors what stage 9 wrote stands.
+    kept = errors.read_bytes()
+    errors.unlink()
+    assert "+77.00" in write_report(tmp_path).path.read_text(encoding="utf-8")
+    # Of other lists there is no table at all.
+    errors.write_bytes(kept.replace(b" c ", b" d "))
+    with pytest.raises(InputError, match="is of different lists of test"):
+        write_report(tmp_path)
+
+
 def test_the_nearest_rescorer_that_was_measured_there_is_compared(tmp_path: Path) -> None:
     write_measured(tmp_path, "adalora", {"1best": 0.3, "nbest": 0.3}, rank=16)
     write_measured(tmp_path, "vanilla", {"1best": 0.3}, rank=16)
@@ -180,8 +240,7 @@ def test_p_over_speakers(tmp_path: Path) -> None:
     write_table(path, {f"u{utt:03d}": f"s{utt // 10}" for utt in range(UTTS)})
     claim = claims_of(tmp_path)["2a'", FULL]
     assert claim.p is not None and claim.p < 0.01
-    # The speaker is in a resample with 1 - (39 / 40)^40 = 64 %; a resample without makes no difference.
-    assert claim.p_speakers is not None and claim.p_speakers > 0.3
+    assert claim.p_speakers == 1  # exchanged or not, the one speaker's errors make the same difference
     # The table of areas says the same of the same two.
     areas = [
         replace(one, reference=FULL, difference=NprrDifference(1.0, 0.5, 1.5, 0.001)) for one in areas_of(tmp_path)

@@ -52,7 +52,7 @@ def test_a_row_of_the_comparison() -> None:
         off_budget=3.15,
     )
     alone = score([model("vanilla")], [5.5], change=RelativeChange(None, None, None))
-    (table,) = comparison_tables([Comparison("test", "p", "clm", "mwer", 6.25, 3.0, (row, alone))])
+    (table,) = comparison_tables([Comparison("test", "p", "clm", "mwer", 6.25, 3.0, (row, alone), 500)])
     assert table.title == "test: p, scorer clm, objective mwer"
     first_pass, adalora, vanilla, oracle = table.rows
     assert first_pass == ("first_pass", "-", "6.25", *["-"] * 12)
@@ -77,7 +77,7 @@ def test_a_row_of_the_comparison() -> None:
     assert vanilla[:6] == ("p_clm_vanilla_mwer", "1", "5.50", "-", "-", "undefined (first pass WER is 0)")
     assert vanilla[-3:] == ("1,000", "25.00", "8")
     assert len(table.columns) == 15
-    assert comparison_tables([Comparison("test", "p", "clm", "mwer", None, None, (row, alone))])[0].rows == (
+    assert comparison_tables([Comparison("test", "p", "clm", "mwer", None, None, (row, alone), 500)])[0].rows == (
         adalora,
         vanilla,
     )
@@ -117,8 +117,8 @@ def test_what_the_trainings_cost() -> None:
 def test_parameters_of_every_strategy_and_seed() -> None:
     frozen, full = score([model("none", None, 0)], [6.0]), score([model("full", 1, 10**8)], [5.0])
     loras = [score([model(name, seed, 10**6) for seed in (1, 2)], [5.2, 5.4]) for name in ("vanilla", "mixed")]
-    comparison = Comparison("test", "p", "clm", "mwer", None, None, (frozen, full, *loras))
-    figure = parameters_figure([comparison, Comparison("dev", "p", "clm", "mwer", None, None, (frozen, full))])
+    comparison = Comparison("test", "p", "clm", "mwer", None, None, (frozen, full, *loras), 500)
+    figure = parameters_figure([comparison, Comparison("dev", "p", "clm", "mwer", None, None, (frozen, full), 500)])
     axes = figure.axes[0]
     assert [one.get_title() for one in figure.axes] == ["test: p, clm, mwer", "dev: p, clm, mwer"]
     assert legend_of(figure) == [row.group for row in comparison.rows]

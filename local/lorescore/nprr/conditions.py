@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from lorescore.nprr.area import nprr_area_difference, nprr_area_p_by_exchanges
+from lorescore.nprr.area import NprrArea, nprr_area, nprr_area_difference, nprr_area_p_by_exchanges
 from lorescore.nprr.lists import ListErrors, area_of, robustness_of
 from lorescore.nprr.measure import NprrDifference, nprr_difference
 from lorescore.nprr.records import AreaRecord, NprrRecord
@@ -156,6 +156,17 @@ def compared_at(condition: Condition, rate: float, tags: Sequence[str], models: 
     (first, second), (names, other_names) = models, (condition.names(tag)[rate] for tag in tags)
     clean = condition.set
     return nprr_difference(first.errors[clean], first.rows(names), second.errors[clean], second.rows(other_names))
+
+
+def area_in(condition: Condition, model: WordErrors) -> NprrArea:
+    """The area of a model.
+
+    Raises:
+        InputError: No rate is above 0.
+    """
+    return nprr_area(
+        model.errors[condition.set], {rate: model.rows(names) for rate, names in condition.names("").items()}
+    )
 
 
 def areas_compared(condition: Condition, tags: Sequence[str], models: Sequence[WordErrors]) -> NprrDifference:

@@ -44,6 +44,17 @@ class WordErrors:
         kept = list(names)
         return WordErrors({name: self.errors[name] for name in kept}, {name: self.checksums[name] for name in kept})
 
+    @classmethod
+    def summed(cls, models: Sequence["WordErrors"]) -> "WordErrors":
+        """The sums over models that were measured on the same lists, of the directories that all of them have."""
+        names = [name for name in models[0].errors if all(name in one.errors for one in models)]
+        sums = {name: np.sum([one.errors[name] for one in models], axis=0) for name in names}
+        return cls(sums, {name: models[0].checksums[name] for name in names})
+
+    def times(self, factor: int) -> "WordErrors":
+        """So many times the errors."""
+        return WordErrors({name: factor * one for name, one in self.errors.items()}, self.checksums)
+
     def by_speaker(self, speakers: Sequence[str]) -> "WordErrors":
         """Sums over each speaker's utterances; the speaker of each utterance in the order of the sorted ids."""
         return WordErrors(

@@ -102,6 +102,7 @@ class Comparison:
         first_pass: WER in percent; None where it was not scored.
         oracle: The same.
         rows: At least two groups, in the order of the tables.
+        utterances: How many the set has.
         speakers: How many were tested over; 0: none.
     """
 
@@ -112,6 +113,7 @@ class Comparison:
     first_pass: float | None
     oracle: float | None
     rows: tuple[StrategyScore, ...]
+    utterances: int
     speakers: int = 0
 
 
@@ -192,7 +194,7 @@ def _compared(systems: Systems, family: tuple[str, str, str], models: Sequence[M
             )
         )
     first_pass, oracle = (systems.wer(tag) if tag in systems.columns else None for tag in (FIRST_PASS, ORACLE))
-    return Comparison(systems.name, *family, first_pass, oracle, tuple(rows), systems.speakers)
+    return Comparison(systems.name, *family, first_pass, oracle, tuple(rows), len(systems.refs), systems.speakers)
 
 
 def _tests(systems: Systems, own: Sequence[Model], base: Sequence[Model]) -> Iterator[tuple[int | None, MatchedPairs]]:

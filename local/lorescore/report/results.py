@@ -5,7 +5,7 @@ another number each time, is in `exp/COST.md`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -116,6 +116,13 @@ def write_report(exp_dir: Path) -> Report:
         InputError: Nothing ran, a file is not what its stage writes, or a file cannot be written.
     """
     results = collect(exp_dir)
+    measured = MeasuredErrors.read(exp_dir, results.nprr, results.models)
+    measured.require_same_lists()
+    results = replace(
+        results,
+        nprr=tuple(map(measured.with_differences, results.nprr)),
+        areas=tuple(map(measured.with_area_differences, results.areas)),
+    )
     dev_name = f"the set `{results.dev_set}`" if results.dev_set else "the dev set"
     wer = _section("Table 1: word error rate", WER_LEGEND.format(min_speakers=MIN_SPEAKERS), wer_tables(results))
     mbr = _subsection(mbr_table(results.mbr), MBR_LEGEND.format(dev_set=dev_name))
@@ -123,7 +130,6 @@ def write_report(exp_dir: Path) -> Report:
     strategies = _section("Strategies compared", STRATEGIES_LEGEND, comparison_tables(comparisons))
     cost = _section("Cost of the trainings", COST_LEGEND, [cost_table(results.models)])
     nprr = _section("Table 2: robustness (NPRR)", NPRR_LEGEND + difference_legend(results.nprr), nprr_tables(results))
-    measured = MeasuredErrors.read(exp_dir, results.areas, results.models)
     nprr += _subsection(area_table(results.areas, measured), AREA_LEGEND + difference_legend(results.areas))
     nprr += _subsection(losses_table(results.nprr), LOSSES_LEGEND)
     checked = check_claims(results.areas, results.models, measured)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from lorescore.choices import WITHOUT_RANK
 from lorescore.report.comparison import BASELINES, BUDGET_TOLERANCE, Against, Comparison, StrategyScore, group_models
 from lorescore.report.models import Model
-from lorescore.report.tables import NONE, Table, change_cells, optional_interval, p_texts
+from lorescore.report.tables import NONE, Table, change_cells, if_few, optional_interval, p_texts
 from lorescore.wer.sc_stats import MatchedPairs
 
 MINUTE_S = 60.0
@@ -43,7 +43,7 @@ def comparison_tables(comparisons: Iterable[Comparison]) -> list[Table]:
         )
         of_speakers = f", {one.speakers} speakers" if one.speakers else ""
         title = f"{one.set}: {one.plm}, scorer {one.scorer}, objective {one.objective}{of_speakers}"
-        tables.append(Table(title, columns, rows))
+        tables.append(Table(f"{title}{if_few(one.utterances)}", columns, rows))
     return tables
 
 

@@ -74,14 +74,19 @@ def wer_tables(results: Results) -> list[Table]:
         )
         tuned = ", the set on which the weights were tuned" if set_name == results.dev_set else ""
         units = "characters" if some.metric == CER else "words"
-        few = "; so few that intervals are too narrow and p too small" if some.utterances < FEW_UTTERANCES else ""
         of_speakers = f" of {speakers} speakers" if speakers else ""
-        title = f"{set_name}{tuned} ({some.utterances:,} utterances{of_speakers}, {some.ref_words:,} {units}{few})"
+        sizes = f"{some.utterances:,} utterances{of_speakers}, {some.ref_words:,} {units}"
+        title = f"{set_name}{tuned} ({sizes}{if_few(some.utterances)})"
         rows = tuple(
             _wer_row(tag, by_tag, results.models.get(base_tag(tag, results.models)), bool(speakers)) for tag in by_tag
         )
         tables.append(Table(title, columns, rows))
     return tables
+
+
+def if_few(utterances: int) -> str:
+    """What a title says of so many utterances; empty where they are enough."""
+    return "; so few that intervals are too narrow and p too small" if utterances < FEW_UTTERANCES else ""
 
 
 def mbr_table(comparisons: Iterable[MbrComparison]) -> Table:
@@ -135,7 +140,8 @@ def nprr_tables(results: Results) -> list[Table]:
             if record.set == set_name
         )
         tuned = ", the set on which the weights were tuned" if set_name == results.dev_set else ""
-        tables.append(Table(f"{set_name}{tuned}", columns, rows))
+        few = next((if_few(one.utterances) for one in results.scores.get(set_name, {}).values()), "")
+        tables.append(Table(f"{set_name}{tuned}{few}", columns, rows))
     return tables
 
 

@@ -1,11 +1,12 @@
-"""The word errors of each utterance that stage 9 left, with which differences are tested over speakers too."""
+"""The word errors of each utterance that stage 9 left: with them what it measured at different times is compared."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lorescore.nprr import AreaRecord, WordErrors, read_word_errors
-from lorescore.nprr.conditions import Condition, areas_exchanged, mismatch
+from lorescore.errors import InputError
+from lorescore.nprr import AreaRecord, NprrRecord, WordErrors, read_word_errors
+from lorescore.nprr.conditions import Condition, areas_compared, areas_exchanged, compared_at, mismatch
 from lorescore.nprr.stored import SUFFIX
 from lorescore.report.collect import read_utt2spk
 from lorescore.wer.speakers import speakers_to_resample
@@ -24,23 +25,61 @@ class MeasuredErrors:
     speakers: Mapping[str, Sequence[str] | None]
 
     @classmethod
-    def read(cls, exp_dir: Path, areas: Iterable[AreaRecord], tags: Iterable[str]) -> "MeasuredErrors":
+    def read(cls, exp_dir: Path, records: Iterable[NprrRecord], tags: Iterable[str]) -> "MeasuredErrors":
         """Read it.
 
         Args:
             exp_dir: The recipe's `exp`.
-            areas: What was measured.
+            records: What was measured.
             tags: Rescorers, whose scoring (stage 7) tells the speakers.
 
         Raises:
             InputError: A file of word errors is not what stage 9 writes.
         """
-        measured = list(areas)
+        measured = list(records)
         paths = {one.tag: exp_dir / "nprr" / f"{one.tag}{SUFFIX}" for one in measured}
+        by_tag = {tag: read_word_errors(path) for tag, path in paths.items() if path.is_file()}
         utt2spk = {name: read_utt2spk(exp_dir, name, *tags) for name in {one.set for one in measured}}
-        return cls(
-            {tag: read_word_errors(path) for tag, path in paths.items() if path.is_file()},
-            {name: speakers_to_resample(sorted(of_set), of_set) for name, of_set in utt2spk.items()},
+        speakers = {name: speakers_to_resample(sorted(of_set), of_set) for name, of_set in utt2spk.items()}
+        return cls(by_tag, speakers)
+
+    def require_same_lists(self) -> None:
+        """Check that what the tables put side by side was measured on the same lists.
+
+        Raises:
+            InputError: Two rescorers were measured on different lists of one name.
+        """
+        seen: dict[str, tuple[str, str]] = {}
+        for tag, of_tag in self.by_tag.items():
+            for name, checksum in of_tag.checksums.items():
+                other, other_checksum = seen.setdefault(name, (tag, checksum))
+                if checksum != other_checksum:
+                    raise InputError(
+                        f"NPRR of {other} and {tag} is of different lists of {name}",
+                        mend="measure both again: ./run.sh --stage 8 --stop_stage 9",
+                    )
+
+    def with_differences(self, record: NprrRecord) -> NprrRecord:
+        """A record with its difference to the reference model as both are now; stage 9 wrote it as they were then."""
+        pair = self._pair(record, record.reference)
+        if record.difference is None or pair is None:
+            return record
+        condition = Condition(record.set, record.perturbation, record.kind, (record.rate,), record.seeds)
+        tags = (record.tag, record.reference)
+        return replace(
+            record,
+            difference=None if mismatch(condition, tags, pair) else compared_at(condition, record.rate, tags, pair),
+        )
+
+    def with_area_differences(self, area: AreaRecord) -> AreaRecord:
+        """The same for an area."""
+        pair = self._pair(area, area.reference)
+        if area.difference is None or pair is None:
+            return area
+        tags = (area.tag, area.reference)
+        condition = condition_of(area)
+        return replace(
+            area, difference=None if mismatch(condition, tags, pair) else areas_compared(condition, tags, pair)
         )
 
     def p_over_speakers(self, area: AreaRecord, other: str) -> float | None:
@@ -49,12 +88,22 @@ class MeasuredErrors:
         Returns:
             None where speakers are too few or unknown, or the two were not measured on the same lists.
         """
-        tags = (area.tag, other)
-        speakers = self.speakers.get(area.set)
-        models = [self.by_tag[tag] for tag in tags if tag in self.by_tag]
-        condition = Condition(area.set, area.perturbation, area.kind, area.rates, area.seeds)
-        if not speakers or len(models) < len(tags) or mismatch(condition, tags, models):
+        tags, condition, pair = (area.tag, other), condition_of(area), self._pair(area, other)
+        return None if pair is None or mismatch(condition, tags, pair) else self.p_by_exchanges(condition, tags, pair)
+
+    def p_by_exchanges(self, condition: Condition, tags: Sequence[str], pair: Sequence[WordErrors]) -> float | None:
+        """The same for two rescorers that can be compared under a condition (`nprr.conditions.mismatch`)."""
+        speakers = self.speakers.get(condition.set)
+        if not speakers or len(speakers) != len(pair[0].errors[condition.set]):  # it was scored on another decode
             return None
-        if len(speakers) != len(models[0].errors[area.set]):  # it was scored on another decode
-            return None
-        return areas_exchanged(condition, tags, [one.by_speaker(speakers) for one in models])
+        return areas_exchanged(condition, tags, [one.by_speaker(speakers) for one in pair])
+
+    def _pair(self, record: NprrRecord | AreaRecord, other: str) -> tuple[WordErrors, WordErrors] | None:
+        """The word errors of a record's rescorer and of another; None where they are not there."""
+        first, second = self.by_tag.get(record.tag), self.by_tag.get(other)
+        return None if first is None or second is None else (first, second)
+
+
+def condition_of(area: AreaRecord) -> Condition:
+    """The lists that an area was measured on."""
+    return Condition(area.set, area.perturbation, area.kind, area.rates, area.seeds)
