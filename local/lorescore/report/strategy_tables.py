@@ -16,10 +16,10 @@ the best to the worst. The 95 % intervals (of the mean, and of its change from t
 over the utterances, the errors of an utterance summed over the seeds: `p` is the share of the resamples in which the
 row is not better than the baseline (one-sided). `over speakers`, and `p` behind the stroke: as in Table 1. `MAPSSWE` is
 the matched pairs test of NIST's sc_stats, two-sided, seed by seed: the row's training against the baseline's with the
-same seed; in brackets where the row has more errors. `gap %`: share of the gap between
-first pass and oracle that is recovered. `final rank`: of each update; with several, lowest to highest and mean. (!): at
-the same rank budget the trainable parameters differ from those of `vanilla` by more than {BUDGET_TOLERANCE:g} %. Wall
-time and memory of the trainings are in COST.md.
+same seed; in brackets where the row has more errors. `gap %`: share of the gap between first pass and oracle that is
+recovered. `final rank`: of each update; with several, lowest to highest and mean. (!): at the same rank budget the
+trainable parameters differ from those of `vanilla` by more than {BUDGET_TOLERANCE:g} %. Wall time and memory of the
+trainings are in COST.md.
 """
 COST_LEGEND = """\
 Wall time and peak memory of the trainings, on whatever machine they ran: unlike the tables of RESULTS.md these numbers
