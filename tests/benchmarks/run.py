@@ -44,6 +44,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--lists", nargs="+", default=DEFAULT_LISTS, metavar="NAME=NBEST_DIR", help="what to score")
     parser.add_argument("--plm_dir", type=Path, default=Path("exp/plm_base/smollm2_clm"), help="a fetched PLM")
     parser.add_argument("--utterances", type=int, help="utterances of every sample (default: each section's own)")
+    parser.add_argument("--wer_dtype", default="fp32", choices=("fp32", "bf16"), help="numbers of the WERs of history")
     parser.add_argument("--repeats", type=int, default=5, help="runs of each way, of which the median counts")
     parser.add_argument("--threads", type=int, default=2, help="threads of torch")
     parser.add_argument("--out_dir", type=Path, default=HERE, help="where RESULTS.md and results.json go")
@@ -83,7 +84,9 @@ def run(args: argparse.Namespace) -> None:
         rescorer_dir = Path(work_dir) / "rescorer"
         Rescorer.new(plm_dir, plm).save(rescorer_dir)
         context = Context(
-            *(plm_dir, plm, rescorer_dir, Path(work_dir), args.repeats, args.threads, args.utterances), log=log
+            *(plm_dir, plm, rescorer_dir, Path(work_dir), args.repeats, args.threads, args.utterances),
+            wer_dtype=args.wer_dtype,
+            log=log,
         )
         for name in names:
             for one in SECTIONS[name].choose(lists):

@@ -31,6 +31,7 @@ class Context:
         repeats: Runs of each way; the median counts.
         threads: Of torch.
         utterances: Utterances of a sample; None: each section's own choice.
+        wer_dtype: Numbers in which history merging is scored for its WER, fp32 or bf16.
         log: Takes a line about what is going on.
     """
 
@@ -41,6 +42,7 @@ class Context:
     repeats: int
     threads: int
     utterances: int | None = None
+    wer_dtype: str = "fp32"
     log: Callable[[str], None] = print
 
     def rescorer(self, options: ScoringOptions = EXACT) -> Rescorer:

@@ -1,6 +1,7 @@
 """What an approximation costs in accuracy and saves in time, against the exact scores of the same lists."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -24,23 +25,37 @@ SAMPLE_WORDS = 1000  # distinct word prefixes that are timed
 EXACT_NAME = "exact"
 
 
-def measure_options(context: Context, lists: NamedLists, options: Mapping[str, ScoringOptions]) -> Numbers:
+def measure_options(
+    context: Context, lists: NamedLists, options: Mapping[str, ScoringOptions], wer_dtype: str = EXACT.dtype
+) -> Numbers:
     """WER, states and seconds of the exact scores and at each of some options.
 
     The weights are tuned at each option anew, on the lists that the WER is of.
+
+    Args:
+        context: What every section works with.
+        lists: What is scored.
+        options: By name.
+        wer_dtype: Numbers in which those are scored that the WERs are of, where an option has none of its own.
     """
     nbest = sample(lists.nbest, context.utterances or WER_UTTERANCES)
     texts = cased_texts(nbest, context.plm)
     few = cased_texts(context.sample(lists.nbest, SAMPLE_WORDS), context.plm)
     rescorers = {name: context.rescorer(one) for name, one in ({EXACT_NAME: EXACT} | dict(options)).items()}
     rows: dict[str, Numbers] = {}
-    exact = rescorers[EXACT_NAME].score(texts)
-    exact_errors = chosen_errors(*tuned(nbest, exact))
+    exact: list[list[float]] = []  # the first
+    exact_errors = np.zeros(len(nbest), dtype=np.int64)
     for name, rescorer in rescorers.items():
         context.log(f"{lists.name}: WER of {len(nbest)} utterances at {name}")
-        scores = exact if name == EXACT_NAME else rescorer.score(texts)
+        of_wer = options.get(name, EXACT)
+        if of_wer.dtype == EXACT.dtype != wer_dtype:
+            scores = context.rescorer(replace(of_wer, dtype=wer_dtype)).score(texts)
+        else:
+            scores = rescorer.score(texts)
+        exact = exact or scores
         scored, weights = tuned(nbest, scores)
         errors = chosen_errors(scored, weights)
+        exact_errors = errors if name == EXACT_NAME else exact_errors
         rows[name] = {
             "wer": PERCENT * float(errors.sum() / scored.ref_words.sum()),
             "change": change_interval(errors, exact_errors, scored.ref_words),

@@ -13,15 +13,16 @@ HISTORIES = (1, 2, 3, 4, 5, 6, 8, 12)
 
 def measure(context: Context, lists: NamedLists) -> Numbers:
     """Every K, beside the exact scores."""
-    return measure_options(context, lists, {str(history): ScoringOptions(history=history) for history in HISTORIES})
+    options = {str(history): ScoringOptions(history=history) for history in HISTORIES}
+    return measure_options(context, lists, options, context.wer_dtype) | {"wer_dtype": context.wer_dtype}
 
 
 def table(parts: Mapping[str, Numbers]) -> Table:
     """One row a K, the exact scores (K without end) last."""
-    table = Table(("lists", "utterances", "K", *HEADER))
+    table = Table(("lists", "utterances", "WER scored in", "K", *HEADER))
     for lists, part in parts.items():
         for name in [*map(str, HISTORIES), EXACT_NAME]:
-            table.rows.append((lists, part["utterances"], name, *cells(part, name)))
+            table.rows.append((lists, part["utterances"], part["wer_dtype"], name, *cells(part, name)))
     return table
 
 
@@ -30,7 +31,7 @@ SECTION = Section(
     title="History merging",
     about="Two states of a list are one where their last K tokens agree. The weights are tuned on the same lists for "
     "each K, so that the WERs compare what the scores hold; 95 % is the paired interval of the difference by "
-    "bootstrap over utterances. Seconds are of a smaller sample.",
+    "bootstrap over utterances. Seconds are of a smaller sample, in float32.",
     measure=measure,
     table=table,
     choose=with_references,
