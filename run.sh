@@ -85,7 +85,7 @@ perturbations=homophone          # stages 8 and 9: homophone, near, split, tied,
 kinds="1best nbest"              # stages 8 and 9: kinds of perturbation
 rates="0.1 0.3"                  # stages 8 and 9: chances that a replaceable word is replaced
 perturb_seeds="1 2 3"            # stages 8 and 9: seeds of the perturbation
-pronunciations=                  # stages 5 and 8: Kaldi lexicon.txt in CMUdict's phones (default: CMUdict)
+pronunciations=                  # stages 5 and 8: Kaldi lexicon.txt in any phone set; near and g2p need CMUdict's (default: CMUdict)
 g2p=none                         # stages 5 and 8: espeak-ng pronounces words that the dictionary lacks, or none does
 vocab=                           # stages 5 and 8: words that may be put in, one a line (default: the words of the lists)
 
@@ -186,10 +186,16 @@ plm_options=(--plm "${plm}")
 tag_options=("${plm_options[@]}" --objective "${objective}" --suffix "${suffix}")
 [ -z "${rank}" ] || tag_options+=(--rank "${rank}")
 [ -z "${alpha}" ] || tag_options+=(--alpha "${alpha}")
-# A line for each rescorer: tag, strategy, seed (`-` for what is frozen). Checks --plm, --lora, --objective, --seeds and
-# --perturb_train before anything long begins.
+perturb_options=(--perturb_train "${perturb_train}")
+if [ -n "${pronunciations}" ]; then
+    perturb_options+=(--pronunciations "${pronunciations}" --g2p "${g2p}")
+    [ -z "${train_config}" ] || perturb_options+=(--train_config "${train_config}")
+    [ "${stage}" -gt 8 ] || [ "${stop_stage}" -lt 8 ] || perturb_options+=(--perturbations "${perturbations}")
+fi
+# A line for each rescorer: tag, strategy, seed (`-` for what is frozen). Checks --plm, --lora, --objective, --seeds,
+# --perturb_train, and --pronunciations for what is to be perturbed, before anything long begins.
 trainings="$(lorescore tag "${tag_options[@]}" --lora "${lora}" --seed "${seed}" --seeds "${seeds}" \
-    --perturb_train "${perturb_train}" --trainings)"
+    "${perturb_options[@]}" --trainings)"
 tags="$(cut -f 1 <<< "${trainings}" | paste -s -d ' ')"
 [ "${combine}" != all ] || combine="${tags}"
 scored_tags="${tags}${combine:+ ${combined}}"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lorescore.choices import SCORERS, STRATEGIES, parse_numbers, require_choice
+from lorescore.choices import SCORERS, STRATEGIES, nearest_hint, parse_numbers, require_choice
 from lorescore.errors import InputError
 
 
@@ -19,6 +19,12 @@ def test_a_misspelt_word_names_the_nearest(word: str, nearest: str) -> None:
     with pytest.raises(InputError) as error:
         require_choice("--lora", word, STRATEGIES)
     assert str(error.value) == (f"--lora '{word}' is not known (did you mean {nearest}? valid: {' '.join(STRATEGIES)})")
+
+
+@pytest.mark.parametrize(("word", "nearest"), [("EA", "AE"), ("ya", "AY"), ("h", "HH"), ("tt", "T"), ("OU", "OW")])
+def test_choices_in_upper_case_of_the_same_letters_or_with_the_same_beginning(word: str, nearest: str) -> None:
+    hint = nearest_hint(word, ["AE", "AY", "EY", "HH", "OW", "T", "UW", "ZH"])
+    assert hint == f"did you mean {nearest}? valid: AE AY EY HH OW T UW ZH"
 
 
 @pytest.mark.parametrize("word", ["", "xyz", 7])

@@ -17,6 +17,7 @@ TEACHER_NORMS = ("auto", "none", "set", "list")
 DECAYS = ("linear", "cosine")
 PRECISIONS = ("auto", "fp32", "bf16")
 DECODES = ("map", "mbr")
+LIKENESS = 0.4  # of a word and a choice (difflib's ratio, 0 to 1), from which the choice is worth a question
 
 Number = TypeVar("Number", int, float)
 
@@ -39,9 +40,17 @@ def require_choice(what: str, word: str, choices: Iterable[str]) -> str:
 
 
 def nearest_hint(word: str, choices: Sequence[str]) -> str:
-    """The choice that looks most like `word`, where one does, and all of them."""
-    nearest = difflib.get_close_matches(str(word).lower(), choices, n=1, cutoff=0.4)
-    hint = f"did you mean {nearest[0]}? " if nearest else ""
+    """The choice that looks most like `word` in whatever case, where one does, and all of them."""
+    word = str(word).lower()
+
+    def likeness(choice: str) -> tuple[bool, float, bool]:
+        """The same letters in another order (EA, AE) are most alike; of equally alike ones, what begins the same."""
+        choice = choice.lower()
+        ratio = difflib.SequenceMatcher(None, choice, word).ratio()
+        return sorted(choice) == sorted(word), ratio, choice[:1] == word[:1]
+
+    nearest = max(choices, key=likeness, default="")
+    hint = f"did you mean {nearest}? " if word and likeness(nearest)[1] >= LIKENESS else ""
     return f"{hint}valid: {' '.join(choices)}"
 
 

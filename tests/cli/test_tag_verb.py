@@ -1,6 +1,7 @@
 """The verb `tag`: what stands in the name of a rescorer, and trainings with several seeds."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -56,6 +57,43 @@ def test_trainings_with_strategy_and_seed(call: Call) -> None:
         "smollm2_clm_mixed_mwer_s1\tmixed\t1",
         "smollm2_clm_mixed_mwer_s2\tmixed\t2",
     ]
+
+
+@pytest.fixture
+def mandarin(tmp_path: Path) -> Path:
+    (tmp_path / "lexicon.txt").write_text("他 t a1\n她 t a1\n", encoding="utf-8")
+    return tmp_path / "lexicon.txt"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--perturbations", "homophone split", "--perturb_train", "tied:0.1"),
+        ("--lora", "none", "--perturb_train", "near:0.1"),  # a frozen PLM is not trained
+        ("--train_config", "{folder}/train.yaml", "--perturb_train", "tied:0.1"),
+        ("--g2p", "espeak-ng"),  # nothing is perturbed
+    ],
+)
+def test_a_lexicon_that_will_do(call: Call, mandarin: Path, options: tuple[str, ...]) -> None:
+    (mandarin.parent / "train.yaml").write_text("perturb_train: near:0.1\n")
+    given = [option.format(folder=mandarin.parent) for option in options]
+    assert len(tags(call, "--pronunciations", str(mandarin), *given)) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--perturbations", "homophone near"), "the perturbation near knows how far apart CMUdict's phones are"),
+        (("--perturb_train", "homophone:0.1,near:0.1"), "the perturbation near knows"),
+        (("--train_config", "{folder}/train.yaml"), "the perturbation near knows"),
+        (("--perturbations", "homophone", "--g2p", "espeak-ng"), "--g2p espeak-ng pronounces words in CMUdict's"),
+    ],
+)
+def test_a_lexicon_that_will_not_do(call: Call, mandarin: Path, options: tuple[str, ...], message: str) -> None:
+    (mandarin.parent / "train.yaml").write_text("perturb_train: near:0.1\n")
+    given = [option.format(folder=mandarin.parent) for option in options]
+    line = call("tag", "--pronunciations", mandarin, *given).error_line()
+    assert line.startswith(f"lorescore tag: {mandarin}: {message}")
 
 
 @pytest.mark.parametrize(

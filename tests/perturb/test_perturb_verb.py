@@ -64,6 +64,38 @@ def test_a_lexicon_of_ones_own(clean_dir: Path, tmp_path: Path) -> None:
     assert written.read_text() == "cat S AH N\nsun S AH N\n"
 
 
+def test_a_lexicon_in_another_phone_set(clean_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    lexicon = tmp_path / "lexicon.txt"
+    lexicon.write_text("sun z 9 n @\ncat z 9 n @\n")
+    options = ("--kinds", "1best", "--rates", "1", "--seeds", "1", "--lexicon", str(lexicon))
+    made = clean_dir.with_name("test_1best_p1_s1")
+    run(clean_dir, *options)
+    assert read_nbest_dir(made).lists[1].texts[0] == "the sun"
+    assert (tmp_path / "lexicon" / "lexicon.txt").read_text() == "cat z 9 n @\nsun z 9 n @\n"
+    assert f"{lexicon}: phones of another set than CMUdict's, such as 9: taken as they are" in caplog.text
+    lexicon.write_text("sun z 9 n @\ncat Z 9 n @\n")
+    run(clean_dir, *options)
+    assert read_nbest_dir(made).lists[1].texts[0] == "the cat"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--perturbations", "homophone near"), "lexicon.txt: the perturbation near knows how far apart CMUdict's"),
+        (("--g2p", "espeak-ng"), "lexicon.txt: --g2p espeak-ng pronounces words in CMUdict's phones"),
+    ],
+)
+def test_what_needs_cmudicts_phones_writes_nothing(
+    clean_dir: Path, tmp_path: Path, options: tuple[str, str], message: str
+) -> None:
+    (tmp_path / "lexicon.txt").write_text("sun z 9 n @\ncat z 9 n @\n")
+    with pytest.raises(InputError, match=message):
+        run(clean_dir, "--lexicon", str(tmp_path / "lexicon.txt"), *options)
+    assert [path.name for path in clean_dir.parent.iterdir()] == ["test"]
+    assert not (tmp_path / "lexicon").exists()
+
+
 def test_skips_what_is_finished_and_redoes_what_is_not(clean_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ("--kinds", "nbest", "--rates", "1", "--seeds", "1 2")
     run(clean_dir, *options)

@@ -140,6 +140,24 @@ def test_a_misspelt_word_ends_the_recipe_before_anything_long(
 
 @needs_environment
 @pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--perturbations", "homophone near"], "the perturbation near knows how far apart CMUdict's phones are"),
+        (["--stop_stage", "7", "--train_config", "train.yaml"], "the perturbation near knows how far apart CMUdict's"),
+        (["--g2p", "espeak-ng"], "--g2p espeak-ng pronounces words in CMUdict's phones, and this lexicon has others"),
+    ],
+)
+def test_a_lexicon_that_will_not_do_ends_the_recipe_before_anything_long(
+    tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    (tmp_path / "lexicon.txt").write_text("他 t a1\n她 t a1\n", encoding="utf-8")
+    (tmp_path / "train.yaml").write_text("perturb_train: near:0.1\n")
+    line = error_line(tmp_path, RUN, "--stage", "1", "--pronunciations", "lexicon.txt", *arguments)
+    assert line.startswith(f"lorescore tag: lexicon.txt: {message}")
+
+
+@needs_environment
+@pytest.mark.parametrize(
     ("stage", "message"),
     [
         ("2", "nowhere: no ESPnet model here (config.yaml is missing)"),

@@ -16,6 +16,7 @@ def exp(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_exp(exp_dir)
     (exp_dir / "words").write_text("sea\nsee\nrain\nreign\nplain\nplane\n")
     (exp_dir / "lexicon.txt").write_text("sea S IY\nsee S IY\n")
+    (exp_dir / "other.txt").write_text("sea z e:\nsee z e:\n")  # German, in SAMPA
     return exp_dir
 
 
@@ -71,6 +72,14 @@ def test_lists_that_stay_as_they_are_are_warned_of(train: Train, caplog: pytest.
         (("--perturb_train", "near:0.1", "--objective", "lm"), "--perturb_train perturbs neither"),
         (("--perturb_train", "near:0.1", "--vocab", "{exp}/none"), "none: cannot be read"),
         (("--perturb_train", "near:0.1", "--g2p", "espeak"), "did you mean espeak-ng"),
+        (
+            ("--perturb_train", "tied:1,near:1", "--lexicon", "{exp}/other.txt"),
+            "other.txt: the perturbation near knows",
+        ),
+        (
+            ("--perturb_train", "tied:1", "--lexicon", "{exp}/other.txt", "--g2p", "espeak-ng"),
+            "--g2p espeak-ng pronoun",
+        ),
         (("--suffix", "mbr"), "--suffix mbr is the name of a decoding"),
         (("--suffix", "a/b"), "--suffix 'a/b', expected letters, digits, dots and hyphens"),
     ],

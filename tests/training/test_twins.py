@@ -13,6 +13,7 @@ from plm_models import new_rescorer
 from toy_lexicon import LEXICON
 from toy_nbest import toy_nbest
 
+from lorescore.errors import InputError
 from lorescore.nbest import Hypothesis, NbestList, NbestSet
 from lorescore.perturb import HomophoneLexicon
 from lorescore.scoring.rescorer import Rescorer
@@ -155,3 +156,12 @@ def test_a_vocabulary_without_homophones_is_said(rescorer: Rescorer, caplog: pyt
     caplog.clear()
     Twins(rescorer, LISTS, SETTINGS, LEXICON)
     assert not caplog.records
+
+
+def test_near_twins_need_cmudicts_phones(rescorer: Rescorer) -> None:
+    lexicon = HomophoneLexicon.from_entries([("sea", ["z", "e:"]), ("see", ["z", "e:"])])
+    settings = replace(SETTINGS, perturb_train="homophone:1,near:0.5")
+    with pytest.raises(InputError, match="the perturbation near knows how far apart CMUdict's phones are"):
+        Twins(rescorer, LISTS, settings, lexicon)
+    twins = Twins(rescorer, LISTS, replace(SETTINGS, perturb_train="homophone:1"), lexicon)
+    assert any(texts_of(twins, 0))

@@ -30,7 +30,7 @@ def add_lexicon_arguments(parser: argparse.ArgumentParser, default_sets: str) ->
         "--lexicon",
         dest="lexicon",
         type=Path,
-        help="pronunciations: a Kaldi lexicon.txt in CMUdict's phones (default: CMUdict)",
+        help="pronunciations: a Kaldi lexicon.txt in any phone set; near and --g2p need CMUdict's (default: CMUdict)",
     )
     parser.add_argument(
         "--g2p",
@@ -47,7 +47,8 @@ def read_pronunciations(
     Where there are none and a perturbation needs them, that is said.
 
     Raises:
-        InputError: A lexicon, vocabulary or N-best directory that cannot be used, or texts without spaces.
+        InputError: A lexicon, vocabulary or N-best directory that cannot be used, texts without spaces, or phones that
+            a perturbation or the g2p does not know.
     """
     sets = list(sets)
     require_spaces(sets)
@@ -58,6 +59,11 @@ def read_pronunciations(
     else:
         vocab = nbest_vocabulary(sets)
     lexicon = HomophoneLexicon.for_vocabulary(vocab, args.lexicon, args.g2p)
+    lexicon.require_phones_for(perturbations, args.lexicon)
+    if lexicon.other_phone:
+        logger.info(
+            "%s: phones of another set than CMUdict's, such as %s: taken as they are", args.lexicon, lexicon.other_phone
+        )
     if not lexicon.homophones and not {NEAR, SPLIT}.issuperset(perturbations):
         logger.warning(
             "no homophones among the %d words of the vocabulary, %d of which %s pronounces: "

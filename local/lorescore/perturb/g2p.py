@@ -1,10 +1,10 @@
 """Pronunciations of words that no dictionary has, by the rules and exceptions of eSpeak NG (Debian's `espeak-ng`).
 
-eSpeak NG is called as a program, with its voice en-us, and its IPA is mapped to CMUdict's phones; the map is this
-project's own. On every eighth word of CMUdict (version 1.51) 10 % of the phones are wrong and 60 % of the words right.
-It needs no network and no model, is a system package of the demo anyway, and gives one pronunciation a word. Of the
-Python packages at hand, g2p-en fetches NLTK data when it is imported, and phonemizer, which calls the same eSpeak NG,
-is under the GPL.
+eSpeak NG is called as a program, with its voice en-us, and its IPA is mapped to CMUdict's phones, so that it goes with
+CMUdict or a lexicon in its phones; the map is this project's own. On every eighth word of CMUdict (version 1.51) 10 %
+of the phones are wrong and 60 % of the words right. It needs no network and no model, is a system package of the demo
+anyway, and gives one pronunciation a word. Of the Python packages at hand, g2p-en fetches NLTK data when it is
+imported, and phonemizer, which calls the same eSpeak NG, is under the GPL.
 """
 
 import logging

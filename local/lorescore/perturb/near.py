@@ -3,7 +3,8 @@
 One phone apart: a phone is substituted, put in or left out. A candidate's weight is exp(-distance / SCALE), the
 distance that of the two phones (`lorescore.perturb.phones`), or SKIP for a phone put in or left out; of several ways
 from a word to another the nearest counts. So `cat` becomes `cap` (T to P, 6) rather than `can` (T to N, 20). A word
-that shares a pronunciation with the source is a homophone and no candidate. The weighting is this project's own.
+that shares a pronunciation with the source is a homophone and no candidate. The weighting is this project's own. There
+are distances of CMUdict's phones alone, so that a lexicon in another phone set has no near-homophones.
 """
 
 import math

@@ -129,6 +129,12 @@ def without_stress(phones: Sequence[str]) -> Pronunciation:
 
 
 @cache
+def as_cmudict(phone: str) -> str:
+    """A phone in upper case and without stress: the one of `PHONES` that it is, if it is one."""
+    return phone.upper().rstrip(STRESS_MARKS)
+
+
+@cache
 def distance(phone: str, other: str) -> float:
     """How far apart two phones are, on ALINE's scale: 0 for the same, 6 for T and P, 10 for T and D, 40 for T and R.
 

@@ -4,7 +4,8 @@ Each replaceable word of the perturbed hypotheses is replaced with probability `
 replacement sounds the same or nearly so; references are never touched.
 
 - `homophone`: by one of its homophones, each as likely as the others.
-- `near`: by a word one phone apart, similar phones likelier (`lorescore.perturb.near`).
+- `near`: by a word one phone apart, similar phones likelier (`lorescore.perturb.near`); with a lexicon in CMUdict's
+  phones alone, as only their distances are known.
 - `split`: one or two words by one or two with the same phones and another boundary (`lorescore.perturb.boundaries`).
 - `tied`: as homophone, but a word has the same replacement wherever it stands in the hypotheses of its list.
 - `insert`: as homophone, but the list keeps its hypotheses, and each changed one follows its source, with the source's

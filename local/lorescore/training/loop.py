@@ -57,7 +57,7 @@ def train_rescorer(
 
     Raises:
         InputError: The objective is not for this scorer or lacks its teacher or texts, `perturb_train` lacks its
-            lexicon or the teacher; or what the Trainer raises.
+            lexicon, a lexicon with the phones that it needs, or the teacher; or what the Trainer raises.
     """
     require_objective(settings, rescorer.plm.scorer, has_teacher=teacher_costs is not None, has_texts=bool(texts))
     train = shortened(train, settings.max_hyps)

@@ -46,6 +46,9 @@ class Twins:
         lexicon: What sounds alike.
         teacher: The teacher's scores of the clean lists, where there is a teacher.
         teacher_score: Gives its scores of further texts; called once, with the twins of all epochs.
+
+    Raises:
+        InputError: A perturbation does not know the lexicon's phones.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Twins:
         teacher: TeacherScores | None = None,
         teacher_score: Score | None = None,
     ) -> None:
+        lexicon.require_phones_for([one.perturbation for one in settings.perturbations])
         self._rescorer, self._settings, self._lexicon = rescorer, settings, lexicon
         self._lists: Mapping[str, NbestList] = {one.utt: one for one in nbest}
         self._refs, self._metric = nbest.refs, nbest.metric
