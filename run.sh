@@ -141,6 +141,9 @@ decode_of() {
     else echo "${asr_decode}/decode_$1"; fi
 }
 data_of() { if [ -n "${asr_exp}" ]; then echo "${espnet_data[$1]}"; else echo "data/$1"; fi; }
+segments_of() {  # asr.sh cuts the recordings on its way from data to dump/raw
+    if [ -n "${asr_exp}" ]; then echo "${asr_dir:-${asr_exp}/../..}/data/$1/segments"; else echo "data/$1/segments"; fi
+}
 ref_of() {
     if [ -n "${asr_exp}" ]; then echo "${espnet_data[$1]}/text"; return; fi
     local name="${ref//\{set\}/$1}"
@@ -282,7 +285,8 @@ if begins 4 "N-best lists: ${asr_decode} -> exp/nbest/<set>; PLM ${plm} -> exp/p
             continue
         fi
         import_options=(--ref "$(ref_of "${set}")" --metric "${metric}" --context "${context:-0}" --out "exp/nbest/${set}")
-        [ ! -f "$(data_of "${set}")/segments" ] || import_options+=(--segments "$(data_of "${set}")/segments")
+        segments="$(segments_of "${set}")"
+        [ "${context:-0}" = 0 ] || [ ! -f "${segments}" ] || import_options+=(--segments "${segments}")
         if [ "${nbest_source}" = lattice ]; then
             lorescore import-nbest --lattice_dir "exp/asr/lat_${set}" --fallback "${decode_dir}" --num_hyps "${num_hyps}" \
                 --acoustic_scale "${acwt}" "${import_options[@]}"

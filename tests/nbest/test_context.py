@@ -8,7 +8,7 @@ import pytest
 from lorescore.__main__ import main
 from lorescore.errors import InputError
 from lorescore.nbest import Hypothesis, NbestList, NbestSet, read_nbest_dir, write_nbest_dir
-from lorescore.nbest.context import read_segments, with_context
+from lorescore.nbest.context import num_recordings, read_segments, with_context
 from lorescore.perturb import HomophoneLexicon, Perturbation, perturb
 
 UTTS = {
@@ -59,6 +59,26 @@ def test_segments_say_what_is_before_what(tmp_path: Path) -> None:
         segments.write_text(f"{line}\n")
         with pytest.raises(InputError, match="segments:1: expected `<utt> <recording> <start> <end>`"):
             read_segments(segments)
+
+
+def test_numbers_are_in_their_order() -> None:
+    lists = tuple(NbestList(f"rec-{number}", (Hypothesis(f"text {number}", 0.0),)) for number in (1, 2, 10, 11))
+    nbest = NbestSet(tuple(sorted(lists, key=lambda one: one.utt)))  # rec-1 rec-10 rec-11 rec-2
+    assert contexts(with_context(nbest, 1))["rec-10"] == ("text 2",)
+    assert contexts(with_context(nbest, 1))["rec-2"] == ("text 1",)
+    assert num_recordings(nbest) == 1
+
+
+def test_what_there_is_of_it_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, utts in (("libri", ["1-10-1", "1-10-2", "2-5-1"]), ("tedlium", ["A_2009-10-20", "A_2009-20-30"])):
+        path = tmp_path / f"{name}.tsv"
+        path.write_text("".join(f"{utt}\t{rank}\t-{rank}\ta {rank}\n" for utt in utts for rank in (1, 2)))
+        options = ["--decode_dir", str(path), "--context", "2", "--out", str(tmp_path / name)]
+        assert main(["import-nbest", *options]) == 0
+    assert f"{tmp_path / 'libri'}: 1 of 3 utterances have a context, in 2 recordings" in capsys.readouterr().out
+    assert "--context 2 does nothing: 0 of 2 utterances have a context, in 2 recordings by their ids" in caplog.text
 
 
 def test_it_is_kept(tmp_path: Path) -> None:

@@ -80,6 +80,16 @@ def test_jobs_and_ranks_become_lists(tmp_path: Path) -> None:
         assert nbest.info["source"] == "espnet"
 
 
+def test_texts_without_tokens_for_language_and_task(tmp_path: Path) -> None:
+    """As ESPnet's s2t_inference leaves a decode with OWSM."""
+    write_job(
+        tmp_path, "output.1", {1: {"u": ("<eng><asr><notimestamps> a b", "-1")}, 2: {"u": ("<eng><asr> a", "-2")}}
+    )
+    for rank, text in ((1, "a b"), (2, "a")):
+        (tmp_path / "logdir" / "output.1" / f"{rank}best_recog" / "text_nospecial").write_text(f"u {text}\n")
+    assert read_espnet_decode(tmp_path).lists[0].texts == ["a b", "a"]
+
+
 def test_lists_do_not_depend_on_the_number_of_jobs(tmp_path: Path) -> None:
     first, second = {"a": ("x", "-1"), "b": ("y", "-2")}, {"a": ("z", "-3"), "b": ("", "-4")}
     write_job(tmp_path / "one", "output.1", {1: first, 2: second})

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from lorescore.errors import InputError
-from lorescore.nbest.formats import FORMATS, find_format, format_for_writing, format_named
+from lorescore.nbest import Hypothesis, NbestList, NbestSet
+from lorescore.nbest.formats import FORMATS, FormatOptions, find_format, format_for_writing, format_named
 
 CONTENTS = {
     "mlm-scoring": '\ufeff{"u": {"ref": "a", "hyp_1": {"score": -1, "text": "a"}}}',
@@ -15,6 +16,14 @@ CONTENTS = {
     "jsonl": '{"utt": "u", "hyps": ["a"], "scores": [-1]}\n',
     "datasets": 'utt,hyps,scores\nu,"[""a""]",[-1]\n',
 }
+
+
+def test_a_long_first_line(tmp_path: Path) -> None:
+    path = tmp_path / "long"
+    nbest = NbestSet((NbestList("u", tuple(Hypothesis(f"{'word ' * 100}{rank}", -rank) for rank in range(300))),))
+    FORMATS["jsonl"].write(path, nbest, FormatOptions())
+    assert path.stat().st_size > 1 << 16
+    assert find_format(path)[0].name == "jsonl"
 
 
 @pytest.mark.parametrize("name", CONTENTS)

@@ -140,6 +140,14 @@ def test_nothing_to_resample(speakers: list[str]) -> None:
     assert resample_speakers(dict.fromkeys(utts, "a"), dict.fromkeys(utts, "a"), utt2spk, None, "wer") is None
 
 
+def test_chapters_of_a_reader_are_one_speaker() -> None:
+    """As Kaldi's and ESPnet's recipes of LibriSpeech have utt2spk."""
+    utts = [f"{reader}-{chapter}-{utt:04d}" for reader in range(7) for chapter in (3, 12) for utt in range(2)]
+    assert speakers_to_resample(utts, {utt: utt[: utt.rindex("-")] for utt in utts}) == [utt[0] for utt in utts]
+    others = {utt: f"sw{utt[: utt.rindex('-')]}" for utt in utts}  # what these are, nobody knows
+    assert speakers_to_resample(utts, others) == list(others.values())
+
+
 def test_unknown_speakers_are_not_resampled() -> None:
     utts = [f"{speaker}-{utt}" for speaker in range(MIN_SPEAKERS) for utt in range(3)]
     known = {utt: default_speaker(utt) for utt in utts}

@@ -14,6 +14,7 @@ from lorescore.nbest.formats import (
     reading_lines,
     writing_lines,
 )
+from lorescore.wer.units import CER
 
 GIVEN = "as given"
 LAYOUTS = "; ".join(f"{form.name}: {form.layout}" for form in FORMATS.values())
@@ -54,6 +55,6 @@ def run(args: argparse.Namespace) -> None:
     for line in reading_lines(args.input, source, why_source, nbest):
         print(line)
     for name, line in wers.items():
-        print(f"{args.input}: {name} {line}")
+        print(f"{args.input}: {name}{', characters:' if nbest.metric == CER else ''} {line}")
     for line in writing_lines(args.output, target, why_target, nbest):
         print(line)

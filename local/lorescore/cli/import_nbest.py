@@ -16,7 +16,7 @@ from lorescore.lattice.nbest import PathSettings, lists_from_lattices
 from lorescore.lattice.ngram import NgramModel
 from lorescore.lattice.sampling import NBEST_SCALE
 from lorescore.nbest import NbestSet, read_nbest_dir, write_nbest_dir
-from lorescore.nbest.context import read_segments, with_context
+from lorescore.nbest.context import num_recordings, read_segments, with_context
 from lorescore.nbest.directory import content_checksum
 from lorescore.nbest.espnet import read_espnet_decode
 from lorescore.nbest.formats import FORMATS, Format, FormatOptions, find_format, format_named, reading_lines
@@ -93,7 +93,10 @@ def run(args: argparse.Namespace) -> None:
     form, why = (None, "") if args.lattice_dir else _decode_format(args)
     nbest, is_new = _from_decode(args, form) if form else _from_lattices(args)
     if is_new:
-        nbest = with_context(nbest, args.context, read_segments(args.segments) if args.segments else None)
+        places = read_segments(args.segments) if args.segments else None
+        nbest = with_context(nbest, args.context, places)
+        if args.context:
+            _say_contexts(args, nbest, num_recordings(nbest, places))
     wers = wer_lines(nbest) if nbest.refs else {}
     _warn_of_decomposed(nbest)
     if is_new:
@@ -110,6 +113,16 @@ def run(args: argparse.Namespace) -> None:
         print(f"{args.out}: {nbest.info['stopped']} searches in large lattices were stopped")
     for name, line in wers.items():
         print(f"{args.out}: {name}{', characters:' if nbest.metric == CER else ''} {line}")
+
+
+def _say_contexts(args: argparse.Namespace, nbest: NbestSet, recordings: int) -> None:
+    num_with = sum(bool(one.context) for one in nbest)
+    said = f"{num_with} of {len(nbest)} utterances have a context, in {recordings} recordings"
+    if num_with:
+        print(f"{args.out}: {said}")
+    else:
+        by_ids = "" if args.segments else " by their ids; give --segments"
+        logger.warning("%s: --context %d does nothing: %s%s", args.out, args.context, said, by_ids)
 
 
 def _decode_format(args: argparse.Namespace) -> tuple[Format, str]:

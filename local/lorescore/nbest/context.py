@@ -2,8 +2,9 @@
 
 The context of an utterance is the first pass's best of the utterances before it: what a second pass knows, and not the
 references. Which utterances are of one recording, and in which order, is said by Kaldi's `segments`, or by utterance
-ids as LibriSpeech has them: the recording up to the last `-` or `_`, and the utterances of a recording sorted by id.
-That a sentence of another speaker can stand there too, as in a conversation, is what `segments` is for.
+ids as LibriSpeech has them: the recording up to the last `-` or `_`, and the utterances of a recording sorted by what
+follows, numbers as numbers. That a sentence of another speaker can stand there too, as in a conversation, is what
+`segments` is for.
 
 Scoring across utterances is known from n-gram and recurrent LMs (Irie et al., "Training language models for long-span
 cross-sentence evaluation", ASRU 2019); the use of first-pass hypotheses as they are is this project's choice.
@@ -19,8 +20,8 @@ from lorescore.errors import InputError
 from lorescore.files import read_table, split_words
 from lorescore.nbest.lists import NbestSet
 
-Place = tuple[str, float]  # the recording, and the second in it
-UTTERANCE_ID = re.compile(r"(.+)[-_][^-_]+")
+Place = tuple[str, float]  # the recording, and the second in it, or the utterance's number
+UTTERANCE_ID = re.compile(r"(.+)[-_]([^-_]+)")
 
 
 def with_context(nbest: NbestSet, size: int, places: Mapping[str, Place] | None = None) -> NbestSet:
@@ -49,6 +50,11 @@ def with_context(nbest: NbestSet, size: int, places: Mapping[str, Place] | None 
     return replace(nbest, lists=tuple(replace(one, context=contexts[one.utt]) for one in nbest))
 
 
+def num_recordings(nbest: NbestSet, places: Mapping[str, Place] | None = None) -> int:
+    """In how many recordings the utterances of a set are; `places` as for `with_context`."""
+    return len({_place(one.utt, places)[0] for one in nbest})
+
+
 def read_segments(path: Path) -> dict[str, Place]:
     """Where each utterance is, from Kaldi's `segments`: `<utt> <recording> <start> <end>`, in seconds.
 
@@ -74,7 +80,7 @@ def _place(utt: str, places: Mapping[str, Place] | None) -> Place:
     """Where an utterance is; one whose id names no recording is a recording of its own."""
     if places is None:
         found = UTTERANCE_ID.fullmatch(utt)
-        return (found[1] if found else utt), 0.0
+        return (found[1] if found else utt), float(found[2]) if found and found[2].isdecimal() else 0.0
     if utt not in places:
         raise InputError(f"utterance {utt} is not in segments", mend="give the segments of this set, or none")
     return places[utt]

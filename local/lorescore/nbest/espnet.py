@@ -14,6 +14,7 @@ from lorescore.nbest.directory import ranked_list, require_references, require_s
 from lorescore.nbest.lists import Hypothesis, NbestSet
 
 JOB_DIR = re.compile(r"output\.([1-9][0-9]*)(\.part)?")  # .part: the job has not ended (local/asr_decode.py)
+PLAIN_TEXT = "text_nospecial"
 RANK_DIR = re.compile(r"([1-9][0-9]*)best_recog")
 SCORE = re.compile(r"(\S+)\s+(?:tensor\(\s*([^\s,()]+)\s*(?:,[^()]*)?\)|([^\s,()]+))\s*", re.ASCII)
 DECODE_AGAIN = "decode this part again: stage 3"
@@ -49,7 +50,8 @@ def read_espnet_decode(decode_dir: Path, ref: Path | None = None) -> NbestSet:
     lines: dict[str, tuple[Path, int]] = {}  # where each utterance was first met
     sources: list[Path] = []
     for rank, path in rank_dirs:
-        text_path, score_path = path / "text", path / "score"
+        # Where a model writes tokens for language and task into its text, as OWSM does, the words are beside it.
+        text_path, score_path = path / (PLAIN_TEXT if (path / PLAIN_TEXT).is_file() else "text"), path / "score"
         texts, scores = read_table(text_path, mend=DECODE_AGAIN), _read_scores(score_path)
         if rank == 1 and not texts:
             raise InputError("empty, expected `utt words`", path=text_path, mend=DECODE_AGAIN)

@@ -13,6 +13,7 @@ varies over other speakers, which on a test set of a few is far more.
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from lorescore.wer.bootstrap import REPLICATIONS, SEED, Interval, interval_of_re
 from lorescore.wer.distances import count_words
 from lorescore.wer.resampling import Counts, resampled_totals
 
+READER_CHAPTER = re.compile(r"\d+-\d+")
 MIN_SPEAKERS = 5  # with fewer there are hardly any different resamples: of 4 speakers 35, of 5 126
 
 
@@ -46,8 +48,14 @@ def default_speaker(utt: str) -> str:
 
 
 def speakers_to_resample(utts: Sequence[str], utt2spk: Mapping[str, str]) -> list[str] | None:
-    """The speaker of each utterance; None where one is unknown, they are too few, or no two utterances share one."""
+    """The speaker of each utterance; None where one is unknown, they are too few, or no two utterances share one.
+
+    Where all are `<number>-<number>`, as in Kaldi's and ESPnet's recipes of LibriSpeech, they are the chapters of
+    readers, of whom each is one speaker.
+    """
     speakers = [utt2spk[utt] for utt in utts if utt in utt2spk]
+    if all(READER_CHAPTER.fullmatch(speaker) for speaker in speakers):
+        speakers = [default_speaker(speaker) for speaker in speakers]
     return speakers if MIN_SPEAKERS <= len(set(speakers)) < len(speakers) == len(utts) else None
 
 

@@ -10,8 +10,10 @@ from pathlib import Path
 from lorescore.errors import InputError
 from lorescore.files import temporary_beside, unwritable
 from lorescore.nbest.lists import NbestSet
+from lorescore.wer.units import WER
 
-HEAD_BYTES = 1 << 16  # of a file, in which its format is looked for
+HEAD_BYTES = 1 << 16  # of a file, in which its format is looked for, and at least its first line
+LINE_BYTES = 1 << 26  # of that line at most
 HEAD_LINES = 100
 LOG_SCORES = "log scores (higher is better)"
 COSTS = "costs (negative log scores, lower is better)"
@@ -81,9 +83,11 @@ def head_text(path: Path) -> str:
     try:
         with path.open("rb") as file:
             raw = file.read(HEAD_BYTES)
+            if b"\n" not in raw:
+                raw += file.readline(LINE_BYTES)
     except OSError:
         return ""  # the reader says why
-    if len(raw) == HEAD_BYTES and b"\n" in raw:
+    if len(raw) >= HEAD_BYTES and b"\n" in raw:
         raw = raw[: raw.rindex(b"\n")]
     return raw.decode("utf-8", errors="replace").removeprefix("\ufeff")
 
@@ -110,8 +114,10 @@ def lost_references(nbest: NbestSet) -> list[str]:
 
 
 def lost_record(nbest: NbestSet) -> list[str]:
-    """For `drops`: what nbest.yaml records of a perturbation."""
-    return ["the record of the perturbation in nbest.yaml"] if "perturbation" in nbest.info else []
+    """For `drops`: what an N-best directory has besides the lists: contexts, a metric of its own, a perturbation."""
+    lost = ["the contexts of the utterances"] if any(one.context for one in nbest) else []
+    lost += [f"the metric {nbest.metric} (give import-nbest --metric {nbest.metric})"] if nbest.metric != WER else []
+    return lost + (["the record of the perturbation in nbest.yaml"] if "perturbation" in nbest.info else [])
 
 
 @contextmanager

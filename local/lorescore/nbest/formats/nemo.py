@@ -87,11 +87,12 @@ def read(path: Path, options: FormatOptions) -> NbestSet:
         raise InputError(message, path=path, mend="give the ids of this decode; each has the same number of beams")
     beam_size = len(beams) // len(utterances)
     lists = Collector(path)
+    has_refs = any(utterance.ref for utterance in utterances)  # empty ones alone stand for none
     for number, utterance in enumerate(utterances):
         first = number * beam_size
         for place, hypothesis in enumerate(_without_copies(beams[first : first + beam_size]), start=first + 1):
             lists.add(utterance.utt, None, hypothesis, line=place)
-        if utterance.ref is not None and any(one.ref for one in utterances):  # empty ones stand for none
+        if has_refs and utterance.ref is not None:
             lists.add_reference(utterance.utt, utterance.ref, line=first + 1)
     return lists.nbest_set(NAME, options, [path])
 
