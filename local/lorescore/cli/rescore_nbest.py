@@ -23,7 +23,7 @@ from lorescore.lattice.source import LatticeSource
 from lorescore.lattice.write_back import RECORD, Chosen, write_back
 from lorescore.nbest import list_costs, read_nbest_dir
 from lorescore.scoring.combination import Scoring, load_list_scorer
-from lorescore.scoring.stored import WEIGHTS_FILE, require_weights, stored_weights, unfinished
+from lorescore.scoring.stored import WEIGHTS_FILE, require_weights, stored_weights, stored_weights_path, unfinished
 from lorescore.stream import STANDARD_INPUT, rescored_lines
 from lorescore.wer import METRICS, WER, word_error_rate
 
@@ -99,15 +99,17 @@ def _rescore_directory(args: argparse.Namespace) -> None:
         raise InputError("--tune and given weights", mend="give one of them")
     if args.tune and not nbest.refs:
         raise InputError("no references to tune on", path=nbest_dir / "text", mend="make the lists with --ref")
-    if not args.tune:
-        given = given or require_weights(stored_weights(args.model))
+    weights_path = args.weights
+    if not (args.tune or given):
+        weights_path = stored_weights_path(args.model)
+        given = require_weights(stored_weights(args.model))
     source = LatticeSource.read(Path(args.lattice_dir), args.frame_shift) if args.lattice_dir else None
 
     model = args.model.resolve()  # its last part is the tag
     Scoring(scoring_options(args), cache_path(args.score_cache, out), progress).score(model, [nbest_dir])
     lists = ScoredLists.build(nbest, list_costs(nbest_dir, nbest, model.name))
     weights = given or tune(lists)
-    scale = tune_confidence_scale(lists, weights) if args.tune else _confidence_scale(args.weights)
+    scale = tune_confidence_scale(lists, weights) if args.tune else _confidence_scale(weights_path)
     ranks = best_ranks(lists, weights)
     record: dict[str, float | str] = {
         "lm_weight": weights.lm_weight,
@@ -125,7 +127,7 @@ def _rescore_directory(args: argparse.Namespace) -> None:
     write_table(out / "text", hyps)
     written = write_back(out, Chosen(nbest, lists, weights, scale, {out: hyps}), source)
     write_yaml(out / WEIGHTS_FILE, record)
-    how = "tuned on these lists" if args.tune else "given"
+    how = "tuned on these lists" if args.tune else f"of {weights_path}" if weights_path else "given"
     print(f"{out}: lm_weight {weights.lm_weight:g}, word_bonus {weights.word_bonus:g} ({how}){wer}")
     if source:
         print(
@@ -135,6 +137,6 @@ def _rescore_directory(args: argparse.Namespace) -> None:
 
 
 def _confidence_scale(weights_path: Path | None) -> float:
-    """The scale of the posteriors that is recorded with the weights."""
+    """The scale of the posteriors that is recorded with the weights, where they are of a file."""
     value = read_yaml(weights_path).get("confidence_scale") if weights_path else None
     return float(value) if isinstance(value, int | float) and 0 < value < float("inf") else CONFIDENCE_SCALE

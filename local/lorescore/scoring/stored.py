@@ -78,20 +78,25 @@ def require_no_members(config: Mapping[str, Any], rescorer_dir: Path, mend: str)
         raise InputError("a combination of several rescorers, expected one", path=rescorer_dir, mend=mend)
 
 
-def stored_weights(rescorer_dir: Path) -> Weights | None:
-    """The weights that were tuned for a rescorer; None where there are none.
+def stored_weights_path(rescorer_dir: Path) -> Path | None:
+    """Where the weights that were tuned for a rescorer are; None where there are none.
 
     `weights.yaml` in the directory itself, where a user has put it, or else where stage 6 writes it:
     exp/rescore/<tag>/weights.yaml for the rescorer exp/plm/<tag>.
+    """
+    resolved = rescorer_dir.resolve()
+    places = (resolved / WEIGHTS_FILE, resolved.parent.parent / "rescore" / resolved.name / WEIGHTS_FILE)
+    return next((path for path in places if path.is_file()), None)
+
+
+def stored_weights(rescorer_dir: Path) -> Weights | None:
+    """The weights that were tuned for a rescorer; None where there are none.
 
     Raises:
         InputError: The file is not one of weights.
     """
-    resolved = rescorer_dir.resolve()
-    for path in (resolved / WEIGHTS_FILE, resolved.parent.parent / "rescore" / resolved.name / WEIGHTS_FILE):
-        if path.is_file():
-            return read_weights(path)
-    return None
+    path = stored_weights_path(rescorer_dir)
+    return read_weights(path) if path else None
 
 
 def require_weights(weights: Weights | None) -> Weights:
