@@ -85,7 +85,9 @@ def run(args: argparse.Namespace) -> None:
     nbest_dirs = {name: args.exp_dir / "nbest" / name for name in names}
     sets = {name: read_nbest_dir(path) for name, path in nbest_dirs.items()}
     if not sets[args.dev].refs:
-        raise InputError("no references to tune on", path=nbest_dirs[args.dev] / "text", mend="give stage 4 --ref")
+        raise InputError(
+            "no references to tune on", path=nbest_dirs[args.dev] / "text", mend="give stage 4 or convert --ref"
+        )
     first = next(iter(sets))
     for name, nbest in sets.items():  # the weights are tuned on one set and used on all
         require_same_metric(nbest, args.exp_dir / "nbest" / name / "nbest.yaml", sets[first], first)

@@ -15,7 +15,11 @@ from lorescore.files import read_yaml
 MEMBERS = "members"
 WEIGHTS_FILE = "weights.yaml"
 TRAIN_IT = "stage 5 trains it"
-NO_WEIGHTS = "give weights, or tune them on a development set: stage 6"
+TUNE_THEM = "tune them on a development set"
+TUNE_ON_JSON_LINES = (
+    "python3 -m lorescore convert dev.jsonl exp/nbest/dev && python3 -m lorescore rescore --tags TAG --dev dev"
+)
+GIVE_WEIGHTS = f"give weights=lorescore.Weights(lm_weight=X); or {TUNE_THEM}: {TUNE_ON_JSON_LINES}"
 
 
 @dataclass(frozen=True)
@@ -99,14 +103,18 @@ def stored_weights(rescorer_dir: Path) -> Weights | None:
     return read_weights(path) if path else None
 
 
-def require_weights(weights: Weights | None) -> Weights:
+def require_weights(weights: Weights | None, *, mend: str = GIVE_WEIGHTS) -> Weights:
     """The weights.
+
+    Args:
+        weights: Those that were given or found.
+        mend: What the user can do where there are none.
 
     Raises:
         InputError: There are none, or they are something else.
     """
     if weights is None:
-        raise InputError("no weights.yaml beside this rescorer", mend=NO_WEIGHTS)
+        raise InputError("no weights.yaml beside this rescorer", mend=mend)
     if not isinstance(weights, Weights):
         message = f"weights are {weights!r:.60}, expected lorescore.Weights(lm_weight=..., word_bonus=...)"
         raise InputError(message)
