@@ -355,8 +355,12 @@ if begins 7 "score: exp/rescore/<tag>/<set>/{scoring_kaldi,score_wer or score_ce
                 beside="${asr_decode}_${tag}/${espnet_place[${set}]}"
                 rm -rf "${beside}"/score_*
                 mkdir -p "${beside}"
-                cp -r "exp/rescore/${tag}/${set}"/{text,score_[wct]er} "${beside}/"
-                for result in "${beside}"/score_[wc]er/result.txt; do log "${result}"; done
+                cp "exp/rescore/${tag}/${set}/text" "${beside}/"
+                for scores in "exp/rescore/${tag}/${set}"/score_[wc]er; do
+                    [ -d "${scores}" ] || continue  # without sclite
+                    cp -r "${scores}" "${beside}/"
+                    log "${beside}/${scores##*/}/result.txt"
+                done
             fi
         done
     done

@@ -4,6 +4,8 @@ import doctest
 import io
 import json
 import os
+import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,7 +19,7 @@ from plm_models import new_rescorer
 import lorescore
 from lorescore import Hypothesis, InputError, NbestList, Rescorer, Weights
 from lorescore.__main__ import main
-from lorescore.combine import ScoredLists, combined_scores
+from lorescore.combine import ScoredLists, combined_scores, read_weights
 from lorescore.espnet_adapter import RescoredSpeech2Text, rerank_results
 from lorescore.files import write_yaml
 from lorescore.nbest import CostParts, NbestSet
@@ -28,6 +30,7 @@ from lorescore.stream import rescored_lines
 
 ROOT = Path(__file__).resolve().parents[1]
 TAG = "llama_clm_none"
+TUNING = f"python3 -m lorescore convert dev.jsonl exp/nbest/dev && python3 -m lorescore rescore --tags {TAG} --dev dev"
 PAIRS = [("the cat sat", -1.5), ("the cat sad", -1.0), ("a cat", -2.25), ("", -4.0)]
 
 
@@ -144,8 +147,13 @@ def test_without_weights(model: Path, tmp_path: Path) -> None:
     settings = (model / "config.yaml").read_text().replace("exp/plm_base", str(model.parents[1] / "plm_base"))
     (alone / "config.yaml").write_text(settings)
     rescorer = Rescorer.load(alone)
-    with pytest.raises(InputError, match="no weights.yaml beside this rescorer [(]give weights"):
+    with pytest.raises(InputError) as caught:
         rescorer.rescore([PAIRS])
+    assert str(caught.value) == (
+        "no weights.yaml beside this rescorer (give weights=lorescore.Weights(lm_weight=X); or tune them on a "
+        f"development set: {TUNING.replace(TAG, 'TAG')})"
+    )
+    assert rescorer.rescore([PAIRS], weights=lorescore.Weights(lm_weight=0.5))
     write_yaml(alone / "weights.yaml", {"lm_weight": 2})  # a rescorer that was given away with its weights
     assert Rescorer.load(alone).weights == Weights(2.0)
 
@@ -285,7 +293,6 @@ def test_a_bad_line_is_named_and_the_ones_before_it_are_done(
         (["--nbest", "-", "--model", "nowhere"], "nowhere: no finished rescorer: config.yaml is missing (stage 5"),
         (["--nbest", "-", "--model", "MODEL", "--lists_at_a_time", "0"], "--lists_at_a_time is 0, expected 1 or more"),
         (["--nbest", "-", "--model", "MODEL", "--lm_weight", "-1"], "--lm_weight -1.0 --word_bonus 0.0, expected"),
-        (["--nbest", "-", "--model", "MODEL", "--tune"], "--tune is for an N-best directory with references"),
         (["--nbest", ".", "--model", "MODEL"], "--nbest with a directory, but no --out (--out DIR is where"),
         (["--nbest", "nowhere", "--model", "MODEL"], "nowhere: cannot be read: No such file or directory"),
         ([], "no --dev (name the set to tune the weights on, or lists to rescore at once: --nbest)"),
@@ -296,6 +303,82 @@ def test_bad_options(model: Path, capsys: pytest.CaptureFixture[str], arguments:
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith(f"lorescore rescore: {message}")
+
+
+@pytest.fixture
+def untuned(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the recipe's directory, without weights, as the current one; and dev.jsonl."""
+    shutil.copytree(model.parents[2], tmp_path / "recipe")
+    shutil.rmtree(tmp_path / "recipe/exp/rescore")
+    monkeypatch.chdir(tmp_path / "recipe")
+    Path("dev.jsonl").write_text(f"{json_line('u1', PAIRS, ref='the cat sat')}\n{json_line('u2', PAIRS, ref='a')}\n")
+    return Path("exp/plm") / TAG
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """The one line of standard error with which a call of `rescore` ends; empty where it ends well."""
+
+    def run(*arguments: object) -> str:
+        capsys.readouterr()
+        status, line = main(["rescore", *map(str, arguments)]), capsys.readouterr().err
+        assert (status, line.count("\n")) in {(0, 0), (1, 1)}
+        return line.removeprefix("lorescore rescore: ").rstrip("\n")
+
+    return run
+
+
+def follow(commands: str) -> None:
+    """Do what a message says."""
+    for command in commands.split(" && "):
+        words = shlex.split(command)
+        assert (words[:3], main(words[3:])) == (["python3", "-m", "lorescore"], 0)
+
+
+def test_what_to_do_without_weights_works(untuned: Path, say: Callable[..., str]) -> None:
+    stream = ("--nbest", "dev.jsonl", "--model", untuned)
+    told = "no weights.yaml beside this rescorer (--lm_weight X; or tune them on a development set: "
+    assert say(*stream) == f"{told}{TUNING})"
+    assert say(*stream, "--lm_weight", 0.5) == ""
+    tune = f"--tune is for an N-best directory with references ({TUNING})"
+    assert say(*stream, "--tune") == tune
+    follow(TUNING)
+    assert say(*stream) == ""
+    assert Rescorer.load(untuned).weights == read_weights(Path("exp/rescore") / TAG / "weights.yaml")
+    # Lists that are there already are not made again.
+    shutil.rmtree("exp/rescore")
+    assert say(*stream) == f"{told}python3 -m lorescore rescore --tags {TAG} --dev dev)"
+
+
+def test_what_to_do_without_weights_works_elsewhere(
+    untuned: Path, say: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From another directory, through a link, for a rescorer that was given away."""
+    (tmp_path / "best").symlink_to(untuned.absolute())
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.jsonl").write_text(Path("recipe/dev.jsonl").read_text())
+    stream = ("--nbest", "my.jsonl", "--model", "best")
+    tuning = (
+        "python3 -m lorescore convert my.jsonl recipe/exp/nbest/my && "
+        f"python3 -m lorescore rescore --tags {TAG} --dev my --exp_dir recipe/exp"
+    )
+    assert say(*stream, "--tune") == f"--tune is for an N-best directory with references ({tuning})"
+    follow(tuning)
+    assert say(*stream) == ""
+
+    given = shutil.copytree(tmp_path / "recipe/exp/plm" / TAG, tmp_path / "recipe/given")
+    monkeypatch.chdir(tmp_path / "recipe")
+    stream = ("--nbest", "dev.jsonl", "--model", "given")
+    tuning = (
+        "python3 -m lorescore convert dev.jsonl exp/nbest/dev && "
+        f"python3 -m lorescore rescore --nbest exp/nbest/dev --model {given} --tune --out DIR"
+    )
+    assert f"{tuning}; then --weights DIR/weights.yaml)" in say(*stream)
+    nbest_dir = ("--nbest", "exp/nbest/dev", "--model", "given", "--out", "out")
+    follow(tuning)
+    assert "--lm_weight X; or tune them on a development set: --tune, whose --out then has" in say(*nbest_dir)
+    for usual in (stream, nbest_dir):
+        assert say(*usual, "--weights", "DIR/weights.yaml") == ""
 
 
 def test_results_of_espnet(rescorer: Rescorer) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from lorescore.choices import STRATEGIES
+from lorescore.cli import check
 from lorescore.files import write_table, write_yaml
 
 Call = Callable[..., object]
@@ -101,7 +102,8 @@ def test_rescore(exp: Path, call: Call, arguments: list[str], message: str) -> N
 def test_rescore_tunes_on_references_only(exp: Path, decode: Path, call: Call) -> None:
     call("import-nbest", "--decode_dir", decode, "--out", exp / "nbest" / "bare")
     line = call("rescore", "--dev", "bare", "--exp_dir", exp).error_line()
-    assert line.startswith(f"lorescore rescore: {exp}/nbest/bare/text: no references to tune on (give stage 4 --ref)")
+    told = "no references to tune on (give stage 4 or convert --ref)"
+    assert line == f"lorescore rescore: {exp}/nbest/bare/text: {told}"
 
 
 def test_rescore_without_rescorers_gives_first_pass_and_oracle(exp: Path, call: Call) -> None:
@@ -158,13 +160,29 @@ def test_score(decode: Path, tmp_path: Path, call: Call, hyps: dict[str, str] | 
 
 
 def test_check_names_everything_that_is_missing(call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With what does not work without it and how to get it; no error, as other stages work, but where asked."""
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(check, "WORDNET", tmp_path / "data.noun")
     outcome = call("check")
-    assert outcome.status == 1
-    assert "espeak-ng MISSING (for the demo's speech)\n" in outcome.out
-    assert "sclite MISSING (for WER)\n" in outcome.out
-    assert outcome.err.count("\n") == 1
-    assert "espeak-ng, sclite (./run.sh --stage 0 --stop_stage 0 installs them)" in outcome.err
+    assert (outcome.status, outcome.err) == (0, "")
+    assert outcome.out.splitlines()[-3:] == [
+        "espeak-ng MISSING (for the demo's speech and --g2p espeak-ng: apt-get install espeak-ng)",
+        "wordnet-base MISSING (for the demo's sentences: apt-get install wordnet-base)",
+        "sclite MISSING (for score_wer of stage 7 and MAPSSWE of stage 10: put ESPnet's or Kaldi's tools/sctk/bin on "
+        "the PATH, or apt-get install sctk)",
+    ]
+    strict = call("check", "--strict")
+    assert (strict.status, strict.out) == (1, outcome.out)
+    mend = "./run.sh --stage 0 --stop_stage 0 installs them"
+    assert strict.err == f"lorescore check: missing: espeak-ng, wordnet-base, sclite ({mend})\n"
+
+
+def test_a_missing_package_is_an_error(call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(check, "PACKAGES", {"torch": ("no_such_module", "everything")})
+    outcome = call("check")
+    assert (outcome.status, outcome.out.splitlines()[1]) == (1, "torch MISSING (for everything)")
+    assert outcome.err == "lorescore check: missing: torch (./run.sh --stage 0 --stop_stage 0 installs them)\n"
 
 
 def test_check_gives_the_version_of_tools(call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -175,6 +193,7 @@ def test_check_gives_the_version_of_tools(call: Call, monkeypatch: pytest.Monkey
         (tmp_path / tool).write_text(f"#!/bin/sh\necho '{text}'\n")
         (tmp_path / tool).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    lines = call("check").out.splitlines()
-    assert "espeak-ng 1.51" in lines
-    assert "sclite 2.10" in lines
+    (tmp_path / "data.noun").write_text("  1 This software and database\n  2 WordNet 3.0 Copyright 2006\n" + "x" * 5000)
+    monkeypatch.setattr(check, "WORDNET", tmp_path / "data.noun")
+    outcome = call("check", "--strict")
+    assert (outcome.status, outcome.out.splitlines()[-3:]) == (0, ["espeak-ng 1.51", "wordnet-base 3.0", "sclite 2.10"])

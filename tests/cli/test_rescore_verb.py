@@ -9,7 +9,7 @@ import pytest
 from plm_models import new_rescorer
 
 from lorescore.combine import read_weights
-from lorescore.files import read_table
+from lorescore.files import read_table, read_yaml, write_yaml
 from lorescore.lattice.archives import read_lattices
 from lorescore.lattice.paths import best_path
 from lorescore.nbest import list_costs, read_nbest_dir
@@ -123,6 +123,48 @@ def test_lattices_and_ctm(exp: Path, call: Call) -> None:
     of_u2 = [(one.start, one.duration) for one in read_ctm(dev / "ctm") if one.utt == "u2"]
     assert of_u2 == [(0.0, 0.04), (0.04, 0.08)]
     assert sorted(path.name for path in beam.iterdir()) == ["ctm", "rescored.yaml", "text"]
+
+
+def test_confidences_are_those_of_the_file_that_the_weights_are_of(exp: Path, tmp_path: Path, call: Call) -> None:
+    """Found beside the rescorer or named by --weights: the same scale, which decides the confidences."""
+    path = exp / "rescore" / TAG / "weights.yaml"
+    write_yaml(path, {"lm_weight": 0.5, "word_bonus": 0.25, "confidence_scale": 1.5})
+    by_hand = ("--lm_weight", 0.5, "--word_bonus", 0.25)
+    for name, options, scale, of in (
+        ("found", (), 1.5, f"of {path}"),
+        ("named", ("--weights", path), 1.5, f"of {path}"),
+        ("given", by_hand, 1.0, "given"),
+    ):
+        out = tmp_path / name
+        one = ("rescore", "--nbest", exp / "nbest" / "dev", "--model", exp / "plm" / TAG, "--out", out)
+        outcome = call(*one, *options)
+        assert outcome.out.startswith(f"{out}: lm_weight 0.5, word_bonus 0.25 ({of}), WER ")
+        assert read_yaml(out / "weights.yaml")["confidence_scale"] == scale
+    found, named, given = ((tmp_path / name / "ctm").read_bytes() for name in ("found", "named", "given"))
+    assert found == named != given
+
+    # Weights that go with the rescorer come before stage 6's.
+    own = exp / "plm" / TAG / "weights.yaml"
+    write_yaml(own, {"lm_weight": 0.5})
+    assert f"word_bonus 0 (of {own})" in call(*one).out
+    assert read_yaml(out / "weights.yaml")["confidence_scale"] == 1.0
+
+
+def test_stage_6_records_the_scale_of_its_confidences(exp: Path, tmp_path: Path, call: Call) -> None:
+    """So that other sets get confidences at the same scale."""
+    said = rescore(call, exp).out.partition("posterior scale ")[2].partition(",")[0]
+    of_systems = [read_yaml(exp / "rescore" / name / "weights.yaml") for name in (TAG, f"{TAG}_mbr")]
+    assert [f"{one['confidence_scale']:g}" for one in of_systems] == [said, said]
+    assert (
+        call(
+            "rescore", "--nbest", exp / "nbest" / "dev", "--model", exp / "plm" / TAG, "--out", tmp_path / "out"
+        ).status
+        == 0
+    )
+    ctm = (exp / "rescore" / TAG / "dev" / "ctm").read_text()
+    assert [line.split()[4:] for line in (tmp_path / "out" / "ctm").read_text().splitlines()] == [
+        line.split()[4:] for line in ctm.splitlines()
+    ]
 
 
 def test_a_set_without_lattices_is_left_out(exp: Path, call: Call) -> None:

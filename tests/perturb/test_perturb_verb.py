@@ -177,6 +177,15 @@ def test_bad_options_write_nothing(clean_dir: Path, options: tuple[str, str], me
     assert [path.name for path in clean_dir.parent.iterdir()] == ["test"]
 
 
+def test_words_that_espeak_would_pronounce(clean_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "vocab").write_text("sun\ncatte\n")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError) as caught:
+        run(clean_dir, "--g2p", "espeak-ng", "--vocab", str(tmp_path / "vocab"))
+    assert str(caught.value) == "espeak-ng not found on the PATH (apt-get install espeak-ng, or --g2p none)"
+    assert [path.name for path in clean_dir.parent.iterdir()] == ["test"]
+
+
 def test_refuses_to_perturb_twice(clean_dir: Path) -> None:
     options = ("--kinds", "nbest", "--rates", "1", "--seeds", "1")
     run(clean_dir, *options)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from toy_recipe import needs_demo
 
 from lorescore.files import read_table
 from lorescore.lattice.archives import read_lattices
@@ -26,7 +27,7 @@ ADAPTER = Path("exp/plm/smollm2_clm_adalora_mwer_s1/adapter_model.safetensors")
 KILLED = {1: 0.5, 3: 12.0, 4: 6.0, 5: 25.0, 6: 12.0, 7: 3.0, 8: 1.0, 9: 12.0, 10: 1.0}
 MINUTES = 60
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, needs_demo]
 
 
 def start(directory: Path, *options: str) -> subprocess.Popen[str]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from toy_recipe import needs_demo
 
 from lorescore.lattice.archives import read_lattices, write_lattices
 from lorescore.lattice.backends import choose_backend
@@ -20,7 +21,7 @@ ACWT = 2.0
 MIN_AGREEMENT = 0.99
 COST_TOLERANCE = 1e-3  # relative
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, needs_demo]
 
 
 @pytest.fixture(scope="module")

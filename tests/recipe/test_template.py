@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 from plm_models import save_plm
+from toy_recipe import path_without, root_without_sctk
 
 from lorescore.__main__ import main
 from lorescore.errors import InputError
-from lorescore.files import read_table, read_yaml
+from lorescore.files import read_table, read_yaml, write_table
 from lorescore.nbest.espnet import read_espnet_decode
 from lorescore.nbest.espnet_recipe import EspnetRecipe, nbest_config
 
@@ -311,6 +312,9 @@ def shown(asr_exp: Path) -> dict[str, list[float]]:
 
 @pytest.mark.slow
 @needs_environment
+@pytest.mark.skipif(
+    not (shutil.which("sclite") or shutil.which("sctk")), reason="sclite is missing: apt-get install sctk"
+)
 def test_results_stand_beside_the_recipes_own(asr1: Path, tmp_path: Path) -> None:
     plm = save_plm(tmp_path / "tiny", "llama")
     setup(asr1.parent, "rescore1")
@@ -333,6 +337,48 @@ def test_results_stand_beside_the_recipes_own(asr1: Path, tmp_path: Path) -> Non
     assert rows[f"{TAG}_{tag}/test"][:2] == [3, 5]
     assert rows[f"{TAG}_{tag}/test"][-1] == pytest.approx(100 * wrong / 3, abs=0.05)
     assert read_yaml(made / "exp/rescore" / tag / "weights.yaml")["tuned_on"] == "dev"
+
+
+@needs_environment
+def test_without_sclite_the_texts_alone_stand_there(asr1: Path, tmp_path: Path) -> None:
+    """Nothing of an earlier scoring, which would be of other texts."""
+    root, environment = root_without_sctk(tmp_path)
+    setup(asr1.parent, "rescore1")
+    made, tag = asr1.parent / "rescore1", "smollm2_clm_none"
+    for name in ("dev", "test"):
+        refs = {utt: ref for utt, (ref, _) in UTTERANCES[name].items()}
+        write_table(made / "exp/nbest" / name / "text", refs)
+        for system in ("first_pass", "oracle", tag):
+            write_table(made / "exp/rescore" / system / name / "text", refs)
+    beside = asr1 / MODEL / f"{TAG}_{tag}" / "test"
+    (beside / "score_wer").mkdir(parents=True)
+    (beside / "score_wer/result.txt").write_text("of an earlier run")
+    command = [root / "run.sh", "--stage", "7", "--stop_stage", "7", "--asr_dir", "../asr1", "--asr_exp", MODEL]
+    options = ["--inference_tag", TAG, "--dev_set", "", "--test_sets", "test", "--train_set", "", "--lora", "none"]
+    done = subprocess.run([*command, *options], cwd=made, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "exp/rescore/smollm2_clm_none/test: scoring_kaldi alone, no score_wer: sclite not found" in done.stderr
+    assert [path.name for path in beside.iterdir()] == ["text"]
+    assert "result.txt" not in done.stdout
+
+
+@needs_environment
+def test_espnets_own_sclite_is_found(tmp_path: Path) -> None:
+    """tools/sctk/bin of the ESPnet that the recipe is in, after all others."""
+    recipe = tmp_path / "espnet/egs2/mini/rescore1"
+    recipe.mkdir(parents=True)
+    shutil.copy2(SETUP.parent / "run.sh", recipe)
+    (recipe / "path.sh").write_text(f"LORESCORE_ROOT={tmp_path}\n")
+    (tmp_path / "run.sh").write_text("#!/usr/bin/env bash\ncommand -v sclite sc_stats\n")
+    for path in (tmp_path / "espnet/tools/sctk/bin/sc_stats", tmp_path / "own/sclite", tmp_path / "run.sh"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        path.chmod(0o755)
+    (tmp_path / "espnet/tools/sctk/bin/sclite").symlink_to("sc_stats")
+    environment = os.environ | {"PATH": f"{path_without(tmp_path / 'places', 'sclite', 'sc_stats')}:{tmp_path / 'own'}"}
+    done = subprocess.run([recipe / "run.sh"], env=environment, capture_output=True, text=True, check=False)
+    found = [Path(line).resolve() for line in done.stdout.splitlines()]
+    assert found == [tmp_path / "own/sclite", tmp_path / "espnet/tools/sctk/bin/sc_stats"], done.stderr
 
 
 @needs_environment

@@ -24,6 +24,46 @@ needs_recipe = pytest.mark.skipif(
 )
 
 
+# What Debian's espeak-ng, wordnet-base and sctk bring: the demo from its data to its scores.
+needs_demo = pytest.mark.skipif(
+    not (
+        shutil.which("espeak-ng")
+        and Path("/usr/share/wordnet/data.noun").is_file()
+        and (shutil.which("sc_stats") or shutil.which("sctk"))
+    ),
+    reason="no espeak-ng, wordnet-base or sctk: as root, ./run.sh --stage 0 --stop_stage 0 installs them",
+)
+
+
+def path_without(folder: Path, *programs: str) -> str:
+    """The PATH without some programs; what else stands beside them is linked to from a folder."""
+    places = []
+    for number, place in enumerate(map(Path, os.environ["PATH"].split(":"))):
+        if any((place / program).exists() for program in programs):
+            links = folder / str(number)
+            links.mkdir(parents=True)
+            for program in place.iterdir():
+                if program.name not in programs:
+                    (links / program.name).symlink_to(program)
+            place = links
+        places.append(str(place))
+    return ":".join(places)
+
+
+def root_without_sctk(folder: Path) -> tuple[Path, dict[str, str]]:
+    """The repository where no sctk is installed: its root, and the environment for run.sh there."""
+    root = folder / "root"
+    root.mkdir()
+    for name in ("local", "conf", "egs", ".venv"):
+        (root / name).symlink_to(ROOT / name)
+    shutil.copy2(ROOT / "run.sh", root)
+    paths = (ROOT / "path.sh").read_text()
+    assert ":/usr/lib/sctk/bin" in paths
+    (root / "path.sh").write_text(paths.replace(":/usr/lib/sctk/bin", ""))
+    places = path_without(folder / "places", "sctk", "sclite", "sc_stats")
+    return root, os.environ | {"PATH": places, "OMP_NUM_THREADS": "1"}
+
+
 def make_recipe(directory: Path) -> list[str]:
     """The sets train, dev and test, a fetched PLM and train.yaml; the options that name the last two."""
     for number, (name, lists) in enumerate({"train": 16, "dev": 10, "test": 12}.items()):

@@ -67,6 +67,30 @@ def test_everything(exp_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"| {result['wer']:.2f} | [{result['ci_low']:.2f}, {result['ci_high']:.2f}] |" in re.sub(" +", " ", row)
 
 
+@pytest.fixture
+def without_sctk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
+
+
+def test_what_was_scored_without_sctk_is_reported(
+    without_sctk: None, exp_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The same tables, but for the test that is sctk's."""
+    assert not list(exp_dir.rglob("score_wer"))
+    text = write_report(exp_dir).path.read_text(encoding="utf-8")
+    mapsswe = [message for message in caplog.messages if "MAPSSWE" in message]
+    assert [message.partition(" (")[0] for message in mapsswe] == ["no MAPSSWE test: sc_stats not found"]
+    rows = [[cell.strip() for cell in line.split("|")] for line in text.splitlines() if line.startswith("|")]
+    heads = [place for place, row in enumerate(rows) if "MAPSSWE vanilla" in row]
+    assert len(heads) == 2
+    for place in heads:
+        column = rows[place].index("MAPSSWE vanilla")
+        assert [row[column] for row in rows[place + 2 : place + 8]] == ["-"] * 6
+    result = read_yaml(exp_dir / "rescore" / tag_of("adalora") / "test" / "result.yaml")
+    wers = [row[2] for row in rows if row[1] == tag_of("adalora")]
+    assert f"{result['wer']:.2f}" == wers[1]  # after dev's
+
+
 @needs_sclite
 def test_same_bytes_again_and_after_another_machine_time(exp_dir: Path) -> None:
     def written() -> dict[str, bytes]:

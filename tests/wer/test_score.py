@@ -82,6 +82,49 @@ def test_speakers_are_the_ids_first_part_or_those_of_utt2spk(tmp_path: Path) -> 
     assert "(anna-84-1-0)" in (tmp_path / "score_wer" / "ref.trn").read_text()
 
 
+def test_without_sclite_kaldis_files_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And nothing says that sclite agreed: not even what an earlier scoring left."""
+    for stale in ("score_wer/result.txt", "score_ctm/result.txt"):
+        (tmp_path / "out" / stale).parent.mkdir(parents=True)
+        (tmp_path / "out" / stale).write_text("of an earlier scoring")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = score_hypotheses(REFS, HYPS, None, tmp_path / "out", 0.5, 1.0, baseline_hyps=HYPS, ctm=ctm_of(HYPS))
+    assert caplog.messages == [
+        f"{tmp_path}/out: scoring_kaldi alone, no score_wer and no score_ctm: sclite not found "
+        "(put ESPnet's or Kaldi's tools/sctk/bin on the PATH, or apt-get install sctk)"
+    ]
+    assert (result.counts, result.sclite_counts) == (EditCounts(ins=0, del_=1, sub=1, ref_words=7), None)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["result.yaml", "scoring_kaldi"]
+    line = "%WER 28.57 [ 2 / 7, 0 ins, 1 del, 1 sub ]"
+    assert (tmp_path / "out/scoring_kaldi/best_wer").read_text() == f"{line} {result.wer_path}\n"
+    assert read_wer_line(result.wer_path) == result.counts
+    summary = read_yaml(tmp_path / "out/result.yaml")
+    assert "sclite_wer" not in summary
+    assert (summary["wer"], summary["lm_weight"], summary["p_value"]) == (28.5714, 0.5, 1.0)
+
+
+@pytest.mark.parametrize(("metric", "words"), [("wer", 7), ("cer", 24)])  # characters with ESPnet's spaces
+def test_a_later_scoring_adds_what_sclite_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, metric: str, words: int
+) -> None:
+    """And takes it away again where it is not there any more."""
+    program = tmp_path / "tools" / "sclite"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\necho '| Sum | 3 {words} | {words - 2} 1 1 0 2 2 |'\n")
+    program.chmod(0o755)
+    wers = set()
+    for path in ("nowhere", "tools", "nowhere"):
+        monkeypatch.setenv("PATH", str(tmp_path / path))
+        result = score_hypotheses(REFS, HYPS, None, tmp_path / "out", 0.0, 0.0, metric=metric)
+        summary = read_yaml(tmp_path / "out/result.yaml")
+        assert (summary.get("sclite_wer") is None) == (result.sclite_counts is None) == (path == "nowhere")
+        assert (tmp_path / "out" / f"score_{metric}" / "result.txt").is_file() == (path == "tools")
+        wers.add(summary["wer"])
+    assert len(wers) == 1
+
+
 @needs_sclite
 def test_a_disagreement_with_sclite_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):

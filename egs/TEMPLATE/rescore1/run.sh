@@ -17,5 +17,6 @@ dev_set=                # decoded set to tune weights on; empty: the validation 
 cd "$(dirname "$0")"
 # shellcheck source=path.sh
 . ./path.sh
+export PATH="${PATH}:${PWD}/../../../tools/sctk/bin"  # ESPnet's sclite, where there is no other
 exec "${LORESCORE_ROOT}/run.sh" --stage 4 --stop_stage 7 --asr_dir "${asr_dir}" \
     --train_set "" --dev_set "${dev_set}" --test_sets "" --lora none "$@"

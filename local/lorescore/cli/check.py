@@ -1,4 +1,7 @@
-"""`check`: every tool and package that the recipe needs, with its version."""
+"""`check`: every tool and package that the recipe needs, with its version.
+
+A Python package that is missing is an error; a tool is one with --strict alone, as only some stages need it.
+"""
 
 import argparse
 import importlib.metadata
@@ -7,9 +10,10 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from lorescore.errors import InputError
-from lorescore.wer.sclite import sclite_command
+from lorescore.wer.sclite import GET_SCTK, sclite_command
 
 # Distribution: (module, what needs it).
 PACKAGES = {
@@ -34,12 +38,19 @@ PACKAGES = {
     "kaldingram": ("kaldingram", "lattices"),
     "soundfile": ("soundfile", "audio"),
 }
-# Tool: how it tells its version, what needs it.
-TOOLS = {"espeak-ng": (["--version"], "the demo's speech")}
+# What is not of Python: what needs it, how to get it.
+TOOLS = {
+    "espeak-ng": ("the demo's speech and --g2p espeak-ng", "apt-get install espeak-ng"),
+    "wordnet-base": ("the demo's sentences", "apt-get install wordnet-base"),
+    "sclite": ("score_wer of stage 7 and MAPSSWE of stage 10", GET_SCTK),
+}
+WORDNET = Path("/usr/share/wordnet/data.noun")  # it begins with its licence, which names the version
+LICENCE_CHARACTERS = 2000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The verb has no options."""
+    """The verb's options."""
+    parser.add_argument("--strict", action="store_true", help="a tool that only some stages need must be there too")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -52,23 +63,33 @@ def run(args: argparse.Namespace) -> None:
             print(f"{distribution} MISSING (for {purpose})")
         else:
             print(f"{distribution} {importlib.metadata.version(distribution)}")
-    for tool, (arguments, purpose) in TOOLS.items():
-        if shutil.which(tool) is None:
+    for tool, (purpose, mend) in TOOLS.items():
+        version = _tool_version(tool)
+        if version is None and args.strict:
             missing.append(tool)
-            print(f"{tool} MISSING (for {purpose})")
-        else:
-            print(f"{tool} {_version([tool, *arguments])}")
-    try:
-        print(f"sclite {_version(sclite_command())}")
-    except InputError:
-        missing.append("sclite")
-        print("sclite MISSING (for WER)")
+        print(f"{tool} {version}" if version else f"{tool} MISSING (for {purpose}: {mend})")
     if missing:
         raise InputError(f"missing: {', '.join(missing)}", mend="./run.sh --stage 0 --stop_stage 0 installs them")
 
 
-def _version(command: list[str]) -> str:
-    """The version number in what a command prints; sclite prints it with its usage, when called without arguments."""
+def _tool_version(tool: str) -> str | None:
+    """The version of a tool, from what it prints; None where it is missing."""
+    if tool == "wordnet-base":
+        if not WORDNET.is_file():
+            return None
+        with WORDNET.open(encoding="latin-1") as file:
+            return _number(file.read(LICENCE_CHARACTERS))
+    try:
+        command = sclite_command() if tool == "sclite" else [tool, "--version"]
+    except InputError:
+        return None
+    if shutil.which(command[0]) is None:
+        return None
+    # sclite prints it with its usage, when called without arguments.
     done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, text=True, errors="replace")
-    match = re.search(r"\d+(?:\.\d+)+", done.stdout + done.stderr)
+    return _number(done.stdout + done.stderr)
+
+
+def _number(text: str) -> str:
+    match = re.search(r"\d+(?:\.\d+)+", text)
     return match[0] if match else "(version not known)"

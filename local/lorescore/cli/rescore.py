@@ -85,7 +85,9 @@ def run(args: argparse.Namespace) -> None:
     nbest_dirs = {name: args.exp_dir / "nbest" / name for name in names}
     sets = {name: read_nbest_dir(path) for name, path in nbest_dirs.items()}
     if not sets[args.dev].refs:
-        raise InputError("no references to tune on", path=nbest_dirs[args.dev] / "text", mend="give stage 4 --ref")
+        raise InputError(
+            "no references to tune on", path=nbest_dirs[args.dev] / "text", mend="give stage 4 or convert --ref"
+        )
     first = next(iter(sets))
     for name, nbest in sets.items():  # the weights are tuned on one set and used on all
         require_same_metric(nbest, args.exp_dir / "nbest" / name / "nbest.yaml", sets[first], first)
@@ -102,11 +104,11 @@ def run(args: argparse.Namespace) -> None:
         scales = {tag: MAP_SCALE}
         if args.decode == MBR:
             scales[f"{tag}_{MBR}"] = tune_posterior_scale(lists[args.dev], sets[args.dev], weights)
+        confidence_scale = tune_confidence_scale(lists[args.dev], weights)
         hyps = {
-            system: _choose(system, args.dev, sets, lists, weights, scale, args.exp_dir)
+            system: _choose(system, args.dev, sets, lists, weights, scale, confidence_scale, args.exp_dir)
             for system, scale in scales.items()
         }
-        confidence_scale = tune_confidence_scale(lists[args.dev], weights)
         for name, nbest in sets.items():
             by_dir = {args.exp_dir / "rescore" / system / name: texts[name] for system, texts in hyps.items()}
             chosen = Chosen(nbest, lists[name], weights, confidence_scale, by_dir)
@@ -152,6 +154,7 @@ def _choose(
     lists: dict[str, ScoredLists],
     weights: Weights,
     posterior_scale: float,
+    confidence_scale: float,
     exp_dir: Path,
 ) -> dict[str, dict[str, str]]:
     """Write the weights and what they choose in every set; the texts by set."""
@@ -159,7 +162,7 @@ def _choose(
     ranks = {name: chosen_ranks(lists[name], nbest, weights, posterior_scale) for name, nbest in sets.items()}
     dev_wer = word_error_rate(error_count(lists[dev], ranks[dev]), int(lists[dev].ref_words.sum()))
     record: dict[str, float | str] = {"lm_weight": weights.lm_weight, "word_bonus": weights.word_bonus}
-    record["metric"] = weights.metric
+    record |= {"metric": weights.metric, "confidence_scale": confidence_scale}
     if posterior_scale != MAP_SCALE:
         record["posterior_scale"] = posterior_scale
     write_yaml(out_dir / "weights.yaml", record | {"tuned_on": dev, "dev_wer": round(dev_wer, 4)})

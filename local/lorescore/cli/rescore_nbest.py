@@ -6,6 +6,7 @@
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +24,14 @@ from lorescore.lattice.source import LatticeSource
 from lorescore.lattice.write_back import RECORD, Chosen, write_back
 from lorescore.nbest import list_costs, read_nbest_dir
 from lorescore.scoring.combination import Scoring, load_list_scorer
-from lorescore.scoring.stored import WEIGHTS_FILE, require_weights, stored_weights, unfinished
+from lorescore.scoring.stored import (
+    TUNE_THEM,
+    WEIGHTS_FILE,
+    require_weights,
+    stored_weights,
+    stored_weights_path,
+    unfinished,
+)
 from lorescore.stream import STANDARD_INPUT, rescored_lines
 from lorescore.wer import METRICS, WER, word_error_rate
 
@@ -60,11 +68,13 @@ def run_nbest(args: argparse.Namespace) -> None:
         _rescore_directory(args)
         return
     if args.tune:
-        raise InputError("--tune is for an N-best directory with references", mend="leave it out")
+        lists = Path("dev.jsonl" if args.nbest == STDIN else args.nbest)
+        raise InputError("--tune is for an N-best directory with references", mend=_tuning(args.model, lists))
     if args.out:
         raise InputError("--out is for an N-best directory", mend="JSON Lines go to standard output: > FILE")
     metric = require_choice("--metric", args.metric, METRICS) if args.metric else WER
-    weights = given_weights(args, metric) or require_weights(stored_weights(args.model))
+    mend = f"--lm_weight X; or {TUNE_THEM}: {_tuning(args.model, Path('dev.jsonl'))}"
+    weights = given_weights(args, metric) or require_weights(stored_weights(args.model), mend=mend)
     rescorer = load_list_scorer(args.model, scoring_options(args))
     source = STANDARD_INPUT if args.nbest == STDIN else args.nbest
     lines = _standard_input() if args.nbest == STDIN else (line for _, line in read_lines(Path(args.nbest)))
@@ -73,6 +83,23 @@ def run_nbest(args: argparse.Namespace) -> None:
             print(line, flush=True)
     except BrokenPipeError:  # who reads has enough
         discard_standard_output()
+
+
+def _tuning(model: Path, lists: Path) -> str:
+    """The commands that tune a rescorer's weights on JSON Lines with references."""
+    model = model.resolve()  # its last part is the tag
+    is_in_exp = model.parent.name == "plm"
+    exp_dir = os.path.relpath(model.parent.parent) if is_in_exp else "exp"
+    nbest_dir = f"{exp_dir}/nbest/{lists.stem}"
+    commands = [] if Path(nbest_dir, "nbest.yaml").is_file() else [f"convert {lists} {nbest_dir}"]
+    if is_in_exp:  # they are found from then on
+        option = "" if exp_dir == "exp" else f" --exp_dir {exp_dir}"
+        commands.append(f"rescore --tags {model.name} --dev {lists.stem}{option}")
+    else:
+        commands.append(
+            f"rescore --nbest {nbest_dir} --model {model} --tune --out DIR; then --weights DIR/weights.yaml"
+        )
+    return " && ".join(f"python3 -m lorescore {command}" for command in commands)
 
 
 def _standard_input() -> Iterator[str]:
@@ -99,15 +126,18 @@ def _rescore_directory(args: argparse.Namespace) -> None:
         raise InputError("--tune and given weights", mend="give one of them")
     if args.tune and not nbest.refs:
         raise InputError("no references to tune on", path=nbest_dir / "text", mend="make the lists with --ref")
-    if not args.tune:
-        given = given or require_weights(stored_weights(args.model))
+    weights_path = args.weights
+    if not (args.tune or given):
+        weights_path = stored_weights_path(args.model)
+        mend = f"--lm_weight X; or {TUNE_THEM}: --tune, whose --out then has the weights.yaml for others: --weights"
+        given = require_weights(stored_weights(args.model), mend=mend)
     source = LatticeSource.read(Path(args.lattice_dir), args.frame_shift) if args.lattice_dir else None
 
     model = args.model.resolve()  # its last part is the tag
     Scoring(scoring_options(args), cache_path(args.score_cache, out), progress).score(model, [nbest_dir])
     lists = ScoredLists.build(nbest, list_costs(nbest_dir, nbest, model.name))
     weights = given or tune(lists)
-    scale = tune_confidence_scale(lists, weights) if args.tune else _confidence_scale(args.weights)
+    scale = tune_confidence_scale(lists, weights) if args.tune else _confidence_scale(weights_path)
     ranks = best_ranks(lists, weights)
     record: dict[str, float | str] = {
         "lm_weight": weights.lm_weight,
@@ -125,7 +155,7 @@ def _rescore_directory(args: argparse.Namespace) -> None:
     write_table(out / "text", hyps)
     written = write_back(out, Chosen(nbest, lists, weights, scale, {out: hyps}), source)
     write_yaml(out / WEIGHTS_FILE, record)
-    how = "tuned on these lists" if args.tune else "given"
+    how = "tuned on these lists" if args.tune else f"of {weights_path}" if weights_path else "given"
     print(f"{out}: lm_weight {weights.lm_weight:g}, word_bonus {weights.word_bonus:g} ({how}){wer}")
     if source:
         print(
@@ -135,6 +165,6 @@ def _rescore_directory(args: argparse.Namespace) -> None:
 
 
 def _confidence_scale(weights_path: Path | None) -> float:
-    """The scale of the posteriors that is recorded with the weights."""
+    """The scale of the posteriors that is recorded with the weights, where they are of a file."""
     value = read_yaml(weights_path).get("confidence_scale") if weights_path else None
     return float(value) if isinstance(value, int | float) and 0 < value < float("inf") else CONFIDENCE_SCALE

@@ -15,7 +15,11 @@ from lorescore.files import read_yaml
 MEMBERS = "members"
 WEIGHTS_FILE = "weights.yaml"
 TRAIN_IT = "stage 5 trains it"
-NO_WEIGHTS = "give weights, or tune them on a development set: stage 6"
+TUNE_THEM = "tune them on a development set"
+TUNE_ON_JSON_LINES = (
+    "python3 -m lorescore convert dev.jsonl exp/nbest/dev && python3 -m lorescore rescore --tags TAG --dev dev"
+)
+GIVE_WEIGHTS = f"give weights=lorescore.Weights(lm_weight=X); or {TUNE_THEM}: {TUNE_ON_JSON_LINES}"
 
 
 @dataclass(frozen=True)
@@ -78,30 +82,39 @@ def require_no_members(config: Mapping[str, Any], rescorer_dir: Path, mend: str)
         raise InputError("a combination of several rescorers, expected one", path=rescorer_dir, mend=mend)
 
 
-def stored_weights(rescorer_dir: Path) -> Weights | None:
-    """The weights that were tuned for a rescorer; None where there are none.
+def stored_weights_path(rescorer_dir: Path) -> Path | None:
+    """Where the weights that were tuned for a rescorer are; None where there are none.
 
     `weights.yaml` in the directory itself, where a user has put it, or else where stage 6 writes it:
     exp/rescore/<tag>/weights.yaml for the rescorer exp/plm/<tag>.
+    """
+    resolved = rescorer_dir.resolve()
+    places = (resolved / WEIGHTS_FILE, resolved.parent.parent / "rescore" / resolved.name / WEIGHTS_FILE)
+    return next((path for path in places if path.is_file()), None)
+
+
+def stored_weights(rescorer_dir: Path) -> Weights | None:
+    """The weights that were tuned for a rescorer; None where there are none.
 
     Raises:
         InputError: The file is not one of weights.
     """
-    resolved = rescorer_dir.resolve()
-    for path in (resolved / WEIGHTS_FILE, resolved.parent.parent / "rescore" / resolved.name / WEIGHTS_FILE):
-        if path.is_file():
-            return read_weights(path)
-    return None
+    path = stored_weights_path(rescorer_dir)
+    return read_weights(path) if path else None
 
 
-def require_weights(weights: Weights | None) -> Weights:
+def require_weights(weights: Weights | None, *, mend: str = GIVE_WEIGHTS) -> Weights:
     """The weights.
+
+    Args:
+        weights: Those that were given or found.
+        mend: What the user can do where there are none.
 
     Raises:
         InputError: There are none, or they are something else.
     """
     if weights is None:
-        raise InputError("no weights.yaml beside this rescorer", mend=NO_WEIGHTS)
+        raise InputError("no weights.yaml beside this rescorer", mend=mend)
     if not isinstance(weights, Weights):
         message = f"weights are {weights!r:.60}, expected lorescore.Weights(lm_weight=..., word_bonus=...)"
         raise InputError(message)

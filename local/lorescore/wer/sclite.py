@@ -28,6 +28,7 @@ from lorescore.wer.alignment import EditCounts
 
 MAX_WORD_BYTES = 400  # sclite 2.10 never returns on words of a thousand bytes
 TIMEOUT_S = 3600.0
+GET_SCTK = "put ESPnet's or Kaldi's tools/sctk/bin on the PATH, or apt-get install sctk"
 TEXT_SPECIALS = str.maketrans({char: chr(ord(char) + 0xFEE0) for char in r";*\{}@"})
 ID_SPECIALS = str.maketrans({char: chr(ord(char) + 0xFEE0) for char in "()"})
 
@@ -48,7 +49,7 @@ def sctk_command(program: str) -> list[str]:
     for command in ([program], ["sctk", program]):
         if shutil.which(command[0]):
             return command
-    raise InputError(f"{program} not found on the PATH", mend="apt-get install sctk")
+    raise InputError(f"{program} not found", mend=GET_SCTK)
 
 
 def write_score_wer(

@@ -9,6 +9,9 @@ Where the metric is `cer`, they are numbers of characters (`lorescore.wer.units`
 best_cer and cer_details stand instead, and `result.yaml` has the CER as `wer`, with `metric: cer`. What a scoring by
 the other metric left in the directory is removed.
 
+Where sclite is not found, a warning says so, and there are neither its directories, be they an earlier scoring's, nor
+its rate in `result.yaml`. A later scoring, where it is found, writes all.
+
 The WER of this project is Kaldi's (unit-cost Levenshtein). sclite's is kept beside it; where its errors are more (see
 `lorescore.wer.sclite`), a warning names both, and `result.yaml` has both. The CER is Kaldi's too, without spaces;
 sclite's is ESPnet's, which counts them.
@@ -48,7 +51,7 @@ class ScoreResult:
         counts: Errors by Levenshtein, summed over the utterances.
         utterances: Number of utterances.
         interval: 95 % confidence interval of the rate.
-        sclite_counts: The same by sclite.
+        sclite_counts: The same by sclite; None where it is not found.
         p_value: One-sided, of being better than the baseline (see `p_not_better`); None without a baseline.
         over_speakers: Interval and p over speakers; None where they are too few, or unknown.
         lm_weight: The PLM's weight that chose the hypotheses.
@@ -60,7 +63,7 @@ class ScoreResult:
     counts: EditCounts
     utterances: int
     interval: Interval
-    sclite_counts: EditCounts
+    sclite_counts: EditCounts | None
     p_value: float | None
     lm_weight: float
     word_bonus: float
@@ -103,7 +106,7 @@ def score_hypotheses(
 
     Raises:
         InputError: An utterance is missing on one side, the ctm has other words than the hypotheses, there are no
-            reference words, sclite is missing or fails, or a file cannot be written.
+            reference words, sclite fails, or a file cannot be written.
     """
     require_choice("metric", metric, METRICS)
     require_same_utterances(refs, hyps, "hypothesis")
@@ -118,11 +121,11 @@ def score_hypotheses(
             raise InputError(f"utterance {utt} has no speaker in utt2spk", mend="add it to utt2spk")
     num_units = sum(len(split_units(text, metric)) for text in refs.values())
     word_error_rate(0, num_units)  # fails before anything is written
-    sclite_command()
 
     result_path = out_dir / "result.yaml"
     result_path.unlink(missing_ok=True)
     _remove_scores(out_dir, CER if metric == WER else WER)
+    has_sclite = _has_sclite(out_dir, [f"score_{metric}", *(["score_ctm"] if ctm is not None else [])])
     interval = wer_interval(refs, hyps, metric=metric)
     wer_path = write_scoring_kaldi(
         out_dir / "scoring_kaldi",
@@ -135,15 +138,8 @@ def score_hypotheses(
         metric=metric,
     )
     counts = read_wer_line(wer_path)
-    if metric == CER:
-        sclite_counts = write_score_cer(out_dir / "score_cer", refs, hyps, utt2spk)
-    else:
-        sclite_counts = write_score_wer(out_dir / "score_wer", refs, hyps, utt2spk)
-    if ctm is not None and metric == CER:
-        write_score_ctm(out_dir / "score_ctm", character_texts(refs), list(character_ctm(ctm)), utt2spk)
-    elif ctm is not None:
-        write_score_ctm(out_dir / "score_ctm", refs, ctm, utt2spk)
-    if sclite_counts.errors != counts.errors:
+    sclite_counts = _score_by_sclite(out_dir, refs, hyps, utt2spk, ctm, metric) if has_sclite else None
+    if sclite_counts is not None and sclite_counts.errors != counts.errors:
         logger.warning(
             "%s: sclite counts %d errors (%s %.2f), Levenshtein %d (%s %.2f): %s",
             out_dir,
@@ -190,6 +186,44 @@ def _require_same_words(hyps: Mapping[str, str], ctm: Sequence[CtmWord]) -> None
             )
 
 
+def _has_sclite(out_dir: Path, names: Sequence[str]) -> bool:
+    """Whether sclite is found; where it is not, say what is not written for that, and remove what an earlier one left.
+
+    Args:
+        out_dir: What is scored into.
+        names: The directories that sclite would write there.
+    """
+    try:
+        sclite_command()
+    except InputError as error:
+        logger.warning("%s: scoring_kaldi alone, no %s: %s", out_dir, " and no ".join(names), error)
+        for left in (out_dir / name for name in (*names, "score_ctm")):
+            if left.is_dir():
+                shutil.rmtree(left)
+        return False
+    return True
+
+
+def _score_by_sclite(
+    out_dir: Path,
+    refs: Mapping[str, str],
+    hyps: Mapping[str, str],
+    utt2spk: Mapping[str, str],
+    ctm: Sequence[CtmWord] | None,
+    metric: str,
+) -> EditCounts:
+    """Write the directories that are sclite's; its counts."""
+    if metric == CER:
+        counts = write_score_cer(out_dir / "score_cer", refs, hyps, utt2spk)
+    else:
+        counts = write_score_wer(out_dir / "score_wer", refs, hyps, utt2spk)
+    if ctm is not None and metric == CER:
+        write_score_ctm(out_dir / "score_ctm", character_texts(refs), list(character_ctm(ctm)), utt2spk)
+    elif ctm is not None:
+        write_score_ctm(out_dir / "score_ctm", refs, ctm, utt2spk)
+    return counts
+
+
 def _remove_scores(out_dir: Path, metric: str) -> None:
     """Remove what a scoring by another metric left: it need not be of these hypotheses."""
     scoring_dir = out_dir / "scoring_kaldi"
@@ -212,10 +246,10 @@ def _summary(result: ScoreResult) -> dict[str, str | float | int | None]:
         "utterances": result.utterances,
         "ci_low": round(result.interval.low, 4),
         "ci_high": round(result.interval.high, 4),
-        "sclite_wer": round(result.sclite_counts.wer, 4),
-        "lm_weight": result.lm_weight,
-        "word_bonus": result.word_bonus,
     }
+    if result.sclite_counts is not None:
+        summary["sclite_wer"] = round(result.sclite_counts.wer, 4)
+    summary |= {"lm_weight": result.lm_weight, "word_bonus": result.word_bonus}
     if result.p_value is not None:
         summary["p_value"] = result.p_value
     if result.over_speakers is not None:

@@ -14,6 +14,9 @@ here="$(cd "$(dirname "$0")" && pwd)"
 # shellcheck source=local/parse_options.sh
 . "${here}/../../../../local/parse_options.sh"
 
+# Before anything is written: sentences without speech would be taken for text of the domain (stage 5).
+command -v espeak-ng > /dev/null || { echo "$0: espeak-ng: not found: install Debian's espeak-ng" >&2; exit 1; }
+
 sentences="${data_dir}/sentences"
 python3 "${here}/prepare_text.py" --seed "${seed}" "${sentences}"
 python3 "${here}/prepare_lm.py" "${sentences}/asr_train.txt" "${data_dir}/lm_train"

@@ -105,7 +105,7 @@ def main() -> None:
     args = parser.parse_args()
 
     if shutil.which("espeak-ng") is None:
-        raise SystemExit("espeak-ng: not found: install Debian's espeak-ng (./run.sh --stage 0 does)")
+        raise SystemExit("espeak-ng: not found: install Debian's espeak-ng")
     if not args.sentences.is_file():
         raise SystemExit(f"{args.sentences}: not found: prepare_text.py makes it")
     # Each once, as an utterance id comes from its sentence.
