@@ -30,11 +30,11 @@ def test_those_that_differ_in_their_seed_alone_are_together() -> None:
         Path("f"): info(perturbation="worst", tag="m2"),
     }
     assert group_dirs(infos) == [
-        Group("nbest", 0.1, (1,), (Path("a"),)),
-        Group("nbest", 0.3, (1, 2), (Path("b"), Path("c"))),
-        Group("near 1best", 0.3, (1,), (Path("d"),)),
-        Group("worst nbest of m1", 0.3, (1,), (Path("e"),)),
-        Group("worst nbest of m2", 0.3, (1,), (Path("f"),)),
+        Group("nbest", 0.1, (1,), (Path("a"),), "homophone", "nbest"),
+        Group("nbest", 0.3, (1, 2), (Path("b"), Path("c")), "homophone", "nbest"),
+        Group("near 1best", 0.3, (1,), (Path("d"),), "near", "1best"),
+        Group("worst nbest of m1", 0.3, (1,), (Path("e"),), "worst of m1", "nbest"),
+        Group("worst nbest of m2", 0.3, (1,), (Path("f"),), "worst of m2", "nbest"),
         Group("x", None, (), (Path("exp/x"),)),
     ]
 

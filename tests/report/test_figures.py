@@ -54,7 +54,7 @@ def test_layers_of_an_encoder_and_a_decoder_are_not_mixed() -> None:
 def test_every_rank_stands_in_its_cell() -> None:
     figure = ranks_figure("lora", {"layers.0.q": 0, "layers.1.q": 7, "layers.0.k": 12, "layers.1.k": 5})
     assert written_in(figure) == "0 7 12 5"
-    assert titles(figure)[0] == "Final rank of each update, lora (mean 6.00)"
+    assert figure.get_suptitle() == "Final rank of each update, lora (mean 6.00)"
 
 
 def test_all_ranks_zero_can_be_drawn(tmp_path: Path) -> None:

@@ -8,12 +8,14 @@ from urllib.parse import unquote
 
 import pytest
 from made_up_exp import make_record, needs_sclite, tag_of, write_model, write_nprr
+from matplotlib.figure import Figure
 
 from lorescore.cli import report as verb
 from lorescore.errors import InputError
 from lorescore.files import read_yaml, write_yaml
 from lorescore.nprr import write_records
 from lorescore.report import write_report
+from lorescore.report.style import save_png
 from lorescore.training.rank_history import RankHistory
 
 
@@ -103,6 +105,25 @@ def test_same_bytes_again_and_after_another_machine_time(exp_dir: Path) -> None:
     config["training"] |= {"seconds": 999.0, "peak_memory_mb": 4321}
     write_yaml(path, config)
     assert written() == before
+
+
+@needs_sclite
+def test_axes_of_sets_in_characters(exp_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in exp_dir.glob("rescore/*/*/result.yaml"):
+        write_yaml(path, read_yaml(path) | {"metric": "cer"})
+    figures: dict[str, Figure] = {}
+
+    def keep(figure: Figure, path: Path) -> None:
+        figures[path.name] = figure
+        save_png(figure, path)
+
+    monkeypatch.setattr("lorescore.report.results.save_png", keep)
+    write_report(exp_dir)
+    labels = {name: figure.axes[0].get_ylabel() for name, figure in figures.items()}
+    assert labels["nprr.png"] == "NPRR (% of the clean CER)"
+    assert labels["training.png"] == "CER on dev (%)"
+    assert labels["parameters.png"] == "CER (%)"
+    assert figures["nprr_map_test.png"].get_suptitle() == "NPRR on test in % of the clean CER (lower is more robust)"
 
 
 @needs_sclite

@@ -138,7 +138,7 @@ def test_ranks_over_the_seeds() -> None:
     }
     figure = seeds_ranks_figure("p_clm_adalora_mwer", ranks)
     above, below = figure.axes[:2]
-    assert above.get_title() == "Final rank of each update, p_clm_adalora_mwer, mean of 2 seeds (3.00 over all)"
+    assert figure.get_suptitle() == "Final rank of each update, p_clm_adalora_mwer, mean of 2 seeds (3.00 over all)"
     assert [line.get_ydata().tolist() for line in below.lines] == [[2.0, 6.0], [4.0, 0.0]]
     assert [line.get_label() for line in below.lines] == ["seed 1", "seed 2"]
 

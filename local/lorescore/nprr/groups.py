@@ -26,12 +26,16 @@ class Group:
         rate: None where nothing is known.
         seeds: In the order of `dirs`; none where nothing is known.
         dirs: The N-best directories, by seed.
+        perturbation: `near`; `worst of <tag>`, where each rescorer has its own. Empty where nothing is known.
+        kind: `1best` or `nbest`; empty where nothing is known.
     """
 
     lists: str
     rate: float | None
     seeds: tuple[int, ...]
     dirs: tuple[Path, ...]
+    perturbation: str = ""
+    kind: str = ""
 
 
 def group_dirs(infos: Mapping[Path, Mapping[str, Any]]) -> list[Group]:
@@ -46,22 +50,23 @@ def group_dirs(infos: Mapping[Path, Mapping[str, Any]]) -> list[Group]:
     Raises:
         InputError: A `perturbation` is not one, or the same one stands in two directories.
     """
-    known: dict[tuple[str, float], dict[int, Path]] = {}
+    known: dict[tuple[str, float, str, str], dict[int, Path]] = {}
     unknown = []
     for path, info in infos.items():
         settings = _settings(info, path)
         if settings is None:
             unknown.append(Group(path.resolve().name, None, (), (path,)))
             continue
-        lists = lists_in_words(settings.perturbation, settings.kind) + (f" of {settings.tag}" if settings.tag else "")
-        by_seed = known.setdefault((lists, settings.rate), {})
+        of_tag = f" of {settings.tag}" if settings.tag else ""
+        lists = lists_in_words(settings.perturbation, settings.kind) + of_tag
+        by_seed = known.setdefault((lists, settings.rate, settings.perturbation + of_tag, settings.kind), {})
         if settings.seed in by_seed:
             message = f"is {settings.name}, and so is {by_seed[settings.seed]}"
             raise InputError(message, path=path, mend="give each perturbation once")
         by_seed[settings.seed] = path
     groups = [
-        Group(lists, rate, tuple(sorted(by_seed)), tuple(by_seed[seed] for seed in sorted(by_seed)))
-        for (lists, rate), by_seed in sorted(known.items())
+        Group(lists, rate, tuple(sorted(by_seed)), tuple(by_seed[seed] for seed in sorted(by_seed)), perturbation, kind)
+        for (lists, rate, perturbation, kind), by_seed in sorted(known.items())
     ]
     return [*groups, *sorted(unknown, key=lambda group: group.lists)]
 

@@ -96,6 +96,11 @@ class Results:
         scored = {tag for by_tag in self.scores.values() for tag in by_tag}
         return _ordered({*self.models, *scored, *(record.tag for record in self.nprr)}, self.models)
 
+    @property
+    def metric(self) -> str:
+        """What errors were counted in: `wer` or `cer`, on all sets alike (stage 6 refuses others)."""
+        return next((score.metric for by_tag in self.scores.values() for score in by_tag.values()), WER)
+
 
 def collect(exp_dir: Path) -> Results:
     """Read everything that ran.

@@ -1,6 +1,5 @@
 """Tables and figure of `nprr --clean`: N-best directories and cost files from anywhere."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from matplotlib.figure import Figure
@@ -8,10 +7,11 @@ from matplotlib.figure import Figure
 from lorescore.nprr import NprrRecord
 from lorescore.nprr.directories import DirectoriesResult, GroupResult
 from lorescore.report.collect import Results
-from lorescore.report.figures import nprr_figure
+from lorescore.report.figures import nprr_figure, nprr_label
 from lorescore.report.robustness import LIST_COLUMNS, LOSS_COLUMNS, LOSSES_LEGEND, loss_cells
 from lorescore.report.style import COLOURS, FIRST_PASS_COLOUR, WIDTH_INCH
 from lorescore.report.tables import NONE, Table, change_cells
+from lorescore.report.text_room import TICK_INCH, set_suptitle, shared_legend, widest_inch
 
 NPRR_LEGEND = """\
 NPRR = 100 x (WER on perturbed lists - WER on clean lists) / WER on clean lists, the mean over the `sets` that differ in
@@ -25,6 +25,7 @@ LISTS_LEGEND = """\
 Points of WER that the perturbation costs the 1-best and the oracle of the lists.
 """
 FIRST_PASS_OFFSET = 0.22  # below the rescorer's point, in rows
+POINTS_INCH = 5.0  # for the points, at least
 
 
 def directories_markdown(result: DirectoriesResult, with_legends: bool = False) -> str:
@@ -56,17 +57,18 @@ def directories_figure(result: DirectoriesResult) -> Figure:
             NprrRecord(
                 tag=result.costs,
                 set=result.clean.resolve().name,
-                kind=one.group.lists,
+                kind=one.group.kind,
                 rate=one.group.rate,
                 seeds=one.group.seeds,
                 nprr=one.robustness.nprr,
                 first_pass=one.robustness.first_pass,
+                perturbation=one.group.perturbation,
             )
             for one in result.groups
             if one.group.rate is not None
         )
-        return nprr_figure(Results(None, {}, {}, records))
-    return _row_figure(result.groups, result.costs)
+        return nprr_figure(Results(None, {}, {}, records), result.metric)
+    return _row_figure(result)
 
 
 def _nprr_table(result: DirectoriesResult) -> Table:
@@ -121,9 +123,12 @@ def _group_cells(one: GroupResult) -> tuple[str, str]:
     return one.group.lists, NONE if one.group.rate is None else f"{one.group.rate:g}"
 
 
-def _row_figure(groups: Sequence[GroupResult], costs: str) -> Figure:
+def _row_figure(result: DirectoriesResult) -> Figure:
     """NPRR with its interval, a row a group, the first pass below the rescorer."""
-    figure = Figure((WIDTH_INCH, 1.4 + 0.45 * len(groups)), layout="constrained")
+    groups, costs = result.groups, result.costs
+    names = [one.group.lists if one.group.rate is None else " ".join(_group_cells(one)) for one in groups]
+    width = max(WIDTH_INCH, widest_inch(names) + TICK_INCH + POINTS_INCH)
+    figure = Figure((width, 1.2 + 0.45 * len(groups)), layout="constrained")
     axes = figure.subplots()
     axes.axvline(0.0, color="#999999", linewidth=0.8)
     systems = [(costs, COLOURS[0], "o", 0.0)] if costs else []
@@ -132,16 +137,16 @@ def _row_figure(groups: Sequence[GroupResult], costs: str) -> Figure:
         for place, one in enumerate(groups):
             nprr = one.robustness.nprr if name == costs else one.robustness.first_pass
             if nprr.value is None or nprr.low is None or nprr.high is None:
-                axes.annotate("undefined (clean WER is 0)", (0.0, place + offset), color=colour, va="center")
+                axes.annotate(
+                    _in_units("undefined (clean WER is 0)", result), (0.0, place + offset), color=colour, va="center"
+                )
                 continue
             axes.plot([nprr.low, nprr.high], [place + offset] * 2, color=colour, linewidth=2, alpha=0.6)
             axes.plot(nprr.value, place + offset, color=colour, marker=marker, linestyle="none", label=label)
             label = "_" + name  # matplotlib's legend leaves out what begins so: once is enough
-    names = [one.group.lists if one.group.rate is None else " ".join(_group_cells(one)) for one in groups]
     axes.set_yticks(range(len(groups)), names)
     axes.set_ylim(len(groups) - 0.4, -0.6)
-    axes.set_xlabel("NPRR (% of the clean WER)")
-    if axes.get_legend_handles_labels()[0]:
-        figure.legend(loc="outside lower center", ncols=2, frameon=False)
-    figure.suptitle("Robustness (NPRR, lower is more robust) with 95 % bootstrap intervals")
+    axes.set_xlabel(nprr_label(result.metric))
+    shared_legend(figure, [axes])
+    set_suptitle(figure, "Robustness (NPRR, lower is more robust) with 95 % bootstrap intervals")
     return figure

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -13,13 +12,16 @@ from lorescore.perturb.settings import HOMOPHONE, WORST
 from lorescore.report.collect import Results, SetScore
 from lorescore.report.models import Model
 from lorescore.report.style import FIRST_PASS_COLOUR, ORACLE_COLOUR, WIDTH_INCH, LineStyle, line_styles
+from lorescore.report.text_room import SIDES_INCH, TICK_INCH, set_suptitle, shared_legend, widest_inch, wrapped
+from lorescore.wer.units import WER
 
-MAX_COLUMNS = 3
+MAX_COLUMNS, COLUMN_INCH = 3, 2.1  # of the panels of WER, and a column's width at least
 BAND_ALPHA = 0.15
 NICE_STEPS = (1, 2, 5, 10)  # between two ticks, times a power of ten
 OFF_SCALE = 2.0  # the first pass is left out of the scale where it is so many times higher than everything else
 DODGE, MAX_DODGE = 0.012, 0.15  # neighbouring models are moved apart, all together at most: shares of the rates' span
-LEGEND_LINE_INCH, LEGEND_COLUMNS = 0.22, 2
+SMALL_POINTS = 9.0  # size of a text in a panel
+AXIS_INCH = 0.7  # between two panels, for the values and the name of an axis
 TEXT_BOX = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}  # keeps the lines behind a text off it
 KIND_TITLES = {"1best": "1-best perturbation", "nbest": "N-best perturbation"}
 
@@ -36,7 +38,9 @@ def wer_figure(results: Results) -> Figure:
     tags = [tag for tag in results.tags if tag in scored]
     columns = min(MAX_COLUMNS, len(results.scores))
     lines = -(-len(results.scores) // columns)
-    figure = Figure((WIDTH_INCH, lines * (1.4 + 0.36 * len(tags)) + 0.5), layout="constrained")
+    names_inch = widest_inch(tags) + TICK_INCH
+    width = max(WIDTH_INCH, names_inch + columns * COLUMN_INCH)
+    figure = Figure((width, lines * (1.4 + 0.36 * len(tags)) + 0.5), layout="constrained")
     panels = figure.subplots(lines, columns, sharey=True, squeeze=False).flat
     for axes, (set_name, by_tag) in zip(panels, results.scores.items(), strict=False):
         for place, tag in enumerate(tags):
@@ -45,62 +49,73 @@ def wer_figure(results: Results) -> Figure:
         if FIRST_PASS in by_tag:
             axes.axvline(by_tag[FIRST_PASS].wer, color=FIRST_PASS_COLOUR, linewidth=1, linestyle="--")
         tuned = " (weights tuned here)" if set_name == results.dev_set else ""
-        axes.set_title(f"{set_name}{tuned}")
+        axes.set_title(wrapped(f"{set_name}{tuned}", (width - names_inch) / columns))
         axes.set_xlabel(f"{next(iter(by_tag.values())).metric.upper()} (%)")
         axes.set_yticks(range(len(tags)), tags)
         axes.set_ylim(len(tags) - 0.5, -0.7)
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=NICE_STEPS))
     _hide_unused(figure, len(results.scores))
-    figure.suptitle("Error rate with 95 % bootstrap intervals; dashed: first pass")
+    set_suptitle(figure, "Error rate with 95 % bootstrap intervals; dashed: first pass")
     return figure
 
 
-def nprr_figure(results: Results) -> Figure:
+def nprr_figure(results: Results, metric: str = WER) -> Figure:
     """NPRR against the rate with 95 % intervals.
 
     A row of panels for each set and perturbation, a column a kind, in them a line a rescorer. All lines begin at rate
     0, which leaves the lists as they are.
+
+    Args:
+        results: With records of robustness.
+        metric: What errors were counted in.
     """
     styles = styles_of(results)
     rows = list(dict.fromkeys((record.set, record.perturbation) for record in results.nprr))
     kinds = sorted({record.kind for record in results.nprr})
     rates = sorted({record.rate for record in results.nprr})
-    figure = Figure((WIDTH_INCH, 3.2 * len(rows) + 0.6 + _legend_inch(len(styles) + 1)), layout="constrained")
+    figure = Figure((WIDTH_INCH, 3.2 * len(rows) + 0.6), layout="constrained")
     panels = figure.subplots(len(rows), len(kinds), sharex=True, squeeze=False)
+    panel_inch = WIDTH_INCH / len(kinds) - AXIS_INCH
     for row, (set_name, perturbation) in zip(panels, rows, strict=True):
         of_row = [record for record in results.nprr if (record.set, record.perturbation) == (set_name, perturbation)]
         named = set_name if perturbation == HOMOPHONE else f"{set_name}, {perturbation}"
         for axes, kind in zip(row, kinds, strict=True):
-            _nprr_panel(axes, [record for record in of_row if record.kind == kind], styles, rates)
-            axes.set_title(f"{named}, {KIND_TITLES.get(kind, kind)}")
-        row[0].set_ylabel("NPRR (% of the clean WER)")
+            _nprr_panel(axes, [record for record in of_row if record.kind == kind], styles, rates, panel_inch)
+            axes.set_title(wrapped(f"{named}, {KIND_TITLES.get(kind, kind)}", panel_inch))
+        row[0].set_ylabel(nprr_label(metric))
     for axes in panels[-1]:
-        axes.set_xlabel("rate: chance that a replaceable word is replaced")
-    shared_legend(figure, list(panels.flat))
-    figure.suptitle("Robustness (NPRR, lower is more robust) with 95 % bootstrap intervals")
+        axes.set_xlabel("rate (chance of a replacement)")
+    shared_legend(figure, panels.flat)
+    set_suptitle(figure, "Robustness (NPRR, lower is more robust) with 95 % bootstrap intervals")
     return figure
 
 
-def training_figure(models: Sequence[Model], styles: Mapping[str, LineStyle]) -> Figure:
+def nprr_label(metric: str) -> str:
+    """Of an axis with NPRR."""
+    return f"NPRR (% of the clean {metric.upper()})"
+
+
+def training_figure(models: Sequence[Model], styles: Mapping[str, LineStyle], metric: str = WER) -> Figure:
     """WER on the dev lists during training, one panel a PLM and scorer; a ring marks the step that was kept.
 
     Args:
         models: Those with a history.
         styles: A style for each of their tags.
+        metric: What errors were counted in.
     """
     groups = list(dict.fromkeys((model.plm, model.scorer) for model in models))
-    figure = Figure((WIDTH_INCH, 3.2 * len(groups) + 0.6 + _legend_inch(len(models))), layout="constrained")
+    figure = Figure((WIDTH_INCH, 3.2 * len(groups) + 0.6), layout="constrained")
     panels = figure.subplots(len(groups), 1, squeeze=False)[:, 0]
     for axes, group in zip(panels, groups, strict=True):
         for model in models:
             if (model.plm, model.scorer) == group:
                 _training_line(axes, model, styles[model.tag])
-        axes.set_title(f"{group[0]}, scorer {group[1]}")
+        axes.set_title(wrapped(f"{group[0]}, scorer {group[1]}", WIDTH_INCH - SIDES_INCH))
         axes.set_xlabel("optimizer steps")
-        axes.set_ylabel("WER on dev (%)")
+        axes.set_ylabel(f"{metric.upper()} on dev (%)")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=NICE_STEPS))
-    shared_legend(figure, list(panels))
-    figure.suptitle("WER on the dev lists during training; ring: the step that was kept")
+    shared_legend(figure, panels)
+    set_suptitle(figure, f"{metric.upper()} on the dev lists during training; ring: the step that was kept")
     return figure
 
 
@@ -121,15 +136,23 @@ def _wer_point(axes: Axes, place: int, score: SetScore, style: LineStyle) -> Non
         textcoords="offset points",
         ha="center",
         va="bottom",
-        fontsize=9,
+        fontsize=SMALL_POINTS,
         bbox=TEXT_BOX,
     )
 
 
 def _nprr_panel(
-    axes: Axes, records: Sequence[NprrRecord], styles: Mapping[str, LineStyle], rates: Sequence[float]
+    axes: Axes, records: Sequence[NprrRecord], styles: Mapping[str, LineStyle], rates: Sequence[float], inch: float
 ) -> None:
-    """The lines of one set and kind; where NPRR is undefined there is no point. `rates`: of all panels."""
+    """The lines of one set and kind; where NPRR is undefined there is no point.
+
+    Args:
+        axes: The panel.
+        records: What is in it.
+        styles: A style for each tag.
+        rates: Of all panels.
+        inch: The panel's width.
+    """
     axes.axhline(0.0, color="#999999", linewidth=0.8)
     span = rates[-1] or 1.0
     tags = list(dict.fromkeys(record.tag for record in records))
@@ -142,7 +165,7 @@ def _nprr_panel(
     _nprr_line(axes, sorted(first_pass.items(), key=lambda point: point[0]), style, FIRST_PASS, 0.0)
     axes.set_xticks([0.0, *(rate for rate in rates if rate > 0)])
     axes.set_xlim(-0.03 * span, 1.1 * span)
-    _limit_scale(axes, [record.nprr for record in records], first_pass)
+    _limit_scale(axes, [record.nprr for record in records], first_pass, inch)
 
 
 def first_pass_by_rate(records: Sequence[NprrRecord]) -> dict[float, Nprr]:
@@ -156,23 +179,27 @@ def first_pass_by_rate(records: Sequence[NprrRecord]) -> dict[float, Nprr]:
     return {record.rate: record.first_pass for record in reversed(records)}
 
 
-def _limit_scale(axes: Axes, nprrs: Iterable[Nprr], first_pass: Mapping[float, Nprr]) -> None:
+def _limit_scale(axes: Axes, nprrs: Iterable[Nprr], first_pass: Mapping[float, Nprr], inch: float) -> None:
     """Keep a first pass that lies far above the rescorers from squeezing them; its values are written instead."""
     ends = [end for nprr in nprrs for end in (nprr.low, nprr.high) if end is not None]
     lowest, highest = min(ends, default=0.0), max(ends, default=0.0)
     values = {rate: nprr.value for rate, nprr in first_pass.items() if nprr.value is not None}
     if not values or highest <= 0 or max(values.values()) <= OFF_SCALE * highest:
         return
-    axes.set_ylim(min(0.0, lowest) - 0.1 * highest, 1.35 * highest)  # room for the text
-    listed = ", ".join(f"{value:.1f} at {rate:g}" for rate, value in sorted(values.items()))
+    listed = ", ".join(
+        f"{value:.1f}\N{NO-BREAK SPACE}at\N{NO-BREAK SPACE}{rate:g}" for rate, value in sorted(values.items())
+    )
+    text = wrapped(f"{FIRST_PASS}, off the scale: {listed}", inch, SMALL_POINTS)
+    room = 0.2 + 0.15 * (1 + text.count("\n"))  # for the text
+    axes.set_ylim(min(0.0, lowest) - 0.1 * highest, (1 + room) * highest)
     axes.text(
         0.5,
         0.99,
-        f"{FIRST_PASS}, off the scale: {listed}",
+        text,
         transform=axes.transAxes,
         ha="center",
         va="top",
-        fontsize=9,
+        fontsize=SMALL_POINTS,
         bbox=TEXT_BOX,
     )
 
@@ -212,27 +239,6 @@ def _training_line(axes: Axes, model: Model, style: LineStyle) -> None:
         axes.plot(
             steps[kept], wers[kept], color=style.colour, marker="o", markersize=13, fillstyle="none", linestyle="none"
         )
-
-
-def shared_legend(figure: Figure, panels: Sequence[Axes]) -> None:
-    """One legend below all panels, each label once."""
-    handles: dict[str, Artist] = {}
-    for axes in panels:
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            handles.setdefault(label, handle)
-    figure.legend(
-        list(handles.values()),
-        list(handles),
-        loc="outside lower center",
-        ncols=LEGEND_COLUMNS,
-        frameon=False,
-        handlelength=4,
-    )
-
-
-def _legend_inch(entries: int) -> float:
-    """The height of the shared legend."""
-    return -(-entries // LEGEND_COLUMNS) * LEGEND_LINE_INCH
 
 
 def _hide_unused(figure: Figure, used: int) -> None:

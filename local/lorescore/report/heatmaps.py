@@ -16,28 +16,41 @@ from lorescore.combine import FIRST_PASS
 from lorescore.nprr import Nprr, NprrRecord
 from lorescore.report.figures import KIND_TITLES, first_pass_by_rate
 from lorescore.report.style import WIDTH_INCH
+from lorescore.report.text_room import TICK_INCH, set_suptitle, text_inch, widest_inch, wrapped
+from lorescore.wer.units import WER
 
 COLOURS = "RdBu_r"
-LABELS_INCH = 3.3  # of the width, for the models' names and the scale
-INTERVAL_INCH = 0.8  # width of a cell that has room for an interval
+SCALE_INCH = 1.0  # of the width, for the scale and its values
+INTERVALS_INCH = 8.0  # of all cells of a row: the figure grows so far for intervals, which are left out otherwise
+KIND_INCH = 2.6  # of a column of panels, at least: its title
+CELL_SPACE_INCH = 0.1  # in a cell, beside its text
+VALUE_POINTS, UNDEFINED_POINTS, INTERVAL_POINTS = 10.0, 7.0, 7.5
 DARK = 0.62  # share of the scale from which text is white
 
 
-def nprr_map_figure(set_name: str, records: Sequence[NprrRecord]) -> Figure:
+def nprr_map_figure(set_name: str, records: Sequence[NprrRecord], metric: str = WER) -> Figure:
     """The heat maps of one set: a row of panels a perturbation, a column a kind; in each a row a model.
 
     Args:
         set_name: The set.
         records: Its records, at least one, in the order of the tables.
+        metric: What errors were counted in.
     """
     perturbations = list(dict.fromkeys(record.perturbation for record in records))
     kinds = sorted({record.kind for record in records})
     rates = sorted({record.rate for record in records})
     tags = list(dict.fromkeys(record.tag for record in records))
     height = len(perturbations) * (0.75 + 0.42 * (len(tags) + 1)) + 0.7
-    figure = Figure((WIDTH_INCH, height), layout="constrained")
+    columns = len(kinds) * len(rates)
+    measured = [one for record in records for one in (record.nprr, record.first_pass)]
+    value_inch = max(text_inch(*_value_text(one)) for one in measured) + CELL_SPACE_INCH
+    interval_inch = widest_inch(map(_interval_text, measured), INTERVAL_POINTS) + CELL_SPACE_INCH
+    beside = widest_inch([*tags, FIRST_PASS]) + TICK_INCH + SCALE_INCH
+    needed = columns * (interval_inch if columns * interval_inch <= INTERVALS_INCH else value_inch)
+    cells_inch = max(WIDTH_INCH - beside, needed, len(kinds) * KIND_INCH)
+    figure = Figure((beside + cells_inch, height), layout="constrained")
     panels = figure.subplots(len(perturbations), len(kinds), sharex=True, sharey=True, squeeze=False)
-    with_interval = (WIDTH_INCH - LABELS_INCH) / (len(kinds) * len(rates)) >= INTERVAL_INCH
+    with_interval = cells_inch >= columns * interval_inch
     for row, perturbation in zip(panels, perturbations, strict=True):
         of_row = [record for record in records if record.perturbation == perturbation]
         values = [record.nprr.value for record in of_row if record.nprr.value is not None]
@@ -47,14 +60,14 @@ def nprr_map_figure(set_name: str, records: Sequence[NprrRecord]) -> Figure:
             image = _panel(axes, cells, limit)
             _write_values(axes, cells, limit, with_interval)
             axes.axhline(len(tags) - 0.5, color="black", linewidth=1)
-            axes.set_title(f"{perturbation}, {KIND_TITLES.get(kind, kind)}")
+            axes.set_title(wrapped(f"{perturbation}, {KIND_TITLES.get(kind, kind)}", cells_inch / len(kinds)))
             axes.set_xticks(range(len(rates)), [f"{rate:g}" for rate in rates])
             axes.set_yticks(range(len(tags) + 1), [*tags, FIRST_PASS])
         bar = figure.colorbar(image, ax=list(row), label="NPRR (%)", pad=0.01, aspect=14)
         bar.ax.set_ylim(min([0.0, *values]), limit)  # colours that no model has are not shown
     for axes in panels[-1]:
         axes.set_xlabel("rate")
-    figure.suptitle(f"NPRR on {set_name} in % of the clean WER (lower is more robust)")
+    set_suptitle(figure, f"NPRR on {set_name} in % of the clean {metric.upper()} (lower is more robust)")
     return figure
 
 
@@ -81,13 +94,20 @@ def _write_values(axes: Axes, cells: Sequence[Sequence[Nprr | None]], limit: flo
     for row, column, cell in places:
         if cell is None:
             continue
-        if cell.value is None:
-            axes.text(column, row, "undefined", ha="center", va="center", fontsize=7)
-            continue
-        colour = "white" if abs(cell.value) > DARK * limit else "black"
-        has_interval = with_interval and cell.low is not None and cell.high is not None
-        place = row - 0.14 if has_interval else row
-        axes.text(column, place, f"{cell.value:+.1f}", ha="center", va="center", color=colour, fontsize=10)
-        if has_interval:
-            interval = f"[{cell.low:.1f}, {cell.high:.1f}]"
-            axes.text(column, row + 0.26, interval, ha="center", va="center", color=colour, fontsize=7.5)
+        colour = "white" if abs(cell.value or 0.0) > DARK * limit else "black"
+        interval = _interval_text(cell) if with_interval else ""
+        text, points = _value_text(cell)
+        place = row - 0.14 if interval else row
+        axes.text(column, place, text, ha="center", va="center", color=colour, fontsize=points)
+        if interval:
+            axes.text(column, row + 0.26, interval, ha="center", va="center", color=colour, fontsize=INTERVAL_POINTS)
+
+
+def _value_text(nprr: Nprr) -> tuple[str, float]:
+    """What a cell says, and its size in points."""
+    return ("undefined", UNDEFINED_POINTS) if nprr.value is None else (f"{nprr.value:+.1f}", VALUE_POINTS)
+
+
+def _interval_text(nprr: Nprr) -> str:
+    """Empty where there is no interval."""
+    return "" if nprr.low is None or nprr.high is None else f"[{nprr.low:.1f}, {nprr.high:.1f}]"

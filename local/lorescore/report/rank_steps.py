@@ -12,10 +12,11 @@ from matplotlib.ticker import MaxNLocator
 
 from lorescore.report.ranks import rank_map
 from lorescore.report.style import FIRST_PASS_COLOUR, WIDTH_INCH, line_styles
+from lorescore.report.text_room import set_suptitle, shared_legend
 from lorescore.training.rank_history import RankHistory
 
 MAX_LABELS = 16  # of layers
-LEGEND_COLUMNS = 4
+MAX_LEGEND_COLUMNS = 4
 
 
 def rank_steps_figure(tag: str, history: RankHistory, steps: int | None) -> Figure:
@@ -31,7 +32,7 @@ def rank_steps_figure(tag: str, history: RankHistory, steps: int | None) -> Figu
     ranks = np.stack([table.ranks for table in tables])  # (changes, modules, layers)
     begins = list(history.changes)
     ends = [*begins, max(steps or 0, begins[-1] + 1)]
-    figure = Figure((WIDTH_INCH, 7.0), layout="constrained")
+    figure = Figure((WIDTH_INCH, 6.6), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     image = above.pcolormesh(
         ends,
@@ -60,8 +61,8 @@ def rank_steps_figure(tag: str, history: RankHistory, steps: int | None) -> Figu
     below.set_ylabel("mean rank")
     below.set_title("mean rank of each module over the layers")
     below.xaxis.set_major_locator(MaxNLocator(integer=True, steps=(1, 2, 5, 10)))
-    figure.legend(loc="outside lower center", ncols=LEGEND_COLUMNS, frameon=False, handlelength=4)
-    figure.suptitle(f"Ranks over the training of {tag}")
+    shared_legend(figure, [below], MAX_LEGEND_COLUMNS)
+    set_suptitle(figure, f"Ranks over the training of {tag}")
     return figure
 
 

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lorescore.report.style import WIDTH_INCH
+from lorescore.report.text_room import set_suptitle
 
 OUTSIDE = "outside"
 MAX_ANNOTATED = 64  # columns; in more of them the numbers would not be readable
@@ -74,7 +75,7 @@ def ranks_figure(tag: str, ranks: Mapping[str, int]) -> Figure:
     axes.set_xticks(range(0, columns, step), table.layers[::step])
     axes.set_xlabel("transformer layer")
     axes.set_ylabel("module")
-    axes.set_title(f"Final rank of each update, {tag} (mean {mean:.2f})", fontsize=12)
+    set_suptitle(figure, f"Final rank of each update, {tag} (mean {mean:.2f})")
     bar = figure.colorbar(image, ax=axes, label="rank", pad=0.01)
     bar.locator = MaxNLocator(integer=True, nbins=max(3, rows + 1))
     bar.update_ticks()

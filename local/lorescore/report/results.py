@@ -138,7 +138,7 @@ def write_report(exp_dir: Path) -> Report:
     trained += _subsection(combination_table(results.models.values()), COMBINATIONS_LEGEND.format(dev_set=dev_name))
     figure_dir = exp_dir / "figures"
     with drawing():
-        figures = _figures(results, exp_dir) | strategy_figures(comparisons, results.models, exp_dir)
+        figures = _figures(results, exp_dir) | strategy_figures(comparisons, results.models, exp_dir, results.metric)
         for name, (_, figure) in figures.items():
             save_png(figure, figure_dir / name)
     stale_figures = [path for pattern in EACH_FIGURES for path in sorted(figure_dir.glob(pattern))]
@@ -182,16 +182,17 @@ def _figures(results: Results, exp_dir: Path) -> dict[str, tuple[str, Figure]]:
     if results.scores:
         figures["wer.png"] = ("WER by system and set", wer_figure(results))
     if any(nprr.value is not None for record in results.nprr for nprr in (record.nprr, record.first_pass)):
-        figures["nprr.png"] = ("NPRR by rate, kind and set", nprr_figure(results))
+        figures["nprr.png"] = ("NPRR by rate, kind and set", nprr_figure(results, results.metric))
     for set_name in dict.fromkeys(record.set for record in results.nprr):
         records = [record for record in results.nprr if record.set == set_name]
         figures[f"nprr_map_{set_name}.png"] = (
             f"NPRR on {set_name} by model and rate",
-            nprr_map_figure(set_name, records),
+            nprr_map_figure(set_name, records, results.metric),
         )
     trained = [model for model in results.models.values() if model.history]
     if trained:
-        figures["training.png"] = ("WER on dev during training", training_figure(trained, styles_of(results)))
+        figure = training_figure(trained, styles_of(results), results.metric)
+        figures["training.png"] = ("WER on dev during training", figure)
     for model in results.models.values():
         if model.ranks:
             figures[f"ranks_{model.tag}.png"] = (f"Final ranks of {model.tag}", ranks_figure(model.tag, model.ranks))

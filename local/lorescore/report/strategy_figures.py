@@ -10,13 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator, NullLocator
 
 from lorescore.report.comparison import Comparison, StrategyScore, group_models
-from lorescore.report.figures import shared_legend
 from lorescore.report.models import Model
 from lorescore.report.ranks import rank_map
 from lorescore.report.style import WIDTH_INCH, LineStyle, line_styles
+from lorescore.report.text_room import SIDES_INCH, set_suptitle, shared_legend, wrapped
 from lorescore.scoring.rank_file import RANKS_FILE, RankCurve, read_ranks
+from lorescore.wer.units import WER
 
-PANEL_INCH, LEGEND_LINE_INCH, LEGEND_COLUMNS = 3.6, 0.22, 2
+PANEL_INCH = 3.6  # high
 MAX_COLUMNS = 2
 # On a logarithmic axis: numbers that differ by less are moved apart; by how much; how far left of the smallest 0 is.
 ALIKE, DODGE, ZERO_DISTANCE = 1.3, 1.35, 10.0
@@ -24,19 +25,25 @@ STRATEGY_FIGURES = ("parameters.png", "mixed_ranks.png")
 
 
 def strategy_figures(
-    comparisons: Sequence[Comparison], models: Mapping[str, Model], exp_dir: Path
+    comparisons: Sequence[Comparison], models: Mapping[str, Model], exp_dir: Path, metric: str = WER
 ) -> dict[str, tuple[str, Figure]]:
     """Caption and figure by file name, of what there is data for: STRATEGY_FIGURES, and the ranks of several seeds.
+
+    Args:
+        comparisons: Of the strategies.
+        models: The rescorers by tag.
+        exp_dir: The recipe's `exp`.
+        metric: What errors were counted in.
 
     Raises:
         InputError: A file of ranks is not what stage 6 writes.
     """
     figures = {}
     if comparisons:
-        figures["parameters.png"] = ("WER and trainable parameters", parameters_figure(comparisons))
+        figures["parameters.png"] = ("WER and trainable parameters", parameters_figure(comparisons, metric))
     curves = read_rank_curves(exp_dir, list(models))
     if curves:
-        figures["mixed_ranks.png"] = ("WER of a mixed-rank adapter by its rank", rank_curves_figure(curves))
+        figures["mixed_ranks.png"] = ("WER of a mixed-rank adapter by its rank", rank_curves_figure(curves, metric))
     for name, of in group_models(list(models.values())).items():
         ranks = {model.seed: model.ranks for model in of if model.ranks}
         if len(ranks) > 1 and len({frozenset(one) for one in ranks.values()}) == 1:
@@ -44,13 +51,13 @@ def strategy_figures(
     return figures
 
 
-def parameters_figure(comparisons: Sequence[Comparison]) -> Figure:
+def parameters_figure(comparisons: Sequence[Comparison], metric: str = WER) -> Figure:
     """WER against trainable parameters: a panel for each comparison, a small mark for each seed, a large one for the
     mean, with its 95 % interval. Strategies with as many parameters are moved apart.
     """
     names = list(dict.fromkeys(row.group for one in comparisons for row in one.rows))
     styles = line_styles(names)
-    figure, panels = _panels(len(comparisons), len(names))
+    figure, panels, panel_inch = _panels(len(comparisons))
     for axes, one in zip(panels, comparisons, strict=False):
         smallest = min((row.trainable for row in one.rows if row.trainable), default=1.0)
         zero = smallest / ZERO_DISTANCE  # where what trains nothing stands on a logarithmic axis
@@ -59,10 +66,11 @@ def parameters_figure(comparisons: Sequence[Comparison]) -> Figure:
             _parameters_point(axes, row, place, styles[row.group])
         has_frozen = any(row.trainable == 0 for row in one.rows)
         _parameters_axis(axes, places, zero if has_frozen else None)
-        axes.set_ylabel("WER (%)")
-        axes.set_title(f"{one.set}: {one.plm}, {one.scorer}, {one.objective}")
+        axes.set_ylabel(f"{metric.upper()} (%)")
+        axes.set_title(wrapped(f"{one.set}: {one.plm}, {one.scorer}, {one.objective}", panel_inch))
     shared_legend(figure, panels)
-    figure.suptitle("WER and trainable parameters: each seed, and the mean with a 95 % bootstrap interval")
+    each = "each seed, and the mean with a 95 % bootstrap interval"
+    set_suptitle(figure, f"{metric.upper()} and trainable parameters: {each}")
     return figure
 
 
@@ -78,7 +86,7 @@ def seeds_ranks_figure(name: str, by_seed: Mapping[int | None, Mapping[str, int]
     tables = np.stack([one.ranks for one in maps.values()])
     mean = tables.mean(axis=0)
     rows, columns = mean.shape
-    figure = Figure((WIDTH_INCH, 4.6 + 0.42 * rows), layout="constrained")
+    figure = Figure((WIDTH_INCH, 4.4 + 0.42 * rows), layout="constrained")
     above, below = figure.subplots(2, 1, height_ratios=(1.2 + 0.42 * rows, 3.0))
     image = above.imshow(mean, cmap="cividis", vmin=0, vmax=max(1.0, float(np.nanmax(mean))), aspect="auto")
     above.set_facecolor("#CCCCCC")
@@ -99,9 +107,9 @@ def seeds_ranks_figure(name: str, by_seed: Mapping[int | None, Mapping[str, int]
     below.set_ylim(bottom=0)
     below.set_xlabel("transformer layer")
     below.set_ylabel("rank, mean over modules")
-    below.legend(frameon=False, ncols=len(maps))
-    title = f"Final rank of each update, {name}, mean of {len(maps)} seeds ({float(np.nanmean(mean)):.2f} over all)"
-    above.set_title(title, fontsize=12)
+    shared_legend(figure, [below], len(maps))
+    of_all = f"mean of {len(maps)} seeds ({float(np.nanmean(mean)):.2f} over all)"
+    set_suptitle(figure, f"Final rank of each update, {name}, {of_all}")
     return figure
 
 
@@ -115,11 +123,11 @@ def read_rank_curves(exp_dir: Path, tags: Sequence[str]) -> dict[str, RankCurve]
     return {tag: read_ranks(path) for tag, path in paths.items() if path.is_file()}
 
 
-def rank_curves_figure(curves: Mapping[str, RankCurve]) -> Figure:
+def rank_curves_figure(curves: Mapping[str, RankCurve], metric: str = WER) -> Figure:
     """WER against the rank that an adapter is cut to: a panel for each set, a line for each adapter."""
     styles = line_styles(list(curves))
     sets = list(dict.fromkeys(name for curve in curves.values() for one in curve.scores for name in one.wers))
-    figure, panels = _panels(len(sets), len(curves))
+    figure, panels, panel_inch = _panels(len(sets))
     for axes, name in zip(panels, sets, strict=False):
         for tag, curve in curves.items():
             points = [(one.rank, one.wers[name]) for one in curve.scores if name in one.wers]
@@ -133,12 +141,12 @@ def rank_curves_figure(curves: Mapping[str, RankCurve]) -> Figure:
                 label=tag,
             )
         tuned = " (weights tuned here)" if name in {curve.dev_set for curve in curves.values()} else ""
-        axes.set_title(f"{name}{tuned}")
+        axes.set_title(wrapped(f"{name}{tuned}", panel_inch))
         axes.set_xlabel("rank")
-        axes.set_ylabel("WER (%)")
+        axes.set_ylabel(f"{metric.upper()} (%)")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     shared_legend(figure, panels)
-    figure.suptitle("Mixed-rank training: one adapter, cut to each of its ranks")
+    set_suptitle(figure, "Mixed-rank training: one adapter, cut to each of its ranks")
     return figure
 
 
@@ -189,13 +197,12 @@ def _parameters_point(axes: Axes, row: StrategyScore, place: float, style: LineS
     )
 
 
-def _panels(number: int, labels: int) -> tuple[Figure, list[Axes]]:
-    """A figure with so many panels and room for a legend."""
+def _panels(number: int) -> tuple[Figure, list[Axes], float]:
+    """A figure with so many panels, and the width of a panel's title at most, in inches."""
     columns = min(MAX_COLUMNS, number)
     lines = -(-number // columns)
-    legend = -(-labels // LEGEND_COLUMNS) * LEGEND_LINE_INCH
-    figure = Figure((WIDTH_INCH, PANEL_INCH * lines + 0.6 + legend), layout="constrained")
+    figure = Figure((WIDTH_INCH, PANEL_INCH * lines + 0.6), layout="constrained")
     panels = list(figure.subplots(lines, columns, squeeze=False).flat)
     for axes in panels[number:]:
         axes.set_axis_off()
-    return figure, panels
+    return figure, panels, WIDTH_INCH / columns - SIDES_INCH

@@ -1,4 +1,6 @@
-"""The look of the figures, and how they are saved: 10 inches wide, so that they read well when shown at 1000 pixels.
+"""The look of the figures, and how they are saved.
+
+They are 10 inches wide, so that they read well when shown at 1000 pixels; wider where names are long.
 
 Colours are those of Okabe and Ito, "Color Universal Design" (2008), which colour-blind people tell apart; markers and
 line styles differ too, so that the figures also read in black and white.
@@ -17,15 +19,16 @@ from lorescore.files import atomic_write
 
 WIDTH_INCH = 10.0
 DPI = 150
+TEXT_POINTS, SUPTITLE_POINTS = 10.0, 12.0
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # without yellow: too pale on white
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 FIRST_PASS_COLOUR = "#000000"
 ORACLE_COLOUR = "#7F7F7F"
 SETTINGS = {
-    "font.size": 10,
-    "axes.titlesize": 10,
-    "figure.titlesize": 12,
+    "font.size": TEXT_POINTS,
+    "axes.titlesize": TEXT_POINTS,
+    "figure.titlesize": SUPTITLE_POINTS,
     "axes.grid": True,
     "axes.axisbelow": True,
     "axes.spines.top": False,
