@@ -48,6 +48,8 @@ def make_sandbox(folder: Path) -> Path:
     for name in ("run.sh", "path.sh", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy2(ROOT / name, folder)
     (folder / ".venv").symlink_to(ROOT / ".venv")
+    (folder / "home").mkdir()
+    (folder / "home" / "lorescore").symlink_to(folder)
     _put_tiny_plms(folder)
     for name in SETS:
         _write_data(folder / "data" / name, toy_set(name))

@@ -20,7 +20,6 @@ NOT_CODE = {"", "text", "yaml", "json", "bibtex"}  # languages of blocks that ar
 
 # What a reader fills in, in this order, as regular expressions: longer ones first.
 PLACEHOLDERS = {
-    r"(data/(\w+)) \.\.\.$": rf"\1 {KALDI_EXP}/decode_\2 {KALDI_EXP}/decode_\2_plm",
     r"exp/asr_train_\.\.\.": ESPNET_EXP,
     r"\bdecode_\.\.\.": ESPNET_TAG,
     r"<tag>": TAG,
