@@ -164,6 +164,23 @@ def test_scores_of_dev_that_are_not_finite(
     assert rescorer.score([one.texts for one in dev_lists]) == start
 
 
+def test_memory_that_runs_out_on_dev_is_no_divergence(
+    fresh_rescorer: FreshRescorer, train_lists: NbestSet, dev_lists: NbestSet
+) -> None:
+    rescorer = fresh_rescorer()
+    costs = dev_costs(rescorer, dev_lists)
+
+    def fail_without_gradients(*_: object) -> None:
+        if torch.is_inference_mode_enabled():
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    rescorer.scorer.register_forward_pre_hook(fail_without_gradients)
+    with pytest.raises(
+        InputError, match=r"^out of memory with 16 tokens in a forward pass \(free some memory or take a smaller PLM\)$"
+    ):
+        train_rescorer(rescorer, train_lists, dev_lists, VANILLA, SETTINGS, start_costs=costs)
+
+
 def test_known_costs_of_dev_stand_for_the_first_evaluation(
     fresh_rescorer: FreshRescorer, train_lists: NbestSet, dev_lists: NbestSet
 ) -> None:

@@ -39,6 +39,10 @@ from lorescore.scoring.stored import read_config, require_no_members, stored_plm
 from lorescore.scoring.text import plm_context, plm_text
 
 
+class NotFiniteError(InputError):
+    """A score that is not a finite number."""
+
+
 @dataclass
 class Rescorer(ListScorer):
     """Scores lists of texts with an adapted PLM.
@@ -199,7 +203,8 @@ class Rescorer(ListScorer):
             contexts: What stands before each list (`encode`); None: nothing.
 
         Raises:
-            InputError: A text's score is not a finite number, or the memory is too small.
+            NotFiniteError: A text's score is not a finite number.
+            InputError: The memory is too small.
         """
         self.scorer.eval()
         filled = [index for index, texts in enumerate(lists) if texts]
@@ -220,7 +225,7 @@ class Rescorer(ListScorer):
                     index = filled[position]
                     if not torch.isfinite(values).all():
                         text = lists[index][int(torch.isfinite(values).int().argmin())]
-                        raise InputError(
+                        raise NotFiniteError(
                             f"the PLM score of {text!r} is not a finite number", mend="train the rescorer again"
                         )
                     scores[index] = values.tolist()

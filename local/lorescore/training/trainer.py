@@ -18,7 +18,7 @@ from lorescore.errors import InputError
 from lorescore.nbest import NbestSet
 from lorescore.plm.adaptation import Adaptation
 from lorescore.progress import Progress, silent
-from lorescore.scoring.rescorer import Rescorer, trainable_state
+from lorescore.scoring.rescorer import NotFiniteError, Rescorer, trainable_state
 from lorescore.training.checkpoint import Checkpoint
 from lorescore.training.data import TrainingList, plan_steps, training_text
 from lorescore.training.evaluation import Evaluation, ModelChoice, State, evaluate
@@ -117,7 +117,7 @@ class Trainer:
                 if not diverged and step in evaluate_at:
                     try:
                         choice.add(self._evaluate(step, progress), lambda: trainable_state(self.scorer))
-                    except InputError as error:
+                    except NotFiniteError as error:
                         diverged = error.message
                 if diverged:
                     self._finish(choice.state)
