@@ -269,6 +269,19 @@ def test_the_learning_rate_decays_as_asked(
     assert rates == pytest.approx([VANILLA.learning_rate * share for share in shares])
 
 
+def test_no_gradient_is_clipped_where_the_largest_norm_is_0(
+    fresh_rescorer: FreshRescorer, train_lists: NbestSet, dev_lists: NbestSet
+) -> None:
+    states = {}
+    for grad_clip in (0.0, 1e9, 1e-3):
+        rescorer = fresh_rescorer()
+        result = train_rescorer(rescorer, train_lists, dev_lists, VANILLA, replace(SETTINGS, grad_clip=grad_clip))
+        states[grad_clip] = trainable_state(rescorer.scorer)
+    assert result.steps == 12
+    assert all(torch.equal(weight, states[1e9][name]) for name, weight in states[0.0].items())
+    assert not all(torch.equal(weight, states[1e-3][name]) for name, weight in states[0.0].items())
+
+
 def test_it_learns_in_bf16(fresh_rescorer: FreshRescorer, train_lists: NbestSet, dev_lists: NbestSet) -> None:
     losses: dict[str, list[float]] = {"fp32": [], "bf16": []}
     for precision, of in losses.items():

@@ -182,7 +182,8 @@ class Trainer:
         """One optimizer step; where its loss is not finite, none, and what is wrong."""
         self.adaptation.before_step(step)
         loss = gradients.accumulate(lists)
-        norm = torch.nn.utils.clip_grad_norm_(self.named.values(), self.settings.grad_clip).item()
+        largest = self.settings.grad_clip or math.inf
+        norm = torch.nn.utils.clip_grad_norm_(self.named.values(), largest).item()
         if not math.isfinite(loss) or not math.isfinite(norm):
             return f"training diverged: loss {loss:.4g}, norm of its gradient {norm:.4g},"
         self.optimizer.step()
