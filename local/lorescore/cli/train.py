@@ -4,6 +4,7 @@ What takes seconds to import (torch, transformers, peft) is imported where there
 """
 
 import argparse
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ from lorescore.errors import InputError
 from lorescore.files import checksum, read_lines, split_words
 from lorescore.nbest import NbestSet, list_costs, read_nbest_dir
 from lorescore.nbest.directory import require_same_metric
+from lorescore.perturb.worst import Score
 from lorescore.plm.settings import PlmSettings
 from lorescore.plm.strategy import Strategy
 from lorescore.scoring.combination import Scoring
@@ -138,10 +140,11 @@ def _train(args: argparse.Namespace, settings: PlmSettings, training: TrainingSe
     # What the training needs to know before it begins, at the precision at which it scores dev.
     cache = cache_path(args.score_cache, args.out_root.parent)
     scoring = Scoring(ScoringOptions(dtype=training.precision), cache, progress)
-    teacher_costs, teacher_score = None, None
+    start_costs, teacher_costs, teacher_score = _frozen_costs(args, scoring, dev), None, None
     if asked["teacher"]:
         teacher_costs = _costs(scoring, args.teacher, args.train, train, "teacher's")
-        teacher_score = rescorer_score(args.teacher, scoring, "perturbed")
+        teacher_score = _asked_once(args.teacher, scoring)
+    scoring.unload()
     rescorer = Rescorer.new(plm_dir(settings, args), settings)
     rescorer.scorer.to(default_device())
     checkpoint = Checkpoint(
@@ -157,7 +160,7 @@ def _train(args: argparse.Namespace, settings: PlmSettings, training: TrainingSe
             training,
             progress(out.name),
             texts=texts,
-            start_costs=_frozen_costs(args, scoring, dev),
+            start_costs=start_costs,
             teacher_costs=teacher_costs,
             lexicon=lexicon,
             teacher_score=teacher_score,
@@ -207,6 +210,18 @@ def _costs(scoring: Scoring, rescorer_dir: Path, nbest_dir: Path, nbest: NbestSe
     """A rescorer's costs of a set, which is scored once for all trainings that need them."""
     scoring.score(rescorer_dir, [nbest_dir], what)
     return list_costs(nbest_dir, nbest, rescorer_dir.name)
+
+
+def _asked_once(teacher: Path, scoring: Scoring) -> Score:
+    """A teacher's scores of further texts; it is let go of again, before the training begins."""
+
+    def score(lists: Sequence[Sequence[str]], contexts: Sequence[Sequence[str]]) -> Sequence[Sequence[float]]:
+        try:
+            return rescorer_score(teacher, scoring, "perturbed")(lists, contexts)
+        finally:
+            scoring.unload()
+
+    return score
 
 
 def _read_lists(nbest_dir: Path) -> NbestSet:

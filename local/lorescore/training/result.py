@@ -1,10 +1,8 @@
 """What a training run came to."""
 
-import resource
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import nn
 
 from lorescore.plm.adaptation import Adaptation
@@ -24,7 +22,8 @@ class TrainingResult:
         epochs: Passes over the lists; not whole where training stopped early.
         num_lists: Lists that were trained on in each epoch.
         seconds: Wall time, with that of the earlier parts of a run that was resumed.
-        peak_memory_mb: Largest resident memory of the process; on a GPU, largest memory of its tensors.
+        peak_memory_mb: Largest memory during the training, in its last part where it was resumed, in MiB: of the
+            process, on a GPU of its tensors.
         trainable_parameters: Parameters that were trained, at the final ranks, with a scorer's head.
         total_parameters: Those and the frozen ones.
         rank_history: The ranks over the steps.
@@ -66,10 +65,3 @@ def parameters_at_final_ranks(scorer: nn.Module, adaptation: Adaptation) -> tupl
     trainable, total = count_parameters(scorer)
     dropped = count_parameters(adaptation.model)[0] - adaptation.trained_parameters()
     return trainable - dropped, total - dropped
-
-
-def peak_memory_mb(device: torch.device) -> float:
-    """Largest memory so far: on a GPU of its tensors, else of the process."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -22,10 +22,10 @@ from lorescore.scoring.rescorer import NotFiniteError, Rescorer, trainable_state
 from lorescore.training.checkpoint import Checkpoint
 from lorescore.training.data import TrainingList, plan_steps, training_text
 from lorescore.training.evaluation import Evaluation, ModelChoice, State, evaluate
-from lorescore.training.memory import autocast, gradient_checkpointing
+from lorescore.training.memory import autocast, gradient_checkpointing, peak_memory_mb, reset_peak_memory
 from lorescore.training.objectives import Objective
 from lorescore.training.rank_history import RankHistory
-from lorescore.training.result import TrainingResult, parameters_at_final_ranks, peak_memory_mb
+from lorescore.training.result import TrainingResult, parameters_at_final_ranks
 from lorescore.training.resume import take_on, training_state
 from lorescore.training.schedule import Schedule
 from lorescore.training.settings import TrainingSettings
@@ -100,6 +100,7 @@ class Trainer:
                 Or memory ran out, or a checkpoint cannot be written.
         """
         self.started = self.saved = time.monotonic()
+        reset_peak_memory(self.scorer.device)
         torch.manual_seed(self.settings.seed)
         total, parts = len(self.plan), self.settings.evaluations
         evaluate_at = {round(total * part / parts) for part in range(1, parts + 1)}
