@@ -16,6 +16,7 @@ from transformers.utils import logging as transformers_logging
 from lorescore.errors import InputError
 from lorescore.files import checksum, read_yaml, write_yaml
 from lorescore.plm.settings import PlmSettings
+from lorescore.plm.source import describe, require_unchanged, source_files
 
 PACKAGE_PREFIX = "package:"
 # The auto class that a scorer's PLM is loaded with.
@@ -26,22 +27,17 @@ NO_LIMIT = 1_000_000_000  # tokens
 def fetch_plm(settings: PlmSettings, plm_dir: Path) -> None:
     """Put a PLM's weights (safetensors, float32) and tokenizer into `plm_dir`; nothing is done where they are there.
 
-    `plm.yaml`, written last, holds the settings and a checksum of the weights.
+    `plm.yaml`, written last, holds the settings, a checksum of the weights, and what the files were that they are from.
 
     Raises:
         InputError: The model cannot be found or fetched, its weights are not safetensors or GGUF or not complete, or
-            `plm_dir` holds another model.
+            `plm_dir` holds another model, or what was in the model's directory before it changed.
     """
     if (plm_dir / "plm.yaml").is_file():
-        held = read_yaml(plm_dir / "plm.yaml").get("model")
-        if held != settings.model:
-            raise InputError(
-                f"holds the PLM {held}, not {settings.model}",
-                path=plm_dir,
-                mend="move it away or give one of the two another name in conf/plm",
-            )
+        _require_same_model(settings, plm_dir)
         return
     source, gguf_file = _locate(settings.model)
+    files = describe(source_files(source, gguf_file))
     partial = plm_dir.with_name(f".{plm_dir.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
@@ -87,7 +83,28 @@ def fetch_plm(settings: PlmSettings, plm_dir: Path) -> None:
         shutil.rmtree(plm_dir, ignore_errors=True)
         partial.rename(plm_dir)
         weight_files = sorted(plm_dir.glob("*.safetensors"))
-        write_yaml(plm_dir / "plm.yaml", settings.to_dict() | {"checksum": checksum(weight_files)})
+        write_yaml(plm_dir / "plm.yaml", settings.to_dict() | {"checksum": checksum(weight_files), "source": files})
+
+
+def _require_same_model(settings: PlmSettings, plm_dir: Path) -> None:
+    """Check that a fetched PLM is the one that is asked for.
+
+    Raises:
+        InputError: It is of another name, or of files that changed since.
+    """
+    held = read_yaml(plm_dir / "plm.yaml")
+    if held.get("model") != settings.model:
+        raise InputError(
+            f"holds the PLM {held.get('model')}, not {settings.model}",
+            path=plm_dir,
+            mend="move it away or give one of the two another name in conf/plm",
+        )
+    try:
+        files = source_files(*_locate(settings.model))
+    except InputError:  # the package is gone: what was fetched from it stays
+        return
+    if held.get("source") and files:
+        require_unchanged(held["source"], files, plm_dir)
 
 
 @contextmanager
