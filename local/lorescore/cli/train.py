@@ -29,11 +29,13 @@ from lorescore.nbest import NbestSet, list_costs, read_nbest_dir
 from lorescore.nbest.directory import require_same_metric
 from lorescore.perturb.worst import Score
 from lorescore.plm.settings import PlmSettings
+from lorescore.plm.source import fetched_checksum, not_fetched
 from lorescore.plm.strategy import Strategy
 from lorescore.scoring.combination import Scoring
 from lorescore.scoring.options import ScoringOptions, default_device
 from lorescore.scoring.sets import rescorer_checksum
 from lorescore.scoring.stored import read_config, require_no_members
+from lorescore.training.made_from import MADE_FROM, differing, holds_another
 from lorescore.training.settings import TrainingSettings, require_objective
 from lorescore.training.tensorboard import TensorBoard, no_curves
 from lorescore.wer.units import WER
@@ -61,22 +63,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-# What a rescorer was made from, in its config.yaml; None where it means nothing to it.
-MADE_FROM = (
-    "plm",
-    "strategy",
-    "objective",
-    "seed",
-    "training_settings",
-    "train_checksum",
-    "dev_checksum",
-    "lm_text_checksum",
-    "lexicon_checksum",
-    "metric",
-    "teacher",
-)
-
-
 def run(args: argparse.Namespace) -> None:
     """Train, unless the same rescorer is there already."""
     settings = plm_settings(args, args.lora)
@@ -91,7 +77,7 @@ def run(args: argparse.Namespace) -> None:
 def _write_frozen(args: argparse.Namespace, settings: PlmSettings, out: Path) -> None:
     """The PLM as it is, as a rescorer: it takes no lists."""
     strategy = Strategy.read(args.lora, args.conf_dir / "strategy")
-    asked = dict.fromkeys(MADE_FROM) | {"plm": settings.to_dict(), "strategy": strategy.to_dict()}
+    asked = dict.fromkeys(MADE_FROM) | _plm(args, settings) | {"strategy": strategy.to_dict()}
     if _is_finished(out, asked):
         return
     from lorescore.plm.strategies import count_parameters
@@ -117,8 +103,7 @@ def _train(args: argparse.Namespace, settings: PlmSettings, training: TrainingSe
     lexicon = None
     if training.perturb_train:
         lexicon = read_pronunciations(args, (train, dev), [one.perturbation for one in training.perturbations])
-    asked: dict[str, Any] = {
-        "plm": settings.to_dict(),
+    asked: dict[str, Any] = _plm(args, settings) | {
         "strategy": strategy.to_dict(),
         "objective": args.objective,
         "seed": args.seed,
@@ -133,6 +118,8 @@ def _train(args: argparse.Namespace, settings: PlmSettings, training: TrainingSe
     }
     if _is_finished(out, asked):
         return
+    if asked["plm_checksum"] is None:
+        raise not_fetched(plm_dir(settings, args))
     from lorescore.scoring.rescorer import Rescorer
     from lorescore.training.checkpoint import Checkpoint
     from lorescore.training.loop import train_rescorer
@@ -147,9 +134,7 @@ def _train(args: argparse.Namespace, settings: PlmSettings, training: TrainingSe
     scoring.unload()
     rescorer = Rescorer.new(plm_dir(settings, args), settings)
     rescorer.scorer.to(default_device())
-    checkpoint = Checkpoint(
-        out.with_name(f".{out.name}.checkpoint"), asked | {"plm_checksum": rescorer.config["plm_checksum"]}
-    )
+    checkpoint = Checkpoint(out.with_name(f".{out.name}.checkpoint"), asked)
     curves = TensorBoard(args.out_root.parent / "tensorboard" / out.name) if args.tensorboard else None
     with curves or nullcontext():
         result = train_rescorer(
@@ -190,6 +175,11 @@ def _save(
     rescorer.config |= asked | {"trainable_parameters": trainable, "total_parameters": total}
     rescorer.save(out, records)
     print(f"{out}: {trainable:,} of {total:,} parameters trained")
+
+
+def _plm(args: argparse.Namespace, settings: PlmSettings) -> dict[str, Any]:
+    """What a rescorer keeps of its PLM; without a checksum where that is not fetched."""
+    return {"plm": settings.to_dict(), "plm_checksum": fetched_checksum(plm_dir(settings, args))}
 
 
 def _teacher(teacher: Path) -> dict[str, str]:
@@ -250,7 +240,7 @@ def _frozen_costs(args: argparse.Namespace, scoring: Scoring, dev: NbestSet) -> 
     frozen_dir = args.out_root / rescorer_tag(args, "none", args.seed)
     if settings.scorer == "cls" or not (frozen_dir / "config.yaml").is_file():
         return None
-    if read_config(frozen_dir)["plm"] != settings.to_dict():
+    if differing(_plm(args, settings), read_config(frozen_dir)):
         return None
     return _costs(scoring, frozen_dir, args.dev, dev, "dev")
 
@@ -263,20 +253,8 @@ def _is_finished(out: Path, asked: dict[str, Any]) -> bool:
     """
     if not (out / "config.yaml").is_file():
         return False
-    config = read_config(out)
-    # A setting that did not exist then was what its default is now.
-    defaults = {
-        "plm": PlmSettings("", "").to_dict(),
-        "strategy": Strategy("").to_dict(),
-        "training_settings": TrainingSettings().to_dict(),
-    }
-    held = {key: defaults.get(key, {}) | value if isinstance(value, dict) else value for key, value in config.items()}
-    other = [key for key, value in asked.items() if held.get(key) != value]
+    other = differing(asked, read_config(out))
     if other:
-        raise InputError(
-            f"holds a rescorer trained with another {', '.join(other)}",
-            path=out,
-            mend="give this one another name, --suffix NAME, or move that one away",
-        )
+        raise holds_another(out, "a rescorer trained", other)
     print(f"{out}: finished before, left as it is")
     return True

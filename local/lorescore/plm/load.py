@@ -16,7 +16,7 @@ from transformers.utils import logging as transformers_logging
 from lorescore.errors import InputError
 from lorescore.files import checksum, read_yaml, write_yaml
 from lorescore.plm.settings import PlmSettings
-from lorescore.plm.source import describe, require_unchanged, source_files
+from lorescore.plm.source import PLM_FILE, describe, not_fetched, require_unchanged, source_files
 
 PACKAGE_PREFIX = "package:"
 # The auto class that a scorer's PLM is loaded with.
@@ -33,7 +33,7 @@ def fetch_plm(settings: PlmSettings, plm_dir: Path) -> None:
         InputError: The model cannot be found or fetched, its weights are not safetensors or GGUF or not complete, or
             `plm_dir` holds another model, or what was in the model's directory before it changed.
     """
-    if (plm_dir / "plm.yaml").is_file():
+    if (plm_dir / PLM_FILE).is_file():
         _require_same_model(settings, plm_dir)
         return
     source, gguf_file = _locate(settings.model)
@@ -83,7 +83,7 @@ def fetch_plm(settings: PlmSettings, plm_dir: Path) -> None:
         shutil.rmtree(plm_dir, ignore_errors=True)
         partial.rename(plm_dir)
         weight_files = sorted(plm_dir.glob("*.safetensors"))
-        write_yaml(plm_dir / "plm.yaml", settings.to_dict() | {"checksum": checksum(weight_files), "source": files})
+        write_yaml(plm_dir / PLM_FILE, settings.to_dict() | {"checksum": checksum(weight_files), "source": files})
 
 
 def _require_same_model(settings: PlmSettings, plm_dir: Path) -> None:
@@ -92,7 +92,7 @@ def _require_same_model(settings: PlmSettings, plm_dir: Path) -> None:
     Raises:
         InputError: It is of another name, or of files that changed since.
     """
-    held = read_yaml(plm_dir / "plm.yaml")
+    held = read_yaml(plm_dir / PLM_FILE)
     if held.get("model") != settings.model:
         raise InputError(
             f"holds the PLM {held.get('model')}, not {settings.model}",
@@ -136,10 +136,8 @@ def load_plm(plm_dir: Path, scorer: str) -> tuple[PreTrainedModel, Tokenizer]:
     Raises:
         InputError: `plm_dir` holds no fetched PLM.
     """
-    if not (plm_dir / "plm.yaml").is_file():
-        raise InputError(
-            "no fetched PLM here (plm.yaml is missing)", path=plm_dir, mend="stage 4 fetches it: ./run.sh --stage 4"
-        )
+    if not (plm_dir / PLM_FILE).is_file():
+        raise not_fetched(plm_dir)
     return load_model(plm_dir, scorer), AutoTokenizer.from_pretrained(plm_dir)
 
 

@@ -1,12 +1,13 @@
-"""The local files that a PLM was fetched from: `plm.yaml` describes them, so that a later change is noticed."""
+"""What a fetched PLM was fetched from: `plm.yaml` describes it, so that a later change is noticed."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lorescore.errors import InputError
-from lorescore.files import checksum
+from lorescore.files import checksum, read_yaml
 
+PLM_FILE = "plm.yaml"
 # What a model directory's weights and texts depend on; others that lie there, such as a training's logs, may change.
 READ = (
     "*.safetensors",
@@ -18,6 +19,18 @@ READ = (
     "merges.txt",
     "*.model",
 )
+
+
+def fetched_checksum(plm_dir: Path) -> str | None:
+    """The checksum of a fetched PLM's weights; None where there is no fetched PLM."""
+    path = plm_dir / PLM_FILE
+    return read_yaml(path).get("checksum") if path.is_file() else None
+
+
+def not_fetched(plm_dir: Path) -> InputError:
+    """The error for a directory that holds no fetched PLM."""
+    message = f"no fetched PLM here ({PLM_FILE} is missing)"
+    return InputError(message, path=plm_dir, mend="stage 4 fetches it: ./run.sh --stage 4")
 
 
 def source_files(source: str, gguf_file: str | None) -> list[Path]:

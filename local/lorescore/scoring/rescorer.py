@@ -35,7 +35,7 @@ from lorescore.scoring.list_scorer import ListScorer
 from lorescore.scoring.memory import in_batches, token_budget_for
 from lorescore.scoring.options import EXACT, ScoringOptions, default_device
 from lorescore.scoring.pll import PseudoLogLikelihoodScorer
-from lorescore.scoring.stored import read_config, require_no_members, stored_plm, stored_weights
+from lorescore.scoring.stored import read_config, require_no_members, require_same_plm, stored_plm, stored_weights
 from lorescore.scoring.text import plm_context, plm_text
 
 
@@ -103,10 +103,10 @@ class Rescorer(ListScorer):
         if rank is not None and not (directory / "adapter_config.json").is_file():
             raise InputError("has no adapter to take a rank of", path=directory, mend="give one of --lora mixed")
         require_no_members(config, directory, "load it with lorescore.Combination")
-        plm_dir = stored_plm(directory, config["plm_dir"])
-        rescorer = cls.new(plm_dir, PlmSettings.from_dict(config["plm"], directory / "config.yaml"))
-        if rescorer.config["plm_checksum"] != config["plm_checksum"]:
-            raise InputError(f"was trained on another version of {plm_dir}", path=directory, mend="train it again")
+        require_same_plm(config, directory)
+        rescorer = cls.new(
+            stored_plm(directory, config["plm_dir"]), PlmSettings.from_dict(config["plm"], directory / "config.yaml")
+        )
         rescorer.config, rescorer.weights = config, stored_weights(directory)
         scorer = rescorer.scorer
         if (directory / "model").is_dir():
