@@ -6,6 +6,7 @@ What takes seconds to import (torch, transformers, peft) is imported where there
 import argparse
 from collections.abc import Sequence
 from contextlib import nullcontext
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,7 @@ from lorescore.wer.units import WER
 
 if TYPE_CHECKING:
     from lorescore.scoring.rescorer import Rescorer
+    from lorescore.training.result import TrainingResult
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -123,6 +125,10 @@ def _train(args: argparse.Namespace, settings: PlmSettings, training: TrainingSe
     from lorescore.scoring.rescorer import Rescorer
     from lorescore.training.checkpoint import Checkpoint
     from lorescore.training.loop import train_rescorer
+    from lorescore.training.result import DivergedError
+
+    checkpoint = Checkpoint(out.with_name(f".{out.name}.checkpoint"), asked)
+    checkpoint.require_this_run()
 
     # What the training needs to know before it begins, at the precision at which it scores dev.
     cache = cache_path(args.score_cache, args.out_root.parent)
@@ -134,33 +140,54 @@ def _train(args: argparse.Namespace, settings: PlmSettings, training: TrainingSe
     scoring.unload()
     rescorer = Rescorer.new(plm_dir(settings, args), settings)
     rescorer.scorer.to(default_device())
-    checkpoint = Checkpoint(out.with_name(f".{out.name}.checkpoint"), asked)
     curves = TensorBoard(args.out_root.parent / "tensorboard" / out.name) if args.tensorboard else None
-    with curves or nullcontext():
-        result = train_rescorer(
-            rescorer,
-            train,
-            dev,
-            strategy,
-            training,
-            progress(out.name),
-            texts=texts,
-            start_costs=start_costs,
-            teacher_costs=teacher_costs,
-            lexicon=lexicon,
-            teacher_score=teacher_score,
-            checkpoint=checkpoint,
-            curves=curves or no_curves,
-        )
+    try:
+        with curves or nullcontext():
+            result = train_rescorer(
+                rescorer,
+                train,
+                dev,
+                strategy,
+                training,
+                progress(out.name),
+                texts=texts,
+                start_costs=start_costs,
+                teacher_costs=teacher_costs,
+                lexicon=lexicon,
+                teacher_score=teacher_score,
+                checkpoint=checkpoint,
+                curves=curves or no_curves,
+            )
+    except DivergedError as error:
+        kept = _diverged_dir(args.out_root.parent / "diverged", out.name, asked)
+        rescorer.config["diverged"] = error.message
+        _save_trained(rescorer, kept, asked, error.result)
+        checkpoint.mark_diverged()
+        best = f"the best weights so far, of step {error.result.best.step}, are in {kept}"
+        raise InputError(error.message, mend=f"{error.mend}; {best}") from error
+    print(f"{out}: dev {dev.metric.upper()} {result.evaluations[0].dev_wer:.2f} -> {result.best.dev_wer:.2f}")
+    _save_trained(rescorer, out, asked, result)
+    checkpoint.remove()
+
+
+def _diverged_dir(root: Path, tag: str, asked: dict[str, Any]) -> Path:
+    """Where the best weights of a training that diverged go: not to what others have left that were asked otherwise."""
+    for number in count(1):
+        path = root / (tag if number == 1 else f"{tag}.{number}")
+        if not (path / "config.yaml").is_file() or not differing(asked, read_config(path)):
+            return path
+    raise AssertionError("unreachable: numbers do not end")
+
+
+def _save_trained(rescorer: "Rescorer", out: Path, asked: dict[str, Any], result: "TrainingResult") -> None:
+    """Write a rescorer with what it was made from and what its training came to."""
     rescorer.config["training"] = result.summary()
     records: dict[str, dict[str, Any]] = {"history": {"evaluations": [one.to_dict() for one in result.evaluations]}}
     if result.ranks_moved:
         records["ranks"] = dict(result.evaluations[-1].ranks)
     if result.rank_history.has_moved:
         records["rank_history"] = result.rank_history.to_dict()
-    print(f"{out}: dev {dev.metric.upper()} {result.evaluations[0].dev_wer:.2f} -> {result.best.dev_wer:.2f}")
     _save(rescorer, out, asked, (result.trainable_parameters, result.total_parameters), records)
-    checkpoint.remove()
 
 
 def _save(

@@ -43,7 +43,7 @@ def fetch_plm(settings: PlmSettings, plm_dir: Path) -> None:
     try:
         # `use_safetensors` refuses pickled weights; a GGUF file holds tensors only.
         weights = {"gguf_file": gguf_file} if gguf_file else {"use_safetensors": True}
-        with _without_bars():
+        with without_bars():
             model, loading = AUTO_CLASS[settings.scorer].from_pretrained(
                 source, dtype=torch.float32, output_loading_info=True, **weights
             )
@@ -77,7 +77,7 @@ def fetch_plm(settings: PlmSettings, plm_dir: Path) -> None:
     if gguf_file:  # the weights are plain float32 by now; transformers would refuse to save a "quantized" model
         model.hf_quantizer = None
         del model.config.quantization_config
-    with cannot_be_written(plm_dir):
+    with cannot_be_written(plm_dir), without_bars():
         model.save_pretrained(partial)
         tokenizer.save_pretrained(partial)
         shutil.rmtree(plm_dir, ignore_errors=True)
@@ -119,7 +119,7 @@ def cannot_be_written(directory: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _without_bars() -> Iterator[None]:
+def without_bars() -> Iterator[None]:
     """Keep transformers' progress bars from standing between ours."""
     shown = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()
@@ -143,7 +143,7 @@ def load_plm(plm_dir: Path, scorer: str) -> tuple[PreTrainedModel, Tokenizer]:
 
 def load_model(directory: Path, scorer: str) -> PreTrainedModel:
     """The weights that a scorer needs, from a directory of safetensors; float32, frozen, without dropout."""
-    with _without_bars():
+    with without_bars():
         model = AUTO_CLASS[scorer].from_pretrained(directory, dtype=torch.float32, use_safetensors=True)
     _drop_pooler(model)
     model.requires_grad_(False)

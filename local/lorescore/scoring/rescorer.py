@@ -24,7 +24,7 @@ from lorescore.combine import Weights
 from lorescore.errors import InputError
 from lorescore.files import read_yaml, write_yaml
 from lorescore.nbest.lists import NbestList
-from lorescore.plm.load import cannot_be_written, is_encoder, load_model, load_plm
+from lorescore.plm.load import cannot_be_written, is_encoder, load_model, load_plm, without_bars
 from lorescore.plm.mixed import truncate
 from lorescore.plm.settings import PlmSettings
 from lorescore.progress import Progress, silent
@@ -166,7 +166,8 @@ class Rescorer(ListScorer):
         if isinstance(model, PeftModel):
             _save_adapter(model, directory)
         elif any(parameter.requires_grad for parameter in model.parameters()):
-            model.save_pretrained(directory / "model")
+            with without_bars():
+                model.save_pretrained(directory / "model")
         if isinstance(self.scorer, ClsScorer):
             save_file(self.scorer.head.state_dict(), directory / "head.safetensors")
 

@@ -32,14 +32,19 @@ def differing(asked: Mapping[str, Any], held: Mapping[str, Any]) -> list[str]:
     A setting that did not exist when `held` was written was what its default is now. A PLM that is not there cannot be
     compared.
     """
+    now, then = _with_defaults(asked), _with_defaults(held)
+    known = [key for key in asked if key != "plm_checksum" or asked[key] is not None]
+    return [key for key in known if then.get(key) != now[key]]
+
+
+def _with_defaults(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What a rescorer is made from, with the settings that are not named."""
     defaults: dict[str, dict[str, Any]] = {
         "plm": PlmSettings("", "").to_dict(),
         "strategy": Strategy("").to_dict(),
         "training_settings": TrainingSettings().to_dict(),
     }
-    filled = {key: defaults.get(key, {}) | value if isinstance(value, dict) else value for key, value in held.items()}
-    known = {key: value for key, value in asked.items() if key != "plm_checksum" or value is not None}
-    return [key for key, value in known.items() if filled.get(key) != value]
+    return {key: defaults.get(key, {}) | value if isinstance(value, dict) else value for key, value in content.items()}
 
 
 def holds_another(path: Path, what: str, other: Iterable[str]) -> InputError:

@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import nn
 
+from lorescore.errors import InputError
 from lorescore.plm.adaptation import Adaptation
 from lorescore.plm.strategies import count_parameters
 from lorescore.training.evaluation import Evaluation
@@ -58,6 +59,18 @@ class TrainingResult:
             "dev_wer_start": round(self.evaluations[0].dev_wer, 4),
             "dev_wer_best": round(self.best.dev_wer, 4),
         }
+
+
+class DivergedError(InputError):
+    """A training whose loss, or whose scores of dev, are no longer finite.
+
+    Attributes:
+        result: What it came to until then, with the step that diverged.
+    """
+
+    def __init__(self, message: str, result: TrainingResult, *, mend: str) -> None:
+        super().__init__(message, mend=mend)
+        self.result = result
 
 
 def parameters_at_final_ranks(scorer: nn.Module, adaptation: Adaptation) -> tuple[int, int]:
