@@ -1,6 +1,7 @@
-"""Words that a user chooses between, and the error for one that is misspelt."""
+"""Words that a user chooses between, values of settings, and the errors for those that are misspelt."""
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
@@ -18,6 +19,9 @@ DECAYS = ("linear", "cosine")
 PRECISIONS = ("auto", "fp32", "bf16")
 DECODES = ("map", "mbr")
 LIKENESS = 0.4  # of a word and a choice (difflib's ratio, 0 to 1), from which the choice is worth a question
+
+KINDS = {int: "a whole number", float: "a number", str: "a word", bool: "true or false"}
+EXPONENT = re.compile(r"([+-]?\d+)(\.\d*)?[eE]([+-]?)(\d+)")
 
 Number = TypeVar("Number", int, float)
 
@@ -52,6 +56,25 @@ def nearest_hint(word: str, choices: Sequence[str]) -> str:
     nearest = max(choices, key=likeness, default="")
     hint = f"did you mean {nearest}? " if word and likeness(nearest)[1] >= LIKENESS else ""
     return f"{hint}valid: {' '.join(choices)}"
+
+
+def require_kind(what: str, value: object, kind: type) -> None:
+    """Check that a setting from YAML is of its kind; a whole number stands for a number.
+
+    Args:
+        what: The setting.
+        value: What YAML made of what the user wrote.
+        kind: `int`, `float`, `str` or `bool`.
+
+    Raises:
+        InputError: It is of another kind.
+    """
+    if type(value) is kind or (kind is float and type(value) is int):
+        return
+    # YAML 1.1 takes 3e-4 for a word: a number with an exponent has a point, and the exponent a sign.
+    found = EXPONENT.fullmatch(value) if kind is float and isinstance(value, str) else None
+    mend = f"for YAML it is a word: write {found[1]}{found[2] or '.0'}e{found[3] or '+'}{found[4]}" if found else ""
+    raise InputError(f"{what} is {value!r}, expected {KINDS.get(kind, kind.__name__)}", mend=mend)
 
 
 def parse_numbers(option: str, text: str, parse: Callable[[str], Number]) -> list[Number]:

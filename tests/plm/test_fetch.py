@@ -1,11 +1,14 @@
 """PLMs are fetched once, into directories of safetensors, and are what was asked for."""
 
 import importlib.util
+import os
+import shutil
 from pathlib import Path
 
 import huggingface_hub.constants
 import pytest
 import torch
+import yaml
 from plm_models import CAUSAL, ENCODERS, make_tokenizer, save_masked_lm, save_plm
 from transformers import (
     AutoModel,
@@ -18,7 +21,7 @@ from transformers import (
 )
 
 from lorescore.errors import InputError
-from lorescore.files import read_yaml
+from lorescore.files import read_yaml, write_yaml
 from lorescore.plm.load import fetch_plm, is_encoder, load_plm, max_tokens
 from lorescore.plm.settings import PlmSettings
 from lorescore.scoring.rescorer import Rescorer
@@ -54,7 +57,8 @@ def test_the_settings_and_a_checksum_are_on_disk(source: Path, tmp_path: Path) -
     settings = settings_of(source)
     fetch_plm(settings, tmp_path / "one")
     content = read_yaml(tmp_path / "one" / "plm.yaml")
-    checksum = content.pop("checksum")
+    checksum, described = content.pop("checksum"), content.pop("source")
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= described.keys()
     assert PlmSettings.from_dict(content) == settings
     fetch_plm(settings, tmp_path / "two")
     assert read_yaml(tmp_path / "two" / "plm.yaml")["checksum"] == checksum
@@ -65,9 +69,59 @@ def test_the_settings_and_a_checksum_are_on_disk(source: Path, tmp_path: Path) -
 def test_a_finished_directory_is_left_as_it_is(source: Path, tmp_path: Path) -> None:
     fetch_plm(settings_of(source), tmp_path / "plm")
     before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "plm").iterdir()}
-    save_plm(source, "llama", seed=1)
+    (source / "training.log.txt").write_text("what no PLM is read from")
     fetch_plm(settings_of(source), tmp_path / "plm")
     assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "plm").iterdir()} == before
+
+
+def test_a_source_that_changed_since_is_said(source: Path, tmp_path: Path) -> None:
+    plm_dir = tmp_path / "plm"
+    fetch_plm(settings_of(source), plm_dir)
+    before = (plm_dir / "plm.yaml").read_bytes()
+    save_plm(source, "llama", seed=1)  # a better model of the same size in the same place
+    with pytest.raises(InputError) as error:
+        fetch_plm(settings_of(source), plm_dir)
+    assert str(error.value) == (
+        f"{plm_dir}: was fetched from {source}, where model.safetensors changed since "
+        f"(move {plm_dir} and the rescorers of it away, or give the new PLM another name: --plm)"
+    )
+    assert (plm_dir / "plm.yaml").read_bytes() == before
+    shutil.rmtree(plm_dir)
+    fetch_plm(settings_of(source), plm_dir)
+    fetch_plm(settings_of(source), plm_dir)
+    assert read_yaml(plm_dir / "plm.yaml")["checksum"] != yaml.safe_load(before)["checksum"]
+
+
+@pytest.mark.parametrize("change", ["gone", "new"])
+def test_files_that_came_or_went(source: Path, tmp_path: Path, change: str) -> None:
+    fetch_plm(settings_of(source), tmp_path / "plm")
+    name = "tokenizer_config.json" if change == "gone" else "added_tokens.json"
+    if change == "gone":
+        (source / name).unlink()
+    else:
+        (source / name).write_text("{}")
+    with pytest.raises(InputError, match=f"where {name} changed since"):
+        fetch_plm(settings_of(source), tmp_path / "plm")
+
+
+def test_the_same_source_written_again_is_no_change(source: Path, tmp_path: Path) -> None:
+    fetch_plm(settings_of(source), tmp_path / "plm")
+    for path in source.iterdir():
+        os.utime(path, ns=(1, 1))
+    fetch_plm(settings_of(source), tmp_path / "plm")
+
+
+def test_a_source_that_is_gone_or_was_never_described(source: Path, tmp_path: Path) -> None:
+    plm_dir = tmp_path / "plm"
+    fetch_plm(settings_of(source), plm_dir)
+    content = read_yaml(plm_dir / "plm.yaml")
+    source.rename(tmp_path / "away")
+    fetch_plm(settings_of(source), plm_dir)
+    save_plm(source, "llama", seed=1)
+    write_yaml(plm_dir / "plm.yaml", {key: value for key, value in content.items() if key != "source"})
+    fetch_plm(settings_of(source), plm_dir)  # as of before changes were noticed
+    write_yaml(plm_dir / "plm.yaml", content | {"model": "package:no_such_package/model.gguf"})
+    fetch_plm(settings_of("package:no_such_package/model.gguf"), plm_dir)
 
 
 def test_an_unfinished_directory_is_fetched_again(source: Path, tmp_path: Path) -> None:

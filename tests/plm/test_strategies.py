@@ -65,11 +65,56 @@ def test_a_setting_that_is_not_known(tmp_path: Path) -> None:
         ({"name": "warmup", "rank": 8, "init_rank": 4}, "warmup: init_rank 4 must be above rank 8"),
         ({"name": "warmup", "warmup_share": 1.0}, "warmup_share 1.0, expected a share between 0 and 1"),
         ({"name": "vanilla", "alpha": 0}, "alpha 0, expected more than 0"),
+        ({"name": "full", "learning_rate": -1e-4}, "learning_rate -0.0001, expected more than 0"),
+        ({"name": "full", "learning_rate": 0.0}, "learning_rate 0.0, expected more than 0"),
+        ({"name": "full", "learning_rate": float("nan")}, "learning_rate nan, expected more than 0"),
+        ({"name": "vanilla", "rank": 8.0}, "rank is 8.0, expected a whole number"),
+        ({"name": "vanilla", "rank": True}, "rank is True, expected a whole number"),
+        ({"name": "vanilla", "alpha": "16"}, "alpha is '16', expected a number"),
+        ({"name": "adalora", "allocate_every": 0}, "allocate_every 0, expected 1 or more"),
+        ({"name": "adalora", "allocate_every": 0.5}, "allocate_every is 0.5, expected a whole number"),
+        ({"name": "adalora", "initial_share": -0.1}, "initial_share -0.1, expected a share from 0 to 1"),
+        ({"name": "adalora", "final_share": 1.5}, "final_share 1.5, expected a share from 0 to 1"),
+        (
+            {"name": "adalora", "initial_share": 0.5, "final_share": 0.5},
+            "initial_share 0.5 and final_share 0.5 leave no steps to prune in",
+        ),
+        ({"name": "adalora", "orthogonality": -0.1}, "orthogonality -0.1, expected 0 or more"),
+        ({"name": "adalora", "orthogonality": "0,1"}, "orthogonality is '0,1', expected a number"),
     ],
 )
 def test_settings_that_cannot_be(values: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         Strategy(**values)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            "learning_rate: 3e-4",
+            "learning_rate is '3e-4', expected a number (for YAML it is a word: write 3.0e-4)",
+        ),
+        ("alpha: 1.5e1", "alpha is '1.5e1', expected a number (for YAML it is a word: write 1.5e+1)"),
+        ("learning_rate: fast", "learning_rate is 'fast', expected a number (correct it there)"),
+        ("rank: 0", "rank 0, expected 1 or more (correct it there)"),
+        ("rank:", "rank is None, expected a whole number (correct it there)"),
+        ("name: full", "vanilla.yaml: setting 'name' is not known"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_named_with_its_file(tmp_path: Path, line: str, message: str) -> None:
+    (tmp_path / "vanilla.yaml").write_text(f"{line}\n")
+    with pytest.raises(InputError) as error:
+        Strategy.read("vanilla", tmp_path)
+    assert str(error.value).startswith(f"{tmp_path}/")
+    assert message in str(error.value)
+
+
+def test_an_option_that_cannot_be_is_named() -> None:
+    with pytest.raises(InputError) as error:
+        Strategy.read("adalora", CONF_DIR, rank=4, learning_rate=-1.0)
+    assert str(error.value) == "learning_rate -1.0, expected more than 0 (correct --learning_rate)"
+    assert Strategy.read("vanilla", CONF_DIR, learning_rate=1).learning_rate == 1
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """How scores are computed: numbers, quantisation, history merging."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,7 +11,7 @@ from plm_models import new_rescorer
 
 from lorescore.errors import InputError
 from lorescore.scoring.int8 import Int8Linear
-from lorescore.scoring.options import ScoringOptions
+from lorescore.scoring.options import ScoringOptions, has_fast_bf16
 from lorescore.scoring.rescorer import Rescorer
 
 CPU = torch.device("cpu")
@@ -96,3 +98,32 @@ def test_the_precision_of_a_training_holds_for_its_dev_scores(rescorer_of: Calla
 def test_a_cpu_holds_float32_whatever_it_multiplies_in(tmp_path: Path) -> None:
     rescorer = with_options(tmp_path, "llama", ScoringOptions(dtype="bf16"))
     assert {parameter.dtype for parameter in rescorer.scorer.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize(("major", "expected"), [(7, torch.float32), (8, torch.bfloat16)])
+def test_a_gpu_that_emulates_bf16_scores_in_float32(
+    monkeypatch: pytest.MonkeyPatch, major: int, expected: torch.dtype
+) -> None:
+    """Of two GPUs the one that is asked about; the other is of the other kind."""
+    current = [0]
+
+    @contextmanager
+    def on(device: torch.device) -> Iterator[None]:
+        current.append(device.index)
+        yield
+        current.pop()
+
+    def properties(index: int) -> SimpleNamespace:
+        return SimpleNamespace(major=major if index == 1 else 15 - major)
+
+    monkeypatch.setattr(torch.version, "cuda", "12.8")
+    monkeypatch.setattr(torch.version, "hip", None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device", on)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: current[-1])
+    monkeypatch.setattr(torch.cuda, "get_device_properties", properties)
+    monkeypatch.setattr(torch.cuda, "_check_bf16_tensor_supported", lambda device: True)
+    gpu = torch.device("cuda", 1)
+    assert has_fast_bf16(gpu) is (expected == torch.bfloat16)
+    assert ScoringOptions().torch_dtype(gpu) == ScoringOptions().weights_dtype(gpu) == expected
+    assert ScoringOptions(dtype="bf16").torch_dtype(gpu) == torch.bfloat16  # where a user asks for it

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,9 @@ from lorescore.errors import InputError
 from lorescore.plm.strategy import Strategy
 from lorescore.scoring.rescorer import Rescorer
 from lorescore.training.checkpoint import Checkpoint
+from lorescore.training.evaluation import tuned_on
 from lorescore.training.loop import train_rescorer
-from lorescore.training.result import TrainingResult
+from lorescore.training.result import DivergedError, TrainingResult
 from lorescore.training.settings import TrainingSettings
 
 # A checkpoint after every step, and a dev WER that goes up and down.
@@ -102,51 +102,96 @@ def train_and_die(folder: Path) -> None:
     train(folder, "vanilla", checkpoint, progress=ending_after(5, kill_itself))
 
 
-def test_a_checkpoint_of_other_settings_is_not_used(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    _, expected = train(tmp_path, "vanilla")
+def test_another_runs_checkpoint_is_neither_used_nor_lost(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / ".checkpoint", {"seed": 1, "epochs": 2})
     with pytest.raises(EndedError):
-        train(
-            tmp_path,
-            "vanilla",
-            Checkpoint(tmp_path / ".checkpoint", {"seed": 1, "epochs": 2}),
-            settings=replace(SETTINGS, seed=5),
-            progress=ending_after(4, raise_ended),
-        )
-    with caplog.at_level(logging.WARNING):
-        _, result = train(tmp_path, "vanilla", Checkpoint(tmp_path / ".checkpoint", {"seed": 2, "epochs": 2}))
-    assert [one.message for one in caplog.records] == [f"{tmp_path}/.checkpoint: of another seed, not used"]
-    assert result.evaluations == expected.evaluations
+        train(tmp_path, "vanilla", checkpoint, progress=ending_after(4, raise_ended))
+    before = {path.name: path.read_bytes() for path in checkpoint.directory.iterdir()}
+    with pytest.raises(InputError) as error:
+        train(tmp_path, "vanilla", Checkpoint(checkpoint.directory, {"seed": 2, "epochs": 3}))
+    assert str(error.value) == (
+        f"{checkpoint.directory}: holds an unfinished training with another seed, epochs "
+        f"(give this one another name, --suffix NAME, or move {checkpoint.directory} away)"
+    )
+    assert {path.name: path.read_bytes() for path in checkpoint.directory.iterdir()} == before
+    resumed, _ = train(tmp_path, "vanilla", checkpoint)
+    undisturbed, _ = train(tmp_path, "vanilla")
+    assert saved(resumed, tmp_path / "resumed") == saved(undisturbed, tmp_path / "undisturbed")
 
 
-def test_a_run_that_diverges_leaves_its_best_weights(tmp_path: Path) -> None:
+def test_a_setting_that_did_not_exist_yet_was_what_its_default_is(tmp_path: Path) -> None:
+    settings = {"training_settings": TrainingSettings().to_dict(), "strategy": Strategy("vanilla").to_dict()}
+    checkpoint = Checkpoint(tmp_path / "checkpoint", settings)
+    checkpoint.write(3, {"weight": torch.ones(2)})
+    path = checkpoint.directory / "state.json"
+    record = json.loads(path.read_text())
+    del record["run"]["training_settings"]["consistency_margin"], record["run"]["strategy"]["orthogonality"]
+    path.write_text(json.dumps(record))
+    found = checkpoint.read()
+    assert found is not None and found[0] == 3
+    other = settings | {"training_settings": TrainingSettings(consistency_margin=2.0).to_dict()}
+    with pytest.raises(InputError, match="an unfinished training with another training_settings"):
+        Checkpoint(checkpoint.directory, other).require_this_run()
+    assert checkpoint.read() is not None
+
+
+def spoil(rescorer: Rescorer) -> None:
+    """Let the next loss be no number."""
+    with torch.no_grad():
+        for parameter in rescorer.scorer.parameters():
+            if parameter.requires_grad:
+                parameter.fill_(float("nan"))
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_run_that_diverges_leaves_its_best_weights(tmp_path: Path, strategy: str) -> None:
     checkpoint = Checkpoint(tmp_path / ".checkpoint", {})
-    first: list[Rescorer] = []
-
-    def spoil() -> None:
-        with torch.no_grad():
-            for parameter in first[0].scorer.parameters():
-                if parameter.requires_grad:
-                    parameter.fill_(float("nan"))
-
     rescorer = new_rescorer(tmp_path / "plms", "llama", plm_text="lower")
-    first.append(rescorer)
-    with pytest.raises(InputError, match=rf"diverged: loss nan.* at step 8 .*so far are in {checkpoint.directory}"):
+    lists = [one.texts for one in toy_nbest(10, seed=2)]
+    with pytest.raises(
+        DivergedError, match=r"^training diverged: loss nan.* at step 11 .*\(lower --learning_rate\)$"
+    ) as error:
         train_rescorer(
             rescorer,
             toy_nbest(24, seed=1),
             toy_nbest(10, seed=2),
-            STRATEGIES["vanilla"],
+            STRATEGIES[strategy],
             SETTINGS,
-            progress=ending_after(7, spoil),
+            progress=ending_after(10, lambda: spoil(rescorer)),
             checkpoint=checkpoint,
         )
+    best, evaluations = error.value.result.best, error.value.result.evaluations
+    assert [one.step for one in evaluations] == [0, 3, 6, 9]
+    assert best.dev_wer == min(
+        one.dev_wer for one in evaluations if one.step == 0 or one.step >= rescorer_first_choice(strategy)
+    )
+    rescorer.save(tmp_path / "kept")
+    loaded = Rescorer.load(tmp_path / "kept")
+    weights, dev_wer = tuned_on(toy_nbest(10, seed=2), [[-score for score in one] for one in loaded.score(lists)])
+    assert (weights, dev_wer) == (best.weights, best.dev_wer)
     found = checkpoint.read()
-    assert found is not None
-    step, state = found
-    assert step == 7 and state["best_step"] == 6
-    trained = dict(rescorer.scorer.named_parameters())
-    for name, weight in state["best"].items():
-        assert torch.equal(trained[name], weight)
+    assert found is not None and found[0] == 10
+
+
+def rescorer_first_choice(strategy: str) -> int:
+    """The first of the twelve steps at which the ranks are final."""
+    return {"adalora": 8, "warmup": 4}.get(strategy, 0)
+
+
+def test_a_run_that_diverged_makes_way_for_other_settings_alone(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "checkpoint", {"strategy": {"learning_rate": 1.0}})
+    lower = Checkpoint(checkpoint.directory, {"strategy": {"learning_rate": 0.1}})
+    checkpoint.write(3, {"weight": torch.ones(2)})
+    with pytest.raises(InputError, match="an unfinished training with another strategy"):
+        lower.read()
+    checkpoint.mark_diverged()
+    lower.require_this_run()
+    assert lower.read() is None
+    found = checkpoint.read()  # the same again goes on, and comes to its end sooner
+    assert found is not None and found[0] == 3
+    checkpoint.write(4, {"weight": torch.ones(2)})  # it got further this time
+    with pytest.raises(InputError, match="an unfinished training with another strategy"):
+        lower.read()
 
 
 def test_tensors_and_plain_types_come_back(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from train_verb import QUICK, Train, error_line, make_exp, training_in
+from train_verb import QUICK, Train, error_line, make_exp, one_plm_while_training, training_in
 
 from lorescore.files import read_yaml
 
@@ -45,12 +45,13 @@ def test_a_robust_rescorer_beside_a_clean_one(exp: Path, train: Train) -> None:
     assert "another training_settings" in error_line(train("llama", "clm", *learning, *ROBUST[:2]))
 
 
-def test_a_teacher_scores_the_twins(exp: Path, train: Train) -> None:
+def test_a_teacher_scores_the_twins(exp: Path, train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     assert train("llama", "clm", "--lora", "none", *ROBUST)[0] == 0
     teacher = exp / "plm" / "llama_clm_none"  # what is frozen has neither perturbed lists nor a suffix
     assert read_yaml(teacher / "config.yaml")["lexicon_checksum"] is None
     options = ("--objective", "mwer+distill", "--teacher", teacher, *ROBUST, "--pronunciations", exp / "lexicon.txt")
-    assert train("bert", "cls", *options, "--vocab", exp / "words")[0] == 0
+    with one_plm_while_training(monkeypatch):
+        assert train("bert", "cls", *options, "--vocab", exp / "words")[0] == 0
     assert (exp / "plm" / "bert_cls_vanilla_mwer+distill_s1_robust" / "config.yaml").is_file()
 
 

@@ -169,5 +169,7 @@ def test_a_rescorer_of_another_version_of_the_plm_is_not_loaded(fresh_rescorer: 
     rescorer = fresh_rescorer()
     rescorer.config = rescorer.config | {"plm_checksum": "0" * 64}
     rescorer.save(tmp_path / "out")
-    with pytest.raises(InputError, match=r"out: was trained on another version of .*llama_clm \(train it again\)"):
+    with pytest.raises(
+        InputError, match=r"out: was trained on another version of .*llama_clm \(move it away and train it again"
+    ):
         Rescorer.load(tmp_path / "out")

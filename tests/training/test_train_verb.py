@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from train_verb import QUICK, Train, arguments, error_line, make_exp, training_in
+from train_verb import QUICK, Train, arguments, error_line, make_exp, one_plm_while_training, training_in
 
 from lorescore.__main__ import main
 from lorescore.files import read_yaml, write_yaml
@@ -72,6 +72,16 @@ def test_a_cls_learns_from_a_clm(exp: Path, train: Train) -> None:
     assert train("bert", "cls", *options) == (0, f"{rescorer_dir}: finished before, left as it is\n", "")
     other = train("bert", "cls", *options, "--teacher_norm", "set")
     assert "holds a rescorer trained with another training_settings" in error_line(other)
+
+
+def test_the_frozen_plm_is_let_go_of_before_the_training(
+    exp: Path, train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for stored in exp.glob("nbest/dev/*lmwt.*"):
+        stored.unlink()
+    with one_plm_while_training(monkeypatch):
+        assert train("llama", "clm", "--seed", "9", "--score_cache", "", *QUICK)[0] == 0
+    assert (exp / "nbest" / "dev" / "lmwt.llama_clm_none").is_file()
 
 
 def test_domain_adaptation_on_text_alone(exp: Path, train: Train) -> None:

@@ -164,6 +164,23 @@ def test_scores_of_dev_that_are_not_finite(
     assert rescorer.score([one.texts for one in dev_lists]) == start
 
 
+def test_memory_that_runs_out_on_dev_is_no_divergence(
+    fresh_rescorer: FreshRescorer, train_lists: NbestSet, dev_lists: NbestSet
+) -> None:
+    rescorer = fresh_rescorer()
+    costs = dev_costs(rescorer, dev_lists)
+
+    def fail_without_gradients(*_: object) -> None:
+        if torch.is_inference_mode_enabled():
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    rescorer.scorer.register_forward_pre_hook(fail_without_gradients)
+    with pytest.raises(
+        InputError, match=r"^out of memory with 16 tokens in a forward pass \(free some memory or take a smaller PLM\)$"
+    ):
+        train_rescorer(rescorer, train_lists, dev_lists, VANILLA, SETTINGS, start_costs=costs)
+
+
 def test_known_costs_of_dev_stand_for_the_first_evaluation(
     fresh_rescorer: FreshRescorer, train_lists: NbestSet, dev_lists: NbestSet
 ) -> None:
@@ -250,6 +267,19 @@ def test_the_learning_rate_decays_as_asked(
         curves=lambda step, values: rates.extend(values[name] for name in values if name == "train/learning_rate"),
     )
     assert rates == pytest.approx([VANILLA.learning_rate * share for share in shares])
+
+
+def test_no_gradient_is_clipped_where_the_largest_norm_is_0(
+    fresh_rescorer: FreshRescorer, train_lists: NbestSet, dev_lists: NbestSet
+) -> None:
+    states = {}
+    for grad_clip in (0.0, 1e9, 1e-3):
+        rescorer = fresh_rescorer()
+        result = train_rescorer(rescorer, train_lists, dev_lists, VANILLA, replace(SETTINGS, grad_clip=grad_clip))
+        states[grad_clip] = trainable_state(rescorer.scorer)
+    assert result.steps == 12
+    assert all(torch.equal(weight, states[1e9][name]) for name, weight in states[0.0].items())
+    assert not all(torch.equal(weight, states[1e-3][name]) for name, weight in states[0.0].items())
 
 
 def test_it_learns_in_bf16(fresh_rescorer: FreshRescorer, train_lists: NbestSet, dev_lists: NbestSet) -> None:

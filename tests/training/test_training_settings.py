@@ -17,11 +17,46 @@ def test_settings_below_one(name: str) -> None:
         TrainingSettings(**{name: 0})
 
 
-@pytest.mark.parametrize("name", ["distill_weight", "lm_loss", "correlation", "checkpoint_minutes"])
+@pytest.mark.parametrize(
+    "name", ["distill_weight", "lm_loss", "correlation", "checkpoint_minutes", "grad_clip", "weight_decay"]
+)
 @pytest.mark.parametrize("value", [-0.5, float("nan")])
 def test_settings_below_zero(name: str, value: float) -> None:
     with pytest.raises(InputError, match=f"--{name} is {value}, expected 0 or more"):
         TrainingSettings(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("score_scale", 0.0, "a number above 0"),
+        ("score_scale", -0.5, "a number above 0"),
+        ("score_scale", float("inf"), "a number above 0"),
+        ("warmup_share", -0.1, "a number from 0 to 1"),
+        ("warmup_share", 1.5, "a number from 0 to 1"),
+        ("warmup_share", float("nan"), "a number from 0 to 1"),
+    ],
+)
+def test_settings_out_of_their_range(name: str, value: float, expected: str) -> None:
+    with pytest.raises(InputError, match=f"--{name} is {value}, expected {expected}"):
+        TrainingSettings(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"grad_clip": -1}, "conf/train.yaml: --grad_clip is -1, expected 0 or more"),
+        (
+            {"weight_decay": "1e-2"},
+            "conf/train.yaml: --weight_decay is '1e-2', expected a number (for YAML it is a word: write 1.0e-2)",
+        ),
+        ({"epoch": 3}, "conf/train.yaml: training setting 'epoch' is not known (did you mean epochs?"),
+    ],
+)
+def test_a_setting_is_named_with_its_file(content: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError) as error:
+        TrainingSettings.from_dict(content, Path("conf/train.yaml"))
+    assert str(error.value).startswith(message)
 
 
 @pytest.mark.parametrize(

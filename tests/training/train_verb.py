@@ -1,16 +1,23 @@
 """What the tests of `lorescore train` share: an exp to train in, the call, and the one line of an error."""
 
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from plm_models import save_plm
+from torch import nn
 from toy_nbest import toy_nbest
 
 from lorescore.__main__ import main
 from lorescore.nbest import write_nbest_dir
 from lorescore.plm.load import fetch_plm
 from lorescore.plm.settings import PlmSettings
+from lorescore.progress import Progress
+from lorescore.scoring.rescorer import Rescorer
+from lorescore.training.result import TrainingResult
+from lorescore.training.trainer import Trainer
 
 # Exit status, standard output, standard error.
 Outcome = tuple[int, str, str]
@@ -44,6 +51,30 @@ def training_in(exp_dir: Path, capsys: pytest.CaptureFixture[str], *always: obje
         return status, *capsys.readouterr()
 
     return run
+
+
+@contextmanager
+def one_plm_while_training(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Check that no other PLM than the one that is trained is in memory then."""
+    plms: list[weakref.ref[nn.Module]] = []
+    alive: list[int] = []
+    make, begin = Rescorer.new, Trainer.train
+
+    def remember(plm_dir: Path, plm: PlmSettings) -> Rescorer:
+        rescorer = make(plm_dir, plm)
+        plms.append(weakref.ref(rescorer.scorer.model))
+        return rescorer
+
+    def count(self: Trainer, progress: Progress) -> TrainingResult:
+        alive.append(sum(one() is not None for one in plms))
+        return begin(self, progress)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Rescorer, "new", remember)
+        patch.setattr(Trainer, "train", count)
+        yield
+    assert len(plms) > 1  # the frozen PLM or the teacher was loaded too
+    assert alive == [1]
 
 
 def error_line(outcome: Outcome) -> str:

@@ -4,7 +4,9 @@ What takes seconds to import (torch, transformers, peft) is imported where there
 """
 
 import argparse
+from collections.abc import Sequence
 from contextlib import nullcontext
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,18 +28,22 @@ from lorescore.errors import InputError
 from lorescore.files import checksum, read_lines, split_words
 from lorescore.nbest import NbestSet, list_costs, read_nbest_dir
 from lorescore.nbest.directory import require_same_metric
+from lorescore.perturb.worst import Score
 from lorescore.plm.settings import PlmSettings
+from lorescore.plm.source import fetched_checksum, not_fetched
 from lorescore.plm.strategy import Strategy
 from lorescore.scoring.combination import Scoring
 from lorescore.scoring.options import ScoringOptions, default_device
 from lorescore.scoring.sets import rescorer_checksum
 from lorescore.scoring.stored import read_config, require_no_members
+from lorescore.training.made_from import MADE_FROM, differing, holds_another
 from lorescore.training.settings import TrainingSettings, require_objective
 from lorescore.training.tensorboard import TensorBoard, no_curves
 from lorescore.wer.units import WER
 
 if TYPE_CHECKING:
     from lorescore.scoring.rescorer import Rescorer
+    from lorescore.training.result import TrainingResult
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,22 +65,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-# What a rescorer was made from, in its config.yaml; None where it means nothing to it.
-MADE_FROM = (
-    "plm",
-    "strategy",
-    "objective",
-    "seed",
-    "training_settings",
-    "train_checksum",
-    "dev_checksum",
-    "lm_text_checksum",
-    "lexicon_checksum",
-    "metric",
-    "teacher",
-)
-
-
 def run(args: argparse.Namespace) -> None:
     """Train, unless the same rescorer is there already."""
     settings = plm_settings(args, args.lora)
@@ -89,7 +79,7 @@ def run(args: argparse.Namespace) -> None:
 def _write_frozen(args: argparse.Namespace, settings: PlmSettings, out: Path) -> None:
     """The PLM as it is, as a rescorer: it takes no lists."""
     strategy = Strategy.read(args.lora, args.conf_dir / "strategy")
-    asked = dict.fromkeys(MADE_FROM) | {"plm": settings.to_dict(), "strategy": strategy.to_dict()}
+    asked = dict.fromkeys(MADE_FROM) | _plm(args, settings) | {"strategy": strategy.to_dict()}
     if _is_finished(out, asked):
         return
     from lorescore.plm.strategies import count_parameters
@@ -115,8 +105,7 @@ def _train(args: argparse.Namespace, settings: PlmSettings, training: TrainingSe
     lexicon = None
     if training.perturb_train:
         lexicon = read_pronunciations(args, (train, dev), [one.perturbation for one in training.perturbations])
-    asked: dict[str, Any] = {
-        "plm": settings.to_dict(),
+    asked: dict[str, Any] = _plm(args, settings) | {
         "strategy": strategy.to_dict(),
         "objective": args.objective,
         "seed": args.seed,
@@ -131,48 +120,74 @@ def _train(args: argparse.Namespace, settings: PlmSettings, training: TrainingSe
     }
     if _is_finished(out, asked):
         return
+    if asked["plm_checksum"] is None:
+        raise not_fetched(plm_dir(settings, args))
     from lorescore.scoring.rescorer import Rescorer
     from lorescore.training.checkpoint import Checkpoint
     from lorescore.training.loop import train_rescorer
+    from lorescore.training.result import DivergedError
+
+    checkpoint = Checkpoint(out.with_name(f".{out.name}.checkpoint"), asked)
+    checkpoint.require_this_run()
 
     # What the training needs to know before it begins, at the precision at which it scores dev.
     cache = cache_path(args.score_cache, args.out_root.parent)
     scoring = Scoring(ScoringOptions(dtype=training.precision), cache, progress)
-    teacher_costs, teacher_score = None, None
+    start_costs, teacher_costs, teacher_score = _frozen_costs(args, scoring, dev), None, None
     if asked["teacher"]:
         teacher_costs = _costs(scoring, args.teacher, args.train, train, "teacher's")
-        teacher_score = rescorer_score(args.teacher, scoring, "perturbed")
+        teacher_score = _asked_once(args.teacher, scoring)
+    scoring.unload()
     rescorer = Rescorer.new(plm_dir(settings, args), settings)
     rescorer.scorer.to(default_device())
-    checkpoint = Checkpoint(
-        out.with_name(f".{out.name}.checkpoint"), asked | {"plm_checksum": rescorer.config["plm_checksum"]}
-    )
     curves = TensorBoard(args.out_root.parent / "tensorboard" / out.name) if args.tensorboard else None
-    with curves or nullcontext():
-        result = train_rescorer(
-            rescorer,
-            train,
-            dev,
-            strategy,
-            training,
-            progress(out.name),
-            texts=texts,
-            start_costs=_frozen_costs(args, scoring, dev),
-            teacher_costs=teacher_costs,
-            lexicon=lexicon,
-            teacher_score=teacher_score,
-            checkpoint=checkpoint,
-            curves=curves or no_curves,
-        )
+    try:
+        with curves or nullcontext():
+            result = train_rescorer(
+                rescorer,
+                train,
+                dev,
+                strategy,
+                training,
+                progress(out.name),
+                texts=texts,
+                start_costs=start_costs,
+                teacher_costs=teacher_costs,
+                lexicon=lexicon,
+                teacher_score=teacher_score,
+                checkpoint=checkpoint,
+                curves=curves or no_curves,
+            )
+    except DivergedError as error:
+        kept = _diverged_dir(args.out_root.parent / "diverged", out.name, asked)
+        rescorer.config["diverged"] = error.message
+        _save_trained(rescorer, kept, asked, error.result)
+        checkpoint.mark_diverged()
+        best = f"the best weights so far, of step {error.result.best.step}, are in {kept}"
+        raise InputError(error.message, mend=f"{error.mend}; {best}") from error
+    print(f"{out}: dev {dev.metric.upper()} {result.evaluations[0].dev_wer:.2f} -> {result.best.dev_wer:.2f}")
+    _save_trained(rescorer, out, asked, result)
+    checkpoint.remove()
+
+
+def _diverged_dir(root: Path, tag: str, asked: dict[str, Any]) -> Path:
+    """Where the best weights of a training that diverged go: not to what others have left that were asked otherwise."""
+    for number in count(1):
+        path = root / (tag if number == 1 else f"{tag}.{number}")
+        if not (path / "config.yaml").is_file() or not differing(asked, read_config(path)):
+            return path
+    raise AssertionError("unreachable: numbers do not end")
+
+
+def _save_trained(rescorer: "Rescorer", out: Path, asked: dict[str, Any], result: "TrainingResult") -> None:
+    """Write a rescorer with what it was made from and what its training came to."""
     rescorer.config["training"] = result.summary()
     records: dict[str, dict[str, Any]] = {"history": {"evaluations": [one.to_dict() for one in result.evaluations]}}
     if result.ranks_moved:
         records["ranks"] = dict(result.evaluations[-1].ranks)
     if result.rank_history.has_moved:
         records["rank_history"] = result.rank_history.to_dict()
-    print(f"{out}: dev {dev.metric.upper()} {result.evaluations[0].dev_wer:.2f} -> {result.best.dev_wer:.2f}")
     _save(rescorer, out, asked, (result.trainable_parameters, result.total_parameters), records)
-    checkpoint.remove()
 
 
 def _save(
@@ -187,6 +202,11 @@ def _save(
     rescorer.config |= asked | {"trainable_parameters": trainable, "total_parameters": total}
     rescorer.save(out, records)
     print(f"{out}: {trainable:,} of {total:,} parameters trained")
+
+
+def _plm(args: argparse.Namespace, settings: PlmSettings) -> dict[str, Any]:
+    """What a rescorer keeps of its PLM; without a checksum where that is not fetched."""
+    return {"plm": settings.to_dict(), "plm_checksum": fetched_checksum(plm_dir(settings, args))}
 
 
 def _teacher(teacher: Path) -> dict[str, str]:
@@ -207,6 +227,18 @@ def _costs(scoring: Scoring, rescorer_dir: Path, nbest_dir: Path, nbest: NbestSe
     """A rescorer's costs of a set, which is scored once for all trainings that need them."""
     scoring.score(rescorer_dir, [nbest_dir], what)
     return list_costs(nbest_dir, nbest, rescorer_dir.name)
+
+
+def _asked_once(teacher: Path, scoring: Scoring) -> Score:
+    """A teacher's scores of further texts; it is let go of again, before the training begins."""
+
+    def score(lists: Sequence[Sequence[str]], contexts: Sequence[Sequence[str]]) -> Sequence[Sequence[float]]:
+        try:
+            return rescorer_score(teacher, scoring, "perturbed")(lists, contexts)
+        finally:
+            scoring.unload()
+
+    return score
 
 
 def _read_lists(nbest_dir: Path) -> NbestSet:
@@ -235,7 +267,7 @@ def _frozen_costs(args: argparse.Namespace, scoring: Scoring, dev: NbestSet) -> 
     frozen_dir = args.out_root / rescorer_tag(args, "none", args.seed)
     if settings.scorer == "cls" or not (frozen_dir / "config.yaml").is_file():
         return None
-    if read_config(frozen_dir)["plm"] != settings.to_dict():
+    if differing(_plm(args, settings), read_config(frozen_dir)):
         return None
     return _costs(scoring, frozen_dir, args.dev, dev, "dev")
 
@@ -248,20 +280,8 @@ def _is_finished(out: Path, asked: dict[str, Any]) -> bool:
     """
     if not (out / "config.yaml").is_file():
         return False
-    config = read_config(out)
-    # A setting that did not exist then was what its default is now.
-    defaults = {
-        "plm": PlmSettings("", "").to_dict(),
-        "strategy": Strategy("").to_dict(),
-        "training_settings": TrainingSettings().to_dict(),
-    }
-    held = {key: defaults.get(key, {}) | value if isinstance(value, dict) else value for key, value in config.items()}
-    other = [key for key, value in asked.items() if held.get(key) != value]
+    other = differing(asked, read_config(out))
     if other:
-        raise InputError(
-            f"holds a rescorer trained with another {', '.join(other)}",
-            path=out,
-            mend="give this one another name, --suffix NAME, or move that one away",
-        )
+        raise holds_another(out, "a rescorer trained", other)
     print(f"{out}: finished before, left as it is")
     return True

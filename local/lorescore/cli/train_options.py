@@ -51,6 +51,7 @@ def true_or_false(word: str) -> bool:
 
 def training_settings(args: argparse.Namespace) -> TrainingSettings:
     """conf/train.yaml with the overrides of the command line."""
-    settings = TrainingSettings.from_dict(read_yaml(args.train_config or args.conf_dir / "train.yaml"))
+    path = args.train_config or args.conf_dir / "train.yaml"
+    settings = TrainingSettings.from_dict(read_yaml(path), path)
     overrides = {name: getattr(args, name) for name in ("objective", "seed", *TRAINING_OPTIONS)}
     return replace(settings, **{name: value for name, value in overrides.items() if value is not None})

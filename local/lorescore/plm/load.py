@@ -16,6 +16,7 @@ from transformers.utils import logging as transformers_logging
 from lorescore.errors import InputError
 from lorescore.files import checksum, read_yaml, write_yaml
 from lorescore.plm.settings import PlmSettings
+from lorescore.plm.source import PLM_FILE, describe, not_fetched, require_unchanged, source_files
 
 PACKAGE_PREFIX = "package:"
 # The auto class that a scorer's PLM is loaded with.
@@ -26,28 +27,23 @@ NO_LIMIT = 1_000_000_000  # tokens
 def fetch_plm(settings: PlmSettings, plm_dir: Path) -> None:
     """Put a PLM's weights (safetensors, float32) and tokenizer into `plm_dir`; nothing is done where they are there.
 
-    `plm.yaml`, written last, holds the settings and a checksum of the weights.
+    `plm.yaml`, written last, holds the settings, a checksum of the weights, and what the files were that they are from.
 
     Raises:
         InputError: The model cannot be found or fetched, its weights are not safetensors or GGUF or not complete, or
-            `plm_dir` holds another model.
+            `plm_dir` holds another model, or what was in the model's directory before it changed.
     """
-    if (plm_dir / "plm.yaml").is_file():
-        held = read_yaml(plm_dir / "plm.yaml").get("model")
-        if held != settings.model:
-            raise InputError(
-                f"holds the PLM {held}, not {settings.model}",
-                path=plm_dir,
-                mend="move it away or give one of the two another name in conf/plm",
-            )
+    if (plm_dir / PLM_FILE).is_file():
+        _require_same_model(settings, plm_dir)
         return
     source, gguf_file = _locate(settings.model)
+    files = describe(source_files(source, gguf_file))
     partial = plm_dir.with_name(f".{plm_dir.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
         # `use_safetensors` refuses pickled weights; a GGUF file holds tensors only.
         weights = {"gguf_file": gguf_file} if gguf_file else {"use_safetensors": True}
-        with _without_bars():
+        with without_bars():
             model, loading = AUTO_CLASS[settings.scorer].from_pretrained(
                 source, dtype=torch.float32, output_loading_info=True, **weights
             )
@@ -81,13 +77,34 @@ def fetch_plm(settings: PlmSettings, plm_dir: Path) -> None:
     if gguf_file:  # the weights are plain float32 by now; transformers would refuse to save a "quantized" model
         model.hf_quantizer = None
         del model.config.quantization_config
-    with cannot_be_written(plm_dir):
+    with cannot_be_written(plm_dir), without_bars():
         model.save_pretrained(partial)
         tokenizer.save_pretrained(partial)
         shutil.rmtree(plm_dir, ignore_errors=True)
         partial.rename(plm_dir)
         weight_files = sorted(plm_dir.glob("*.safetensors"))
-        write_yaml(plm_dir / "plm.yaml", settings.to_dict() | {"checksum": checksum(weight_files)})
+        write_yaml(plm_dir / PLM_FILE, settings.to_dict() | {"checksum": checksum(weight_files), "source": files})
+
+
+def _require_same_model(settings: PlmSettings, plm_dir: Path) -> None:
+    """Check that a fetched PLM is the one that is asked for.
+
+    Raises:
+        InputError: It is of another name, or of files that changed since.
+    """
+    held = read_yaml(plm_dir / PLM_FILE)
+    if held.get("model") != settings.model:
+        raise InputError(
+            f"holds the PLM {held.get('model')}, not {settings.model}",
+            path=plm_dir,
+            mend="move it away or give one of the two another name in conf/plm",
+        )
+    try:
+        files = source_files(*_locate(settings.model))
+    except InputError:  # the package is gone: what was fetched from it stays
+        return
+    if held.get("source") and files:
+        require_unchanged(held["source"], files, plm_dir)
 
 
 @contextmanager
@@ -102,7 +119,7 @@ def cannot_be_written(directory: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _without_bars() -> Iterator[None]:
+def without_bars() -> Iterator[None]:
     """Keep transformers' progress bars from standing between ours."""
     shown = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()
@@ -119,16 +136,14 @@ def load_plm(plm_dir: Path, scorer: str) -> tuple[PreTrainedModel, Tokenizer]:
     Raises:
         InputError: `plm_dir` holds no fetched PLM.
     """
-    if not (plm_dir / "plm.yaml").is_file():
-        raise InputError(
-            "no fetched PLM here (plm.yaml is missing)", path=plm_dir, mend="stage 4 fetches it: ./run.sh --stage 4"
-        )
+    if not (plm_dir / PLM_FILE).is_file():
+        raise not_fetched(plm_dir)
     return load_model(plm_dir, scorer), AutoTokenizer.from_pretrained(plm_dir)
 
 
 def load_model(directory: Path, scorer: str) -> PreTrainedModel:
     """The weights that a scorer needs, from a directory of safetensors; float32, frozen, without dropout."""
-    with _without_bars():
+    with without_bars():
         model = AUTO_CLASS[scorer].from_pretrained(directory, dtype=torch.float32, use_safetensors=True)
     _drop_pooler(model)
     model.requires_grad_(False)

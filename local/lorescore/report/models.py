@@ -39,7 +39,7 @@ class Training:
         dev_wer_start: WER on the dev lists before the first step, in percent.
         dev_wer_best: At the best step.
         seconds: Wall time.
-        peak_memory_mb: Largest memory, in MiB: of the process, on a GPU of its tensors.
+        peak_memory_mb: Largest memory during the training, in MiB: of the process, on a GPU of its tensors.
     """
 
     lists: int | None = None

@@ -23,8 +23,9 @@ trainings are in COST.md.
 """
 COST_LEGEND = """\
 Wall time and peak memory of the trainings, on whatever machine they ran: unlike the tables of RESULTS.md these numbers
-change when the same training is run again. Of a training that was resumed, the time of all its parts. Memory is the
-process's, on a GPU that of the tensors. With several seeds the mean, and lowest to highest.
+change when the same training is run again. Of a training that was resumed, the time of all its parts and the memory of
+the last. Memory is the process's while it trained, the libraries included; on a GPU it is that of the tensors. With
+several seeds the mean, and lowest to highest.
 """
 
 

@@ -8,6 +8,7 @@ The members lie beside it. Nothing is trained here: it is the log-linear combina
 ESPnet's users know, in the place of a rescorer, so that every stage and caller takes it as one.
 """
 
+import gc
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -128,9 +129,14 @@ class Scoring:
             _write_sum(rescorer_dir.name, members, nbest_dir)
         return count
 
+    def unload(self) -> None:
+        """Let go of the rescorer that is loaded, where memory is needed for something else."""
+        self.loaded = None
+        gc.collect()  # parts of a model know each other
+
     def _load(self, rescorer_dir: Path) -> "Rescorer":
         if self.loaded is None or self.loaded[0] != rescorer_dir:
-            self.loaded = None  # two PLMs at once may be too much
+            self.unload()  # two PLMs at once may be too much
             self.loaded = rescorer_dir, _load_rescorer(rescorer_dir, options=self.options)
         return self.loaded[1]
 

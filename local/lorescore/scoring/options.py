@@ -95,7 +95,13 @@ def default_device() -> "torch.device":
 
 
 def has_fast_bf16(device: "torch.device") -> bool:
-    """Whether bf16 is what to compute with where nobody says otherwise: on a GPU that has it."""
+    """Whether bf16 is what to compute with where nobody says otherwise: on a GPU that has it.
+
+    An older one takes bf16 tensors too, and emulates what it does with them: slower than float32, and less exact.
+    """
     import torch
 
-    return device.type == "cuda" and torch.cuda.is_bf16_supported()
+    if device.type != "cuda":
+        return False
+    with torch.cuda.device(device) if device.index is not None else nullcontext():  # torch asks the current one
+        return torch.cuda.is_bf16_supported(including_emulation=False)

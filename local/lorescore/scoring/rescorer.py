@@ -24,7 +24,7 @@ from lorescore.combine import Weights
 from lorescore.errors import InputError
 from lorescore.files import read_yaml, write_yaml
 from lorescore.nbest.lists import NbestList
-from lorescore.plm.load import cannot_be_written, is_encoder, load_model, load_plm
+from lorescore.plm.load import cannot_be_written, is_encoder, load_model, load_plm, without_bars
 from lorescore.plm.mixed import truncate
 from lorescore.plm.settings import PlmSettings
 from lorescore.progress import Progress, silent
@@ -35,8 +35,12 @@ from lorescore.scoring.list_scorer import ListScorer
 from lorescore.scoring.memory import in_batches, token_budget_for
 from lorescore.scoring.options import EXACT, ScoringOptions, default_device
 from lorescore.scoring.pll import PseudoLogLikelihoodScorer
-from lorescore.scoring.stored import read_config, require_no_members, stored_plm, stored_weights
+from lorescore.scoring.stored import read_config, require_no_members, require_same_plm, stored_plm, stored_weights
 from lorescore.scoring.text import plm_context, plm_text
+
+
+class NotFiniteError(InputError):
+    """A score that is not a finite number."""
 
 
 @dataclass
@@ -99,10 +103,10 @@ class Rescorer(ListScorer):
         if rank is not None and not (directory / "adapter_config.json").is_file():
             raise InputError("has no adapter to take a rank of", path=directory, mend="give one of --lora mixed")
         require_no_members(config, directory, "load it with lorescore.Combination")
-        plm_dir = stored_plm(directory, config["plm_dir"])
-        rescorer = cls.new(plm_dir, PlmSettings.from_dict(config["plm"], directory / "config.yaml"))
-        if rescorer.config["plm_checksum"] != config["plm_checksum"]:
-            raise InputError(f"was trained on another version of {plm_dir}", path=directory, mend="train it again")
+        require_same_plm(config, directory)
+        rescorer = cls.new(
+            stored_plm(directory, config["plm_dir"]), PlmSettings.from_dict(config["plm"], directory / "config.yaml")
+        )
         rescorer.config, rescorer.weights = config, stored_weights(directory)
         scorer = rescorer.scorer
         if (directory / "model").is_dir():
@@ -162,7 +166,8 @@ class Rescorer(ListScorer):
         if isinstance(model, PeftModel):
             _save_adapter(model, directory)
         elif any(parameter.requires_grad for parameter in model.parameters()):
-            model.save_pretrained(directory / "model")
+            with without_bars():
+                model.save_pretrained(directory / "model")
         if isinstance(self.scorer, ClsScorer):
             save_file(self.scorer.head.state_dict(), directory / "head.safetensors")
 
@@ -199,7 +204,8 @@ class Rescorer(ListScorer):
             contexts: What stands before each list (`encode`); None: nothing.
 
         Raises:
-            InputError: A text's score is not a finite number, or the memory is too small.
+            NotFiniteError: A text's score is not a finite number.
+            InputError: The memory is too small.
         """
         self.scorer.eval()
         filled = [index for index, texts in enumerate(lists) if texts]
@@ -220,7 +226,7 @@ class Rescorer(ListScorer):
                     index = filled[position]
                     if not torch.isfinite(values).all():
                         text = lists[index][int(torch.isfinite(values).int().argmin())]
-                        raise InputError(
+                        raise NotFiniteError(
                             f"the PLM score of {text!r} is not a finite number", mend="train the rescorer again"
                         )
                     scores[index] = values.tolist()

@@ -16,7 +16,7 @@ from lorescore.plm.settings import PlmSettings
 from lorescore.progress import Item, Progress, silent
 from lorescore.scoring.cache import ROWS_PER_TRANSACTION, ScoreCache, ScoreWriter, cache_version, writing
 from lorescore.scoring.options import EXACT, ScoringOptions, default_device
-from lorescore.scoring.stored import WEIGHTS_FILE, read_config
+from lorescore.scoring.stored import WEIGHTS_FILE, read_config, require_same_plm
 from lorescore.scoring.text import plm_context, plm_text
 
 if TYPE_CHECKING:  # transformers and peft take seconds to import; where all costs are there, nothing needs them
@@ -90,7 +90,9 @@ def score_nbest_dirs(
         InputError: The lists, the rescorer or the cache file cannot be used, or a score is not a finite number.
     """
     tag = rescorer_dir.name
-    plm = PlmSettings.from_dict(read_config(rescorer_dir)["plm"], rescorer_dir / "config.yaml")
+    config = read_config(rescorer_dir)
+    require_same_plm(config, rescorer_dir)  # costs that are there already may be of the PLM as it was
+    plm = PlmSettings.from_dict(config["plm"], rescorer_dir / "config.yaml")
     version = cache_version(rescorer_checksum(rescorer_dir), plm.plm_text, options.describe(default_device()))
     exact = options.history is None
     sets = {path: read_nbest_dir(path) for path in nbest_dirs}

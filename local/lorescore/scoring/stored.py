@@ -11,6 +11,7 @@ from typing import Any
 from lorescore.combine import Weights, read_weights
 from lorescore.errors import InputError
 from lorescore.files import read_yaml
+from lorescore.plm.source import fetched_checksum
 
 MEMBERS = "members"
 WEIGHTS_FILE = "weights.yaml"
@@ -139,3 +140,19 @@ def stored_plm(rescorer_dir: Path, plm_dir: str) -> Path:
         return path
     found = (folder / path for folder in rescorer_dir.resolve().parents if (folder / path).is_dir())
     return next(found, path)
+
+
+def require_same_plm(config: Mapping[str, Any], rescorer_dir: Path) -> None:
+    """Check that a rescorer's PLM is the one that was adapted, where it is there at all.
+
+    Args:
+        config: What its config.yaml says.
+        rescorer_dir: Its directory.
+
+    Raises:
+        InputError: The PLM was fetched anew from something else.
+    """
+    plm_dir = stored_plm(rescorer_dir, config.get("plm_dir", ""))
+    mend = "move it away and train it again: stage 5"
+    if fetched_checksum(plm_dir) not in (None, config.get("plm_checksum")):
+        raise InputError(f"was trained on another version of {plm_dir}", path=rescorer_dir, mend=mend)

@@ -5,7 +5,8 @@
     state.json                  what the run depends on, and everything that is no tensor; it names the tensors' file
 
 The JSON file is replaced in one go and is written last: whenever a run is killed, one whole checkpoint is there.
-What is drawn in training is a function of the seed and the step, so no generator has a state to keep.
+What is drawn in training is a function of the seed and the step, so no generator has a state to keep. Another run's
+checkpoint is left alone, unless that run diverged.
 """
 
 import json
@@ -13,6 +14,7 @@ import logging
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,11 +25,14 @@ from safetensors.torch import load_file, save_file
 
 from lorescore.files import atomic_write
 from lorescore.plm.load import cannot_be_written
+from lorescore.training.made_from import differing, holds_another
 
 logger = logging.getLogger(__name__)
 
 RECORD = "state.json"
 VERSION = 2  # of what a checkpoint holds
+DIVERGED = "diverged"  # in the JSON file of a run that has come to its end so
+DAMAGE = (KeyError, OSError, SafetensorError, TypeError, ValueError)  # what reading a damaged checkpoint ends in
 TENSOR = "__tensor__"  # stands in the JSON file for a tensor of that name
 
 
@@ -67,24 +72,53 @@ class Checkpoint:
             if path != tensor_file:
                 path.unlink()
 
+    def require_this_run(self) -> None:
+        """Check that the directory holds no other run's checkpoint.
+
+        Raises:
+            InputError: It does, of one that can go on: it is neither used nor overwritten.
+        """
+        with suppress(*DAMAGE):
+            self._record()
+
     def read(self) -> tuple[int, dict[str, Any]] | None:
-        """The step and the state; None where there is no checkpoint of this run. A reason is logged."""
-        path = self.directory / RECORD
-        if not path.is_file():
-            return None
+        """The step and the state; None where there is no checkpoint of this run. A reason is logged.
+
+        Raises:
+            InputError: See `require_this_run`.
+        """
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-            if record["version"] != VERSION:
-                raise ValueError(f"version {record['version']}")
-            other = sorted(key for key, value in _plain(self.run).items() if record["run"].get(key) != value)
-            if other:
-                logger.warning("%s: of another %s, not used", self.directory, ", ".join(other))
+            record = self._record()
+            if record is None:
                 return None
             tensors = load_file(self.directory / record["tensors"])
             return int(record["step"]), _with_tensors(record["state"], tensors)
-        except (KeyError, OSError, SafetensorError, TypeError, ValueError) as error:
+        except DAMAGE as error:
             logger.warning("%s: cannot be read, not used: %s", self.directory, error)
             return None
+
+    def mark_diverged(self) -> None:
+        """Let a run with other settings take the place of this one, which ends in a divergence whenever it goes on.
+
+        Its best weights have to be safe elsewhere.
+        """
+        path = self.directory / RECORD
+        record = json.loads(path.read_text(encoding="utf-8"))
+        with atomic_write(path) as file:
+            json.dump(record | {DIVERGED: True}, file)
+
+    def _record(self) -> dict[str, Any] | None:
+        """What the JSON file says; None where there is none, or one whose place this run may take."""
+        path = self.directory / RECORD
+        if not path.is_file():
+            return None
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if record["version"] != VERSION:
+            raise ValueError(f"version {record['version']}")
+        other = differing(_plain(self.run), record["run"])
+        if other and not record.get(DIVERGED):
+            raise holds_another(self.directory, "an unfinished training", other)
+        return None if other else record
 
     def remove(self) -> None:
         """Remove it: the run has finished."""

@@ -78,7 +78,8 @@ def evaluate(
         progress: Wraps the loop over the lists.
 
     Raises:
-        InputError: A score is not a finite number.
+        NotFiniteError: A score is not a finite number.
+        InputError: The memory is too small.
     """
     if costs is None:
         costs = [[-score for score in one] for one in rescorer.score_lists(dev, progress)]

@@ -1,8 +1,12 @@
-"""What a training step costs in memory: the numbers' type, and states that are computed again rather than kept."""
+"""What a training costs in memory: the numbers' type, states that are computed again rather than kept, the peak."""
 
+import ctypes
+import re
+import resource
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,6 +16,10 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from lorescore.errors import InputError
 from lorescore.scoring.options import ScoringOptions, has_fast_bf16
+
+STATUS = Path("/proc/self/status")
+CLEAR_REFS = Path("/proc/self/clear_refs")
+RESET_PEAK = "5"  # sets VmHWM of STATUS to the resident memory of this moment (proc_pid_clear_refs(5))
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
@@ -57,3 +65,27 @@ def gradient_checkpointing(scorer: nn.Module, enabled: bool) -> Iterator[None]:
             undo.callback(delattr, layer, "forward")
             layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)
         yield
+
+
+def reset_peak_memory(device: torch.device) -> None:
+    """Let `peak_memory_mb` begin here: what was computed before, with other models perhaps, has no part in it."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return
+    with suppress(AttributeError, OSError):  # glibc keeps what was freed; elsewhere there is no such function
+        ctypes.CDLL(None).malloc_trim(0)
+    with suppress(OSError):  # no Linux, or a container that hides it: the peak is of the process's whole life
+        CLEAR_REFS.write_text(RESET_PEAK, encoding="ascii")
+
+
+def peak_memory_mb(device: torch.device) -> float:
+    """Largest memory since `reset_peak_memory`, in MiB: on a GPU of its tensors, else of the process.
+
+    A process holds Python and the libraries besides, some 600 MiB.
+    """
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    with suppress(OSError):
+        if found := re.search(r"VmHWM:\s+(\d+) kB", STATUS.read_text(encoding="utf-8")):
+            return int(found[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,12 +1,11 @@
 """What a training run came to."""
 
-import resource
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import nn
 
+from lorescore.errors import InputError
 from lorescore.plm.adaptation import Adaptation
 from lorescore.plm.strategies import count_parameters
 from lorescore.training.evaluation import Evaluation
@@ -24,7 +23,8 @@ class TrainingResult:
         epochs: Passes over the lists; not whole where training stopped early.
         num_lists: Lists that were trained on in each epoch.
         seconds: Wall time, with that of the earlier parts of a run that was resumed.
-        peak_memory_mb: Largest resident memory of the process; on a GPU, largest memory of its tensors.
+        peak_memory_mb: Largest memory during the training, in its last part where it was resumed, in MiB: of the
+            process, on a GPU of its tensors.
         trainable_parameters: Parameters that were trained, at the final ranks, with a scorer's head.
         total_parameters: Those and the frozen ones.
         rank_history: The ranks over the steps.
@@ -61,15 +61,20 @@ class TrainingResult:
         }
 
 
+class DivergedError(InputError):
+    """A training whose loss, or whose scores of dev, are no longer finite.
+
+    Attributes:
+        result: What it came to until then, with the step that diverged.
+    """
+
+    def __init__(self, message: str, result: TrainingResult, *, mend: str) -> None:
+        super().__init__(message, mend=mend)
+        self.result = result
+
+
 def parameters_at_final_ranks(scorer: nn.Module, adaptation: Adaptation) -> tuple[int, int]:
     """Trainable and all parameters of a scorer, those of ranks that do not stay left out; before `finalize`."""
     trainable, total = count_parameters(scorer)
     dropped = count_parameters(adaptation.model)[0] - adaptation.trained_parameters()
     return trainable - dropped, total - dropped
-
-
-def peak_memory_mb(device: torch.device) -> float:
-    """Largest memory so far: on a GPU of its tensors, else of the process."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,9 +1,11 @@
 """Settings of a training run that do not depend on the strategy."""
 
+import math
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any
 
-from lorescore.choices import DECAYS, OBJECTIVES, PRECISIONS, TEACHER_NORMS, require_choice
+from lorescore.choices import DECAYS, OBJECTIVES, PRECISIONS, TEACHER_NORMS, require_choice, require_kind
 from lorescore.errors import InputError
 from lorescore.perturb.settings import Perturbation
 
@@ -11,13 +13,14 @@ from lorescore.perturb.settings import Perturbation
 OPERATIONAL = ("checkpoint_minutes",)
 LM = "lm"
 MEND_CLS = "choose another objective, or --scorer clm or pll"
-EXPECTED = {"int": "a whole number", "float": "a number", "str": "a word", "bool": "true or false"}
 NOT_NEGATIVE = (
     "distill_weight",
     "lm_loss",
     "correlation",
     "consistency",
     "consistency_margin",
+    "grad_clip",
+    "weight_decay",
     "max_hyps",
     "patience",
     "checkpoint_minutes",
@@ -51,7 +54,7 @@ class TrainingSettings:
         decay: How it falls: `linear` or `cosine`.
         evaluations: Evaluations on dev, evenly spaced over the steps, besides the one before the first step.
         patience: Evaluations without a new best one after which training stops (0: it never stops early).
-        grad_clip: Largest norm of the gradient.
+        grad_clip: Largest norm of the gradient; a longer one is scaled down to it (0: none is).
         weight_decay: AdamW's.
         token_budget: Tokens in one forward and backward pass; changes memory, not the result beyond float error.
         precision: Of the matrix products, for dev too: `fp32`, `bf16`, or `auto`: bf16 on a GPU that has it.
@@ -90,11 +93,7 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value, default = getattr(self, field.name), field.default
-            # YAML gives a whole number where a user writes 1 for 1.0.
-            if type(value) is not type(default) and not (isinstance(default, float) and type(value) is int):
-                expected = type(default).__name__
-                raise InputError(f"--{field.name} is {value!r}, expected {EXPECTED.get(expected, expected)}")
+            require_kind(f"--{field.name}", getattr(self, field.name), type(field.default))
         require_choice("--objective", self.objective, OBJECTIVES)
         require_choice("--teacher_norm", self.teacher_norm, TEACHER_NORMS)
         require_choice("--decay", self.decay, DECAYS)
@@ -105,6 +104,10 @@ class TrainingSettings:
         for name in NOT_NEGATIVE:
             if not getattr(self, name) >= 0:
                 raise InputError(f"--{name} is {getattr(self, name)}, expected 0 or more")
+        if not 0 < self.score_scale < math.inf:
+            raise InputError(f"--score_scale is {self.score_scale}, expected a number above 0")
+        if not 0 <= self.warmup_share <= 1:
+            raise InputError(f"--warmup_share is {self.warmup_share}, expected a number from 0 to 1")
         if not 0 < self.perturb_share <= 1:
             raise InputError(f"--perturb_share is {self.perturb_share}, expected a number above 0, at most 1")
         # In one way of writing, so that settings that mean the same are the same.
@@ -130,11 +133,22 @@ class TrainingSettings:
         return {name: value for name, value in asdict(self).items() if name not in OPERATIONAL}
 
     @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> "TrainingSettings":
-        """From plain YAML types; raises InputError where a setting is not known."""
-        for key in content:
-            require_choice("training setting", key, cls.__dataclass_fields__)
-        return cls(**content)
+    def from_dict(cls, content: dict[str, Any], path: Path | None = None) -> "TrainingSettings":
+        """From plain YAML types.
+
+        Args:
+            content: The settings that are not the defaults.
+            path: The file that they are from, for the error.
+
+        Raises:
+            InputError: A setting is not known or not valid.
+        """
+        try:
+            for key in content:
+                require_choice("training setting", key, cls.__dataclass_fields__)
+            return cls(**content)
+        except InputError as error:
+            raise InputError(error.message, path=path, mend=error.mend) from error
 
 
 def require_objective(settings: TrainingSettings, scorer: str, *, has_teacher: bool, has_texts: bool) -> None:

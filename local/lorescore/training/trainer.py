@@ -14,18 +14,17 @@ from typing import Any
 import torch
 
 from lorescore.combine import Weights
-from lorescore.errors import InputError
 from lorescore.nbest import NbestSet
 from lorescore.plm.adaptation import Adaptation
 from lorescore.progress import Progress, silent
-from lorescore.scoring.rescorer import Rescorer, trainable_state
+from lorescore.scoring.rescorer import NotFiniteError, Rescorer, trainable_state
 from lorescore.training.checkpoint import Checkpoint
 from lorescore.training.data import TrainingList, plan_steps, training_text
-from lorescore.training.evaluation import Evaluation, ModelChoice, State, evaluate
-from lorescore.training.memory import autocast, gradient_checkpointing
+from lorescore.training.evaluation import Evaluation, ModelChoice, evaluate
+from lorescore.training.memory import autocast, gradient_checkpointing, peak_memory_mb, reset_peak_memory
 from lorescore.training.objectives import Objective
 from lorescore.training.rank_history import RankHistory
-from lorescore.training.result import TrainingResult, parameters_at_final_ranks, peak_memory_mb
+from lorescore.training.result import DivergedError, TrainingResult, parameters_at_final_ranks
 from lorescore.training.resume import take_on, training_state
 from lorescore.training.schedule import Schedule
 from lorescore.training.settings import TrainingSettings
@@ -96,10 +95,11 @@ class Trainer:
             progress: Wraps the loops over steps and over dev, e.g. a progress bar.
 
         Raises:
-            InputError: The loss or a score of dev is no longer finite; the rescorer then has the best weights so far.
-                Or memory ran out, or a checkpoint cannot be written.
+            DivergedError: The loss or a score of dev is no longer finite; the rescorer has the best weights so far.
+            InputError: Memory ran out, the checkpoint is another run's, or it cannot be written.
         """
         self.started = self.saved = time.monotonic()
+        reset_peak_memory(self.scorer.device)
         torch.manual_seed(self.settings.seed)
         total, parts = len(self.plan), self.settings.evaluations
         evaluate_at = {round(total * part / parts) for part in range(1, parts + 1)}
@@ -117,28 +117,14 @@ class Trainer:
                 if not diverged and step in evaluate_at:
                     try:
                         choice.add(self._evaluate(step, progress), lambda: trainable_state(self.scorer))
-                    except InputError as error:
+                    except NotFiniteError as error:
                         diverged = error.message
                 if diverged:
-                    self._finish(choice.state)
-                    raise self._divergence(diverged, step, rate, lists)
+                    raise self._divergence(diverged, rate, lists, self._finish(step, choice))
                 self.token_budget = gradients.token_budget
                 if step < total and (step in evaluate_at or self._is_time_to_save()):
                     self._save(step, choice)
-        trainable, parameters = parameters_at_final_ranks(self.scorer, self.adaptation)
-        self._finish(choice.state)
-        return TrainingResult(
-            evaluations=choice.evaluations,
-            best=choice.best,
-            steps=step,
-            epochs=self.settings.epochs * step / total,
-            num_lists=len(self.lists),
-            seconds=self._seconds(),
-            peak_memory_mb=peak_memory_mb(self.scorer.device),
-            trainable_parameters=trainable,
-            total_parameters=parameters,
-            rank_history=self.rank_history,
-        )
+        return self._finish(step, choice)
 
     def _lists_of_step(self, indices: Sequence[int], step: int) -> list[TrainingList]:
         """The lists of a step, counted from 1, with their twins of its epoch."""
@@ -182,7 +168,8 @@ class Trainer:
         """One optimizer step; where its loss is not finite, none, and what is wrong."""
         self.adaptation.before_step(step)
         loss = gradients.accumulate(lists)
-        norm = torch.nn.utils.clip_grad_norm_(self.named.values(), self.settings.grad_clip).item()
+        largest = self.settings.grad_clip or math.inf
+        norm = torch.nn.utils.clip_grad_norm_(self.named.values(), largest).item()
         if not math.isfinite(loss) or not math.isfinite(norm):
             return f"training diverged: loss {loss:.4g}, norm of its gradient {norm:.4g},"
         self.optimizer.step()
@@ -202,12 +189,13 @@ class Trainer:
         self.curves(step, evaluation.curves())
         return evaluation
 
-    def _divergence(self, what: str, step: int, rate: float, lists: Sequence[TrainingList]) -> InputError:
+    @staticmethod
+    def _divergence(what: str, rate: float, lists: Sequence[TrainingList], result: TrainingResult) -> DivergedError:
         named = [one.utt for one in lists if len(one.errors)] or [one.utt for one in lists]
-        left = f"; the best weights so far are in {self.checkpoint.directory}" if self.checkpoint else ""
-        return InputError(
-            f"{what} at step {step} (learning rate {rate:.2g}, utterances {' '.join(named)})",
-            mend=f"lower --learning_rate{left}",
+        return DivergedError(
+            f"{what} at step {result.steps} (learning rate {rate:.2g}, utterances {' '.join(named)})",
+            result,
+            mend="lower --learning_rate",
         )
 
     def _save(self, step: int, choice: ModelChoice) -> None:
@@ -225,7 +213,20 @@ class Trainer:
     def _seconds(self) -> float:
         return self.seconds_before + time.monotonic() - self.started
 
-    def _finish(self, best: State) -> None:
-        """Leave the rescorer with the best weights, as it is saved."""
-        self.scorer.load_state_dict(best, strict=False)
+    def _finish(self, step: int, choice: ModelChoice) -> TrainingResult:
+        """Leave the rescorer with the best weights, as it is saved; what the training came to by `step`."""
+        trainable, parameters = parameters_at_final_ranks(self.scorer, self.adaptation)
+        self.scorer.load_state_dict(choice.state, strict=False)
         self.adaptation.finalize()
+        return TrainingResult(
+            evaluations=choice.evaluations,
+            best=choice.best,
+            steps=step,
+            epochs=self.settings.epochs * step / len(self.plan),
+            num_lists=len(self.lists),
+            seconds=self._seconds(),
+            peak_memory_mb=peak_memory_mb(self.scorer.device),
+            trainable_parameters=trainable,
+            total_parameters=parameters,
+            rank_history=self.rank_history,
+        )

@@ -1,0 +1,80 @@
+"""What a fetched PLM was fetched from: `plm.yaml` describes it, so that a later change is noticed."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lorescore.errors import InputError
+from lorescore.files import checksum, read_yaml
+
+PLM_FILE = "plm.yaml"
+# What a model directory's weights and texts depend on; others that lie there, such as a training's logs, may change.
+READ = (
+    "*.safetensors",
+    "config.json",
+    "tokenizer*.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.*",
+    "merges.txt",
+    "*.model",
+)
+
+
+def fetched_checksum(plm_dir: Path) -> str | None:
+    """The checksum of a fetched PLM's weights; None where there is no fetched PLM."""
+    path = plm_dir / PLM_FILE
+    return read_yaml(path).get("checksum") if path.is_file() else None
+
+
+def not_fetched(plm_dir: Path) -> InputError:
+    """The error for a directory that holds no fetched PLM."""
+    message = f"no fetched PLM here ({PLM_FILE} is missing)"
+    return InputError(message, path=plm_dir, mend="stage 4 fetches it: ./run.sh --stage 4")
+
+
+def source_files(source: str, gguf_file: str | None) -> list[Path]:
+    """The files that a PLM is read from, by name; none where it comes from the Hugging Face hub, or is gone."""
+    directory = Path(source)
+    paths = [directory / gguf_file] if gguf_file else [path for name in READ for path in directory.glob(name)]
+    return sorted({path for path in paths if path.is_file()})
+
+
+def describe(files: Sequence[Path]) -> dict[str, dict[str, Any]]:
+    """Size in bytes, time of the last change in nanoseconds, and SHA-256 of each file, by name.
+
+    Raises:
+        InputError: A file cannot be read.
+    """
+    return {path.name: _size_and_time(path) | {"checksum": checksum([path])} for path in files}
+
+
+def require_unchanged(described: Mapping[str, Mapping[str, Any]], files: Sequence[Path], plm_dir: Path) -> None:
+    """Check that files are what `describe` said; only one whose size or time is another is read.
+
+    Args:
+        described: From `describe`.
+        files: The files as they are now.
+        plm_dir: What was fetched from them.
+
+    Raises:
+        InputError: They are not.
+    """
+    changed = set(described) ^ {path.name for path in files}
+    for path in files:
+        held = described.get(path.name)
+        if held is None or _size_and_time(path).items() <= held.items():
+            continue
+        if checksum([path]) != held["checksum"]:
+            changed.add(path.name)
+    if changed:
+        raise InputError(
+            f"was fetched from {files[0].parent}, where {', '.join(sorted(changed))} changed since",
+            path=plm_dir,
+            mend=f"move {plm_dir} and the rescorers of it away, or give the new PLM another name: --plm",
+        )
+
+
+def _size_and_time(path: Path) -> dict[str, int]:
+    found = path.stat()
+    return {"bytes": found.st_size, "changed_ns": found.st_mtime_ns}
