@@ -95,7 +95,8 @@ def halved(token_budget: int) -> int:
 
 
 def _free_bytes(device: torch.device) -> int:
-    """Memory of a device that can be had; of the CPU's, with what the system would give back of its caches."""
+    """Memory of a device that can be had: with what PyTorch keeps of a GPU's, and the system of the CPU's, unused."""
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + kept
     return int(psutil.virtual_memory().available)
