@@ -192,7 +192,8 @@ class CausalScorer(nn.Module):
 
     def _to_add(self, mask: np.ndarray) -> torch.Tensor:
         """A mask as numbers to add, which every attention takes; some would add a boolean mask's 1 and 0."""
-        dtype = self.causal_lm.dtype
+        kind = self.device.type  # in autocast each layer would make a mask in its type of one in float32
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else self.causal_lm.dtype
         numbers = torch.zeros(mask.shape, dtype=dtype, device=self.device)
         return numbers.masked_fill_(self._tensor(~mask), torch.finfo(dtype).min)
 
