@@ -15,6 +15,7 @@ from transformers import (
     AutoModelForMaskedLM,
     BertConfig,
     BloomConfig,
+    CohereConfig,
     DebertaV2Config,
     DistilBertConfig,
     ElectraConfig,
@@ -29,6 +30,7 @@ from transformers import (
     MambaConfig,
     MistralConfig,
     ModernBertConfig,
+    ModernBertDecoderConfig,
     OPTConfig,
     PreTrainedConfig,
     PreTrainedTokenizerFast,
@@ -88,7 +90,14 @@ CAUSAL: dict[str, PreTrainedConfig] = {
         head_dim=8, sliding_window=WINDOW, layer_types=["sliding_attention", "full_attention"], **_LLAMA
     ),
     "mistral": MistralConfig(sliding_window=WINDOW, **_LLAMA),
-    # What cannot follow a tree: a window along the row, ALiBi, a recurrent state, scaled logits, a head with layers.
+    # Logits that are scaled, and a head with layers.
+    "granite": GraniteConfig(logits_scaling=3.0, **_LLAMA),
+    "cohere": CohereConfig(logit_scale=0.25, **_LLAMA),
+    "bert_decoder": BertConfig(is_decoder=True, **_BERT),
+    "modernbert_decoder": ModernBertDecoderConfig(
+        layer_types=["sliding_attention", "full_attention"], local_attention=2 * WINDOW, **_BERT
+    ),
+    # What cannot follow a tree: a window along the row, ALiBi, a recurrent state.
     "gpt_neo": GPTNeoConfig(
         **_TOKENS,
         hidden_size=32,
@@ -104,10 +113,9 @@ CAUSAL: dict[str, PreTrainedConfig] = {
     "mamba": MambaConfig(
         **_TOKENS, hidden_size=32, num_hidden_layers=2, state_size=4, initializer_range=INIT_STD, use_cache=False
     ),
-    "granite": GraniteConfig(logits_scaling=3.0, **_LLAMA),
-    "bert_decoder": BertConfig(is_decoder=True, **_BERT),
 }
-PLAIN = {"gpt_neo", "bloom", "mamba", "granite", "bert_decoder"}
+PLAIN = {"gpt_neo", "bloom", "mamba"}
+WHOLE_LOGITS = {"granite", "cohere", "bert_decoder", "modernbert_decoder"}
 ENCODERS: dict[str, PreTrainedConfig] = {
     "bert": BertConfig(**_BERT),
     "short_bert": BertConfig(**_BERT | {"max_position_embeddings": SHORT_CONTEXT}),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from readme_sandbox import DECODES, ESPNET_EXP, ESPNET_TAG, KALDI_EXP, ROOT, TAG, make_sandbox, run
+from readme_sandbox import DECODES, ESPNET_EXP, ESPNET_TAG, ROOT, TAG, make_sandbox, run
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FENCE = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)

@@ -11,14 +11,14 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from plm_models import CAUSAL, MAX_TOKENS, PLAIN, WINDOW, new_rescorer
+from plm_models import CAUSAL, MAX_TOKENS, PLAIN, WHOLE_LOGITS, WINDOW, new_rescorer
 from transformers import AutoModelForCausalLM
 
 from lorescore.errors import InputError
 from lorescore.plm.settings import PlmSettings
 from lorescore.scoring.clm import CausalScorer
 from lorescore.scoring.packing import NUM_QUERIES
-from lorescore.scoring.projection import CHUNK_STATES
+from lorescore.scoring.projection import CHUNK_STATES, PROJECTED_POSITIONS
 from lorescore.scoring.rescorer import Rescorer
 
 RescorerOf = Callable[..., Rescorer]
@@ -149,10 +149,24 @@ def test_families_that_can_follow_a_tree_are_scored_by_tree(rescorer_of: Rescore
     limit = rescorer_of(family, plm_text="lower").scorer.tree_limit
     if family in PLAIN:
         assert limit == 0
-    elif family in ("gemma2", "gemma3", "mistral"):
+    elif family in ("gemma2", "gemma3", "mistral", "modernbert_decoder"):
         assert limit == WINDOW  # a token sees itself and those before it in the window
     else:
         assert limit >= MAX_TOKENS
+
+
+@pytest.mark.parametrize("family", sorted(WHOLE_LOGITS))
+def test_where_a_plm_gives_the_logits_of_all_tokens_passes_are_small(rescorer_of: RescorerOf, family: str) -> None:
+    rescorer = rescorer_of(family, plm_text="lower")
+    passes = []
+    hook = rescorer.scorer.causal_lm.register_forward_hook(
+        lambda _, inputs, output: passes.append(output.logits[..., 0].numel())
+    )
+    try:
+        rescorer.score([MANY_TEXTS] * 4, token_budget=4 * PROJECTED_POSITIONS)
+    finally:
+        hook.remove()
+    assert sum(passes) > PROJECTED_POSITIONS >= max(passes)
 
 
 def test_a_family_that_cannot_follow_a_tree_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

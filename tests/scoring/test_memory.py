@@ -107,3 +107,25 @@ def test_the_smallest_budget_is_the_end() -> None:
 def test_the_budget_suits_the_device(rescorer_of: Callable[..., Rescorer]) -> None:
     cpu = torch.device("cpu")
     assert token_budget_for(rescorer_of("llama").scorer.model, cpu) == default_token_budget(cpu)
+
+
+def test_what_pytorch_keeps_of_a_gpu_s_memory_is_free(
+    rescorer_of: Callable[..., Rescorer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the second of two sets that are scored in a process would have smaller forward passes."""
+    model, cuda = rescorer_of("llama").scorer.model, torch.device("cuda")
+
+    def budget(free: int, reserved: int, allocated: int, products: torch.dtype = torch.float32) -> int:
+        for name, value in (
+            ("mem_get_info", (free, 0)),
+            ("memory_reserved", reserved),
+            ("memory_allocated", allocated),
+        ):
+            monkeypatch.setattr(torch.cuda, name, lambda device, value=value: value)
+        return token_budget_for(model, cuda, products)
+
+    fresh = budget(2 << 20, 0, 0)
+    assert MIN_TOKEN_BUDGET < fresh < default_token_budget(cuda)
+    assert budget(1 << 20, 3 << 20, 2 << 20) == fresh
+    assert budget(1 << 20, 2 << 20, 2 << 20) == pytest.approx(fresh / 2, abs=1)
+    assert fresh < budget(2 << 20, 0, 0, torch.bfloat16) < 2 * fresh, "states are float32 all the same"

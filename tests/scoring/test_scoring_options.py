@@ -1,7 +1,7 @@
 """How scores are computed: numbers, quantisation, history merging."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +14,7 @@ from lorescore.scoring.int8 import Int8Linear
 from lorescore.scoring.options import ScoringOptions, has_fast_bf16
 from lorescore.scoring.rescorer import Rescorer
 
-CPU = torch.device("cpu")
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
 LISTS = [["the cat sat on the mat", "the cat sat on a mat"], ["see the sea", "", "see a sea"]]
 
 
@@ -30,6 +30,16 @@ def test_a_cpu_scores_in_float32_unless_asked_otherwise() -> None:
     assert ScoringOptions().describe(CPU) == "float32"
     assert ScoringOptions(dtype="bf16", history=4).describe(CPU) == "bfloat16 products history=4"
     assert ScoringOptions(quantize="int8").describe(CPU) == "int8"
+
+
+@pytest.mark.filterwarnings("ignore:User provided device_type of 'cuda'")  # PyTorch's, where there is none
+def test_a_gpu_scores_with_the_numbers_of_training() -> None:
+    """And they are told apart from those of a PLM that is in bf16 throughout, which were "bfloat16"."""
+    assert ScoringOptions(dtype="bf16").describe(GPU) == "bfloat16 products"
+    assert ScoringOptions(dtype="fp32").describe(GPU) == "float32"
+    autocast = ScoringOptions(dtype="bf16").forward_pass(GPU)
+    assert isinstance(autocast, torch.autocast) and autocast.fast_dtype == torch.bfloat16
+    assert isinstance(ScoringOptions(dtype="fp32").forward_pass(GPU), nullcontext)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +103,10 @@ def test_the_precision_of_a_training_holds_for_its_dev_scores(rescorer_of: Calla
     assert half != exact
     for one, other in zip(half, exact, strict=True):
         assert one == pytest.approx(other, rel=0.05)
+
+
+def test_on_a_gpu_too_a_training_says_what_its_dev_scores_are_computed_in(rescorer_of: Callable[..., Rescorer]) -> None:
+    assert isinstance(rescorer_of("qwen2").options.forward_pass(GPU), nullcontext)
 
 
 def test_a_cpu_holds_float32_whatever_it_multiplies_in(tmp_path: Path) -> None:

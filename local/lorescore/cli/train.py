@@ -259,10 +259,6 @@ def _read_texts(path: Path) -> list[str]:
 
 def _frozen_costs(args: argparse.Namespace, scoring: Scoring, dev: NbestSet) -> list[list[float]] | None:
     """The frozen PLM's costs of dev, where its `none` rescorer is there (no `cls`) and scores as the training does."""
-    import torch
-
-    if scoring.options.weights_dtype(default_device()) != torch.float32:
-        return None  # the training has weights in float32, and steps are chosen by differences as small as that
     settings = plm_settings(args, "none")
     frozen_dir = args.out_root / rescorer_tag(args, "none", args.seed)
     if settings.scorer == "cls" or not (frozen_dir / "config.yaml").is_file():

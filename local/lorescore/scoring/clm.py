@@ -8,7 +8,8 @@ stands between bos and w_1 too, and is not scored. A text longer than the PLM's 
 
 A prefix tree gives exactly these scores where a PLM's layers can follow a tree: they take a mask and positions, and
 look back over attention alone. That is tried out when a scorer is made; the texts of other PLMs (ALiBi positions,
-recurrent states, logits that are scaled) are scored in the plain way, as padded rows.
+recurrent states) are scored in the plain way, as padded rows. A PLM whose logits are more than a projection of its last
+states (Granite scales them, BERT has a layer in between) gives them for all tokens of a forward pass, which has fewer.
 """
 
 import logging
@@ -31,7 +32,7 @@ from lorescore.scoring.attention import over_blocks, use_block_attention
 from lorescore.scoring.batches import default_token_budget
 from lorescore.scoring.packing import ForwardPass, block_passes, row_passes, tree_passes
 from lorescore.scoring.prefix_tree import PrefixTree
-from lorescore.scoring.projection import log_probs
+from lorescore.scoring.projection import PROJECTED_POSITIONS, log_probs
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class CausalScorer(nn.Module):
     Attributes:
         token_budget: Tokens in one forward pass; None: what suits the device.
         passes_of_a_batch: Forward passes' worth of lists that it wants at once.
+        plain_head: Whether its logits are its last states projected, so that those of a few tokens can be had.
         tree_limit: Depth up to which trees are scored as trees; 0 where this PLM cannot follow a tree.
         blocks: Whether its attention can take the trees of a row one by one.
 
@@ -167,9 +169,6 @@ class CausalScorer(nn.Module):
         places = self._tensor(one.places[used])
         # Padding stands at the end of a row, where causal attention sees to it: no need to mask it.
         layout = {"attention_mask": torch.ones_like(tokens)}
-        if not self.plain_head:
-            logits = self.causal_lm(input_ids=tokens, use_cache=False, **layout).logits.flatten(0, 1)
-            return log_probs(nn.Identity(), None, logits[places], rows, targets)
         if one.mask is not None or one.blocks:
             layout["position_ids"] = self._tensor(one.positions)
         if one.mask is not None:
@@ -183,14 +182,18 @@ class CausalScorer(nn.Module):
             for block in one.blocks
         ]
         with over_blocks(blocks) if blocks else nullcontext():
-            states = self.decoder(input_ids=tokens, use_cache=False, **layout).last_hidden_state
-        states = states.flatten(0, 1)[places]
+            of_tokens = self.decoder if self.plain_head else self.causal_lm
+            output = of_tokens(input_ids=tokens, use_cache=False, **layout)
+        if not self.plain_head:
+            return log_probs(nn.Identity(), None, output.logits.flatten(0, 1)[places], rows, targets)
+        states = output.last_hidden_state.flatten(0, 1)[places]
         cap = getattr(self.causal_lm.config.get_text_config(), "final_logit_softcapping", None)
         return log_probs(self.causal_lm.get_output_embeddings(), cap, states, rows, targets)
 
     def _to_add(self, mask: np.ndarray) -> torch.Tensor:
         """A mask as numbers to add, which every attention takes; some would add a boolean mask's 1 and 0."""
-        dtype = self.causal_lm.dtype
+        kind = self.device.type  # in autocast each layer would make a mask in its type of one in float32
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else self.causal_lm.dtype
         numbers = torch.zeros(mask.shape, dtype=dtype, device=self.device)
         return numbers.masked_fill_(self._tensor(~mask), torch.finfo(dtype).min)
 
@@ -199,7 +202,9 @@ class CausalScorer(nn.Module):
 
     @property
     def _budget(self) -> int:
-        return self.token_budget or default_token_budget(self.device)
+        """Tokens in one forward pass: no more than whose logits may be held, where all of them are."""
+        budget = self.token_budget or default_token_budget(self.device)
+        return budget if self.plain_head else min(budget, PROJECTED_POSITIONS)
 
     @property
     def device(self) -> torch.device:
@@ -225,7 +230,7 @@ class CausalScorer(nn.Module):
         plain = torch.cat(self._score(trees, row_passes))
         self.plain_head = True
         self.plain_head = self._gives(plain, trees, row_passes)
-        if not (self.plain_head and self._gives(plain, trees, tree_passes)) or getattr(config, ROW_WINDOW, None):
+        if getattr(config, ROW_WINDOW, None) or not self._gives(plain, trees, tree_passes):
             logger.warning("%s cannot follow a prefix tree: each text is scored in full, slower", config.model_type)
             return
         self.tree_limit = min((size for name in WINDOWS if (size := getattr(config, name, None))), default=sys.maxsize)

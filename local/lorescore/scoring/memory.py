@@ -15,8 +15,9 @@ logger = logging.getLogger(__name__)
 
 FREE_SHARE = 0.5  # of the free memory that a forward pass may take
 MIN_TOKEN_BUDGET = 16
-# Floats of a token that a layer holds at once: eight vectors as wide as the state (residual, norm, queries, keys,
-# values, attention's output), three as wide as the feed-forward layer, and its line of the mask.
+# Numbers of a token that a layer holds at once: eight vectors as wide as the state (residual, norm, queries, keys,
+# values, attention's output), three as wide as the feed-forward layer, and its line of the mask; the latter two are in
+# the type of the products.
 STATE_VECTORS, FEED_FORWARD_VECTORS, MASK_LINE = 8, 3, 1024
 # What PyTorch's CPU allocator says; its error has no type of its own.
 CPU_ALLOCATOR = ("can't allocate memory", "not enough memory")
@@ -31,12 +32,19 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error) for words in CPU_ALLOCATOR)
 
 
-def token_budget_for(model: PreTrainedModel, device: torch.device) -> int:
-    """Tokens of one forward pass without gradients: what suits the device, less where its free memory is small."""
+def token_budget_for(model: PreTrainedModel, device: torch.device, products: torch.dtype = torch.float32) -> int:
+    """Tokens of one forward pass without gradients: what suits the device, less where its free memory is small.
+
+    Args:
+        model: The PLM.
+        device: Where it is.
+        products: Type of the matrix products; states are float32.
+    """
     config = model.config.get_text_config()
     hidden = getattr(config, "hidden_size", None) or 1024
     inner = getattr(config, "intermediate_size", None) or 4 * hidden
-    token_bytes = model.dtype.itemsize * (STATE_VECTORS * hidden + FEED_FORWARD_VECTORS * inner + MASK_LINE)
+    products_of_token = FEED_FORWARD_VECTORS * inner + MASK_LINE
+    token_bytes = torch.float32.itemsize * STATE_VECTORS * hidden + products.itemsize * products_of_token
     fits = int(FREE_SHARE * _free_bytes(device)) // token_bytes
     return max(MIN_TOKEN_BUDGET, min(default_token_budget(device), fits))
 
@@ -95,7 +103,8 @@ def halved(token_budget: int) -> int:
 
 
 def _free_bytes(device: torch.device) -> int:
-    """Memory of a device that can be had; of the CPU's, with what the system would give back of its caches."""
+    """Memory of a device that can be had: with what PyTorch keeps of a GPU's, and the system of the CPU's, unused."""
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + kept
     return int(psutil.virtual_memory().available)

@@ -23,8 +23,8 @@ class ScoringOptions:
     """How scores are computed.
 
     Attributes:
-        dtype: `fp32`, `bf16`, or `auto`: bf16 on a GPU that has it, else fp32. A CPU multiplies matrices in bf16 then,
-            and adds up what the layers give in float32: that is as fast there and rounds less.
+        dtype: `fp32`, `bf16`, or `auto`: bf16 on a GPU that has it, else fp32. Matrices are multiplied in bf16 then,
+            and what the layers give is added up in float32, as in training.
         quantize: `int8`: linear layers with 8-bit weights and activations (`lorescore.scoring.int8`), on a CPU; empty:
             none.
         history: `clm`: merge the states of a list whose last so many tokens agree (`prefix_tree`); None: exact scores.
@@ -61,27 +61,29 @@ class ScoringOptions:
             return dtype
         return torch.bfloat16 if has_fast_bf16(device) and not self.quantize else torch.float32
 
-    def weights_dtype(self, device: "torch.device") -> "torch.dtype":
-        """The type in which a device holds the PLM's weights."""
-        import torch
-
-        return torch.float32 if device.type == "cpu" else self.torch_dtype(device)
+    def rounds_weights(self, device: "torch.device") -> bool:
+        """Whether a device holds the weights of linear layers in bf16 (`lorescore.scoring.bf16`); a CPU does not."""
+        return device.type != "cpu" and self._has_bf16_products(device)
 
     def forward_pass(self, device: "torch.device") -> AbstractContextManager[Any]:
         """The context of the forward passes on a device."""
         import torch
 
-        products = self.torch_dtype(device)
-        if products == self.weights_dtype(device):
+        if not self._has_bf16_products(device):
             return nullcontext()  # whatever a caller has entered holds, as in training
-        return torch.autocast(device.type, products)
+        return torch.autocast(device.type, torch.bfloat16)
 
     def describe(self, device: "torch.device") -> str:
         """What scores on a device depend on, besides the rescorer and the text: `float32`, `int8 history=4`, ..."""
         numbers = self.quantize or str(self.torch_dtype(device)).removeprefix("torch.")
-        if self.torch_dtype(device) != self.weights_dtype(device):
+        if self._has_bf16_products(device):
             numbers += " products"
         return numbers if self.history is None else f"{numbers} history={self.history}"
+
+    def _has_bf16_products(self, device: "torch.device") -> bool:
+        import torch
+
+        return self.torch_dtype(device) == torch.bfloat16
 
 
 EXACT = ScoringOptions()

@@ -31,12 +31,11 @@ from lorescore.scoring.batches import (
     run_groups,
     sum_by_text,
 )
+from lorescore.scoring.projection import PROJECTED_POSITIONS
 from lorescore.scoring.windows import Frame, windows
 
 logger = logging.getLogger(__name__)
 
-# Positions whose logits over the vocabulary are held at once: 1,024 x 30,522 float32 are 125 MB.
-PROJECTED_POSITIONS = 1024
 PROBE_TOLERANCE = 1e-3  # nats; rounding errors stay below it, a head that looks at other positions does not
 
 

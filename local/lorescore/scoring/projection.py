@@ -14,6 +14,9 @@ from torch.utils.checkpoint import checkpoint
 
 from lorescore.scoring.int8 import Int8Linear
 
+# Positions whose logits over the vocabulary are held at once, where a PLM gives those of all positions of a forward
+# pass: 1,024 x 30,522 float32 are 125 MB.
+PROJECTED_POSITIONS = 1024
 CHUNK_STATES = 512
 BLOCK_TOKENS = 4096
 

@@ -28,6 +28,7 @@ from lorescore.plm.load import cannot_be_written, is_encoder, load_model, load_p
 from lorescore.plm.mixed import truncate
 from lorescore.plm.settings import PlmSettings
 from lorescore.progress import Progress, silent
+from lorescore.scoring.bf16 import round_linear_layers
 from lorescore.scoring.clm import CausalScorer
 from lorescore.scoring.cls import ClsScorer, new_head
 from lorescore.scoring.int8 import CALIBRATION, quantize
@@ -52,14 +53,14 @@ class Rescorer(ListScorer):
         plm: Which PLM, and how text is put to it.
         config: What `config.yaml` says.
         weights: Of the combined score, where they were tuned (`load` finds them).
-        options: How scores are computed (`apply`).
+        options: How scores are computed (`apply`); before they are set in float32, or as a caller has entered.
     """
 
     scorer: CausalScorer | ClsScorer | PseudoLogLikelihoodScorer
     plm: PlmSettings
     config: dict[str, Any]
     weights: Weights | None = None
-    options: ScoringOptions = EXACT
+    options: ScoringOptions = ScoringOptions(dtype="fp32")
 
     @classmethod
     def new(cls, plm_dir: Path, plm: PlmSettings) -> "Rescorer":
@@ -136,9 +137,9 @@ class Rescorer(ListScorer):
             self.scorer.history = options.history
         options.require_device(device)
         self.options = options
-        self.scorer.to(device, options.weights_dtype(device))
-        if isinstance(self.scorer, ClsScorer):
-            self.scorer.head.float()
+        if options.rounds_weights(device):
+            round_linear_layers(self.scorer.model)  # but not a cls's head
+        self.scorer.to(device)
         if options.quantize:
             quantize(self.scorer.model, lambda: self.score([[sentence] for sentence in CALIBRATION]))
 
@@ -212,11 +213,12 @@ class Rescorer(ListScorer):
         before = contexts or [()] * len(lists)
         encoded = [self.encode(lists[index], before[index]) for index in filled]
         scores: list[list[float]] = [[] for _ in lists]
-        budget = token_budget or token_budget_for(self.scorer.model, self.scorer.device)
+        device = self.scorer.device
+        budget = token_budget or token_budget_for(self.scorer.model, device, self.options.torch_dtype(device))
 
         def compute(batch: list[int], token_budget: int) -> list[torch.Tensor]:
             self.scorer.token_budget = token_budget
-            with self.options.forward_pass(self.scorer.device):
+            with self.options.forward_pass(device):
                 return [values.cpu() for values in self.scorer([encoded[index] for index in batch])]
 
         def batch_by_batch() -> Iterator[int]:
