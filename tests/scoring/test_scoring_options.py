@@ -139,5 +139,6 @@ def test_a_gpu_that_emulates_bf16_scores_in_float32(
     monkeypatch.setattr(torch.cuda, "_check_bf16_tensor_supported", lambda device: True)
     gpu = torch.device("cuda", 1)
     assert has_fast_bf16(gpu) is (expected == torch.bfloat16)
-    assert ScoringOptions().torch_dtype(gpu) == ScoringOptions().weights_dtype(gpu) == expected
+    assert ScoringOptions().torch_dtype(gpu) == expected
+    assert ScoringOptions().rounds_weights(gpu) is (expected == torch.bfloat16)
     assert ScoringOptions(dtype="bf16").torch_dtype(gpu) == torch.bfloat16  # where a user asks for it
