@@ -20,6 +20,7 @@ from lorescore.nbest.context import read_segments, with_context
 from lorescore.nbest.directory import content_checksum
 from lorescore.nbest.espnet import read_espnet_decode
 from lorescore.nbest.formats import FORMATS, Format, FormatOptions, find_format, format_named, reading_lines
+from lorescore.nbest.info import is_nbest_dir
 from lorescore.wer import CER, METRICS, WER, EditCounts, edit_counts, wer_line
 from lorescore.wer.units import first_decomposed
 
@@ -155,7 +156,7 @@ def _from_lattices(args: argparse.Namespace) -> tuple[NbestSet, bool]:
 
 def _first_pass(directory: Path) -> NbestSet:
     """The lists of an N-best directory or an ESPnet decode."""
-    return read_nbest_dir(directory) if (directory / "nbest.yaml").is_file() else read_espnet_decode(directory)
+    return read_nbest_dir(directory) if is_nbest_dir(directory) else read_espnet_decode(directory)
 
 
 def _context_settings(args: argparse.Namespace) -> dict[str, Any]:
