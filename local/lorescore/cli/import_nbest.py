@@ -20,6 +20,7 @@ from lorescore.nbest.context import read_segments, with_context
 from lorescore.nbest.directory import content_checksum
 from lorescore.nbest.espnet import read_espnet_decode
 from lorescore.nbest.formats import FORMATS, Format, FormatOptions, find_format, format_named, reading_lines
+from lorescore.nbest.formats.format import NO_CHOICE
 from lorescore.nbest.info import is_nbest_dir
 from lorescore.wer import CER, METRICS, WER, EditCounts, edit_counts, wer_line
 from lorescore.wer.units import first_decomposed
@@ -93,6 +94,7 @@ def run(args: argparse.Namespace) -> None:
         require_choice("--metric", args.metric, METRICS)
     form, why = (None, "") if args.lattice_dir else _decode_format(args)
     nbest, is_new = _from_decode(args, form) if form else _from_lattices(args)
+    _require_choice(nbest, args, form)
     if is_new:
         nbest = with_context(nbest, args.context, read_segments(args.segments) if args.segments else None)
     wers = wer_lines(nbest) if nbest.refs else {}
@@ -111,6 +113,18 @@ def run(args: argparse.Namespace) -> None:
         print(f"{args.out}: {nbest.info['stopped']} searches in large lattices were stopped")
     for name, line in wers.items():
         print(f"{args.out}: {name}{', characters:' if nbest.metric == CER else ''} {line}")
+
+
+def _require_choice(nbest: NbestSet, args: argparse.Namespace, form: Format | None) -> None:
+    """Check that there is something to rescore; one hypothesis of a lattice may be asked for.
+
+    Raises:
+        InputError: No utterance has two different hypotheses.
+    """
+    if nbest.has_choice or form is None and args.num_hyps == 1:
+        return
+    mend = form.more if form else "make lattices with a wider beam; --num_hyps 1 takes the best alone"
+    raise InputError(NO_CHOICE, path=args.decode_dir if form else args.lattice_dir, mend=mend)
 
 
 def _decode_format(args: argparse.Namespace) -> tuple[Format, str]:

@@ -15,6 +15,7 @@ HEAD_BYTES = 1 << 16  # of a file, in which its format is looked for
 HEAD_LINES = 100
 LOG_SCORES = "log scores (higher is better)"
 COSTS = "costs (negative log scores, lower is better)"
+NO_CHOICE = "no utterance has two different hypotheses: there is nothing to rescore"
 NO_SCORES = "no scores (every score is 0)"
 
 
@@ -52,6 +53,7 @@ class Format:
         drops: What of these lists the format cannot hold, in a few words each.
         suffixes: Ends of a name by which it is chosen for writing; "" is a name without any.
         unread: What the reader leaves aside.
+        more: How a user comes by more than the best hypothesis of an utterance.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Format:
     drops: Callable[[NbestSet], list[str]]
     suffixes: tuple[str, ...] = ()
     unread: str = ""
+    more: str = "take lists of more than the decoder's best hypothesis"
 
 
 def head_lines(path: Path) -> list[str]:

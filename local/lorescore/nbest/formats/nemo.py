@@ -198,4 +198,5 @@ FORMAT = Format(
     read,
     write,
     drops,
+    more="decode with a beam_width above 1",
 )
