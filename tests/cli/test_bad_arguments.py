@@ -50,7 +50,11 @@ def test_tags(call: Call) -> None:
         (["--epochs", "0"], "--epochs is 0, expected 1 or more"),
         (["--train", "nowhere"], "nowhere: no N-best directory: words_text is missing (stage 4 makes"),
         (["--dev", "nowhere"], "nowhere: no N-best directory: words_text is missing (stage 4 makes"),
-        ([], "{tmp}/base/smollm2_clm: no fetched PLM here (plm.yaml is missing) (stage 4 fetches it"),
+        (
+            [],
+            "{tmp}/base/smollm2_clm: no fetched PLM here (plm.yaml is missing) (fetch it: python3 -m lorescore "
+            "fetch-plm --plm smollm2 --scorer clm --plm_root {tmp}/base)",
+        ),
     ],
 )
 def test_train(nbest_dir: Path, tmp_path: Path, call: Call, arguments: list[str], message: str) -> None:

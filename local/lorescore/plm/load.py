@@ -1,6 +1,7 @@
 """Fetch a PLM once into a directory of safetensors, and load it from there."""
 
 import importlib.util
+import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from transformers.utils import logging as transformers_logging
 
 from lorescore.errors import InputError
 from lorescore.files import checksum, read_yaml, write_yaml
-from lorescore.plm.settings import PlmSettings
+from lorescore.plm.settings import PLM_ROOT, PlmSettings
 
 PACKAGE_PREFIX = "package:"
 # The auto class that a scorer's PLM is loaded with.
@@ -113,17 +114,22 @@ def _without_bars() -> Iterator[None]:
             transformers_logging.enable_progress_bar()
 
 
-def load_plm(plm_dir: Path, scorer: str) -> tuple[PreTrainedModel, Tokenizer]:
+def load_plm(plm_dir: Path, settings: PlmSettings) -> tuple[PreTrainedModel, Tokenizer]:
     """Load a fetched PLM, in float32 and with its parameters frozen.
 
     Raises:
         InputError: `plm_dir` holds no fetched PLM.
     """
     if not (plm_dir / "plm.yaml").is_file():
-        raise InputError(
-            "no fetched PLM here (plm.yaml is missing)", path=plm_dir, mend="stage 4 fetches it: ./run.sh --stage 4"
-        )
-    return load_model(plm_dir, scorer), AutoTokenizer.from_pretrained(plm_dir)
+        mend = f"fetch it: {_fetch_command(settings, plm_dir)}"
+        raise InputError("no fetched PLM here (plm.yaml is missing)", path=plm_dir, mend=mend)
+    return load_model(plm_dir, settings.scorer), AutoTokenizer.from_pretrained(plm_dir)
+
+
+def _fetch_command(settings: PlmSettings, plm_dir: Path) -> str:
+    """What fetches a PLM to where it is looked for."""
+    command = ["python3", "-m", "lorescore", "fetch-plm", "--plm", settings.given_as, "--scorer", settings.scorer]
+    return shlex.join([*command, *([] if plm_dir.parent == PLM_ROOT else ["--plm_root", str(plm_dir.parent)])])
 
 
 def load_model(directory: Path, scorer: str) -> PreTrainedModel:
