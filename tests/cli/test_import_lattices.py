@@ -126,7 +126,7 @@ def test_one_path_is_refused_where_more_were_asked_for(lattice_dir: Path, tmp_pa
     )
     assert not (tmp_path / "out").exists()
     outcome = call(*arguments, "--num_hyps", 1)
-    assert outcome.out == f"{tmp_path}/out: 1 utterances, 1 hypotheses\n"
+    assert outcome.out.startswith(f"{tmp_path}/out: 1 utterances, 1 hypotheses\n")
 
 
 def test_bad_arguments(lattice_dir: Path, tmp_path: Path, call: Call) -> None:

@@ -27,6 +27,7 @@ from lorescore.wer.units import first_decomposed
 
 logger = logging.getLogger(__name__)
 
+NO_REFS = "without references, so no WER; weights cannot be tuned on these lists, nor a rescorer trained (--ref)"
 LATTICE_ORACLE = "lattice_oracle"  # where nbest.yaml has the lattices' %WER line, which needs the lattices
 
 
@@ -111,6 +112,8 @@ def run(args: argparse.Namespace) -> None:
         print(f"{args.out}: {nbest.info['fallbacks']} of them without a lattice, with the first pass's best alone")
     if nbest.info.get("stopped"):
         print(f"{args.out}: {nbest.info['stopped']} searches in large lattices were stopped")
+    if not nbest.refs:
+        print(f"{args.out}: {NO_REFS}")
     for name, line in wers.items():
         print(f"{args.out}: {name}{', characters:' if nbest.metric == CER else ''} {line}")
 
