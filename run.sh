@@ -43,7 +43,7 @@ nbest_sh=                        # stage 4: script that makes exp/nbest/<set> in
 asr_decode=exp/asr               # stage 4: first-pass decodes, <dir>/<set> or <dir>/decode_<set>
 context=                         # stage 4: utterances before each one, as the first pass has them, that a clm reads too (default: none)
 metric=wer                       # stage 4: what all stages count errors in: words (wer), or characters (cer): Mandarin, Japanese
-ref="data/{set}/text"            # stage 4: references; {set} stands for the set; also sought beside each decode
+ref="data/{set}/text"            # stage 4: references; {set} stands for the set; also sought beside each decode; empty: the lists' own, as without this file
 train_set=train                  # set to train on
 dev_set=dev                      # set to choose models and to tune weights on
 test_sets="test"                 # sets to report, separated by spaces
@@ -144,10 +144,21 @@ data_of() { if [ -n "${asr_exp}" ]; then echo "${espnet_data[$1]}"; else echo "d
 segments_of() {  # asr.sh cuts the recordings on its way from data to dump/raw
     if [ -n "${asr_exp}" ]; then echo "${asr_dir:-${asr_exp}/../..}/data/$1/segments"; else echo "data/$1/segments"; fi
 }
+# Empty where the references are those that the lists hold.
 ref_of() {
     if [ -n "${asr_exp}" ]; then echo "${espnet_data[$1]}/text"; return; fi
     local name="${ref//\{set\}/$1}"
-    if [ -f "$(decode_of "$1")/${name}" ]; then echo "$(decode_of "$1")/${name}"; else echo "${name}"; fi
+    [ -n "${name}" ] || return 0
+    if [ -f "$(decode_of "$1")/${name}" ]; then echo "$(decode_of "$1")/${name}"
+    elif [ -f "${name}" ] || [ "${ref}" != 'data/{set}/text' ]; then echo "${name}"; fi
+}
+# Whether a stage that is to run trains, tunes or scores with the references of a set.
+needs_ref() {
+    case "$1" in
+        "${dev_set}") [ "${stop_stage}" -ge 5 ] ;;
+        "${train_set}") [ "${stop_stage}" -ge 5 ] && [ "${trains}" = true ] ;;
+        *) [ "${stop_stage}" -ge 7 ] ;;
+    esac
 }
 
 [[ "${nbest_source}" =~ ^(beam|lattice)$ ]] || die "--nbest_source is '${nbest_source}', expected beam or lattice"
@@ -284,7 +295,9 @@ if begins 4 "N-best lists: ${asr_decode} -> exp/nbest/<set>; PLM ${plm} -> exp/p
             log "no decode of ${set}, which nothing is trained on"
             continue
         fi
-        import_options=(--ref "$(ref_of "${set}")" --metric "${metric}" --context "${context:-0}" --out "exp/nbest/${set}")
+        import_options=(--metric "${metric}" --context "${context:-0}" --out "exp/nbest/${set}")
+        set_ref="$(ref_of "${set}")"
+        [ -z "${set_ref}" ] || import_options+=(--ref "${set_ref}")
         segments="$(segments_of "${set}")"
         [ "${context:-0}" = 0 ] || [ ! -f "${segments}" ] || import_options+=(--segments "${segments}")
         if [ "${nbest_source}" = lattice ]; then
@@ -293,6 +306,8 @@ if begins 4 "N-best lists: ${asr_decode} -> exp/nbest/<set>; PLM ${plm} -> exp/p
         else
             lorescore import-nbest --decode_dir "${decode_dir}" "${import_options[@]}"
         fi
+        [ -f "exp/nbest/${set}/text" ] || ! needs_ref "${set}" ||
+            die "${set}: no references, neither given nor in the lists: --ref FILE, Kaldi's text, {set} stands for the set"
     done
     lorescore fetch-plm "${plm_options[@]}"
 fi

@@ -49,9 +49,13 @@ def test_tags(call: Call) -> None:
         (["--plm", "smolm2"], "--plm 'smolm2' is not known (did you mean smollm2? valid: "),
         (["--rank", "0"], "rank 0, expected 1 or more (correct --rank)"),
         (["--epochs", "0"], "--epochs is 0, expected 1 or more"),
-        (["--train", "nowhere"], "nowhere: no finished N-best directory: nbest.yaml is missing (stage 4 makes"),
-        (["--dev", "nowhere"], "nowhere: no finished N-best directory: nbest.yaml is missing (stage 4 makes"),
-        ([], "{tmp}/base/smollm2_clm: no fetched PLM here (plm.yaml is missing) (stage 4 fetches it"),
+        (["--train", "nowhere"], "nowhere: no N-best directory: words_text is missing (stage 4 makes"),
+        (["--dev", "nowhere"], "nowhere: no N-best directory: words_text is missing (stage 4 makes"),
+        (
+            [],
+            "{tmp}/base/smollm2_clm: no fetched PLM here (plm.yaml is missing) (fetch it: python3 -m lorescore "
+            "fetch-plm --plm smollm2 --scorer clm --plm_root {tmp}/base)",
+        ),
     ],
 )
 def test_train(nbest_dir: Path, tmp_path: Path, call: Call, arguments: list[str], message: str) -> None:
@@ -88,8 +92,8 @@ def files(exp: Path) -> set[Path]:
             "{exp}/plm/smollm2_clm_nnoe: no finished rescorer: config.yaml is missing "
             "(stage 5 trains it; did you mean smollm2_clm_none? valid: smollm2_clm_none)",
         ),
-        (["--dev", "tset"], "{exp}/nbest/tset: no finished N-best directory: nbest.yaml is missing (stage 4 makes"),
-        (["--dev", "test", "--sets", "x"], "{exp}/nbest/x: no finished N-best directory: nbest.yaml is missing"),
+        (["--dev", "tset"], "{exp}/nbest/tset: no N-best directory: words_text is missing (stage 4 makes"),
+        (["--dev", "test", "--sets", "x"], "{exp}/nbest/x: no N-best directory: words_text is missing"),
     ],
 )
 def test_rescore(exp: Path, call: Call, arguments: list[str], message: str) -> None:

@@ -113,7 +113,7 @@ def test_lists_in_characters(exp: Path, tmp_path: Path, call: Call) -> None:
 
 
 def test_texts_of_two_forms_are_told(exp: Path, tmp_path: Path, call: Call, caplog: pytest.LogCaptureFixture) -> None:
-    (tmp_path / "hyp.tsv").write_text("u\t1\t-1.0\tか\u3099く\n", encoding="utf-8")
+    (tmp_path / "hyp.tsv").write_text("u\t1\t-1.0\tか\u3099く\nu\t2\t-2.0\tか\n", encoding="utf-8")
     (tmp_path / "ref").write_text("u がく\n", encoding="utf-8")
     arguments = ("import-nbest", "--decode_dir", tmp_path / "hyp.tsv", "--ref", tmp_path / "ref", "--format", "tsv")
     assert call(*arguments, "--out", tmp_path / "out", "--metric", "cer").status == 0

@@ -65,6 +65,19 @@ def test_an_upset_order_is_warned_of(tmp_path: Path, call: Call) -> None:
     assert "warning" not in call("convert", lists, tmp_path / "x.json").out
 
 
+ALONE = "no utterance has two different hypotheses: there is nothing to rescore"
+ICEFALL = "recogs hold the best alone: write the paths and scores of icefall's Nbest as tsv or jsonl"
+
+
+def test_the_best_alone_is_warned_of(decode: Path, tmp_path: Path, call: Call) -> None:
+    """It can still be scored or handed on."""
+    recogs = tmp_path / "recogs-test.txt"
+    assert "warning" not in call("convert", decode, recogs, "--to", "icefall").out
+    outcome = call("convert", recogs, tmp_path / "set")
+    assert f"{recogs}: warning: {ALONE} ({ICEFALL})\n" in outcome.out
+    assert (outcome.status, len(read_nbest_dir(tmp_path / "set"))) == (0, 3)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -140,14 +153,15 @@ def test_import_nbest_of_kaldi_archives_at_another_scale(tmp_path: Path, call: C
     """0.5 x 10 + 1 + 2 is 8; at 1 it is 13."""
     archives, out = tmp_path / "decode", tmp_path / "out"
     archives.mkdir()
-    for name, text in {"words_text": "a", "acwt": "10", "lmwt.nolm": "1", "lmwt.lmonly": "2"}.items():
-        (archives / name).write_text(f"u-1 {text}\n")
+    costs = {"acwt": "10", "lmwt.nolm": "1", "lmwt.lmonly": "2"}
+    for name, (first, second) in {"words_text": "ab", **{name: (cost, "90") for name, cost in costs.items()}}.items():
+        (archives / name).write_text(f"u-1 {first}\nu-2 {second}\n")
     arguments = ("import-nbest", "--decode_dir", archives, "--out", out)
     for scale, score in ((0.5, -8.0), (1, -13.0)):
         printed = call(*arguments, "--acoustic_scale", scale).out
         assert "up to date" not in printed
         assert f"{archives}: acoustic scale {scale}\n" in printed
-        assert read_nbest_dir(out).lists[0].scores == [score]
+        assert read_nbest_dir(out).lists[0].scores[0] == score
 
 
 def test_import_nbest_with_a_format_that_is_given(decode: Path, tmp_path: Path, mlm_json: Path, call: Call) -> None:

@@ -11,16 +11,17 @@ import pytest
 
 Call = Callable[..., object]
 
-UTTERANCES = 2000
+UTTERANCES = 1000  # of two hypotheses each
 
 
 @pytest.fixture
 def decode(tmp_path: Path) -> Path:
     """A decode whose words_text has about 21 kB, and whose acwt has 33 kB."""
-    folder = tmp_path / "decode" / "logdir" / "output.1" / "1best_recog"
-    folder.mkdir(parents=True)
-    (folder / "text").write_text("".join(f"u{number:04} a\n" for number in range(UTTERANCES)))
-    (folder / "score").write_text("".join(f"u{number:04} -123.4567\n" for number in range(UTTERANCES)))
+    for rank, word in enumerate("ab", start=1):
+        folder = tmp_path / "decode" / "logdir" / "output.1" / f"{rank}best_recog"
+        folder.mkdir(parents=True)
+        (folder / "text").write_text("".join(f"u{number:04} {word}\n" for number in range(UTTERANCES)))
+        (folder / "score").write_text("".join(f"u{number:04} -123.4567\n" for number in range(UTTERANCES)))
     return tmp_path / "decode"
 
 

@@ -118,6 +118,17 @@ def test_fallback(
         assert (one.utt, one.texts, one.scores) == ("174-2-10", [""], [-3.25])
 
 
+def test_one_path_is_refused_where_more_were_asked_for(lattice_dir: Path, tmp_path: Path, call: Call) -> None:
+    arguments = ("import-nbest", "--lattice_dir", lattice_dir / "lat.2.gz", "--out", tmp_path / "out")
+    assert call(*arguments).error_line() == (
+        f"lorescore import-nbest: {lattice_dir}/lat.2.gz: no utterance has two different hypotheses: there is nothing "
+        "to rescore (make lattices with a wider beam; --num_hyps 1 takes the best alone)"
+    )
+    assert not (tmp_path / "out").exists()
+    outcome = call(*arguments, "--num_hyps", 1)
+    assert outcome.out.startswith(f"{tmp_path}/out: 1 utterances, 1 hypotheses\n")
+
+
 def test_bad_arguments(lattice_dir: Path, tmp_path: Path, call: Call) -> None:
     out = tmp_path / "out"
     arguments = ("import-nbest", "--lattice_dir", lattice_dir, "--out", out)

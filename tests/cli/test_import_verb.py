@@ -31,7 +31,11 @@ def test_directory_and_wers(decode: Path, tmp_path: Path, call: Call) -> None:
 
 def test_without_references(decode: Path, tmp_path: Path, call: Call) -> None:
     outcome = call("import-nbest", "--decode_dir", decode, "--out", tmp_path / "out")
-    assert outcome.out == f"{tmp_path / 'out'}: 3 utterances, 5 hypotheses\n"
+    assert outcome.out.splitlines() == [
+        f"{tmp_path / 'out'}: 3 utterances, 5 hypotheses",
+        f"{tmp_path / 'out'}: without references, so no WER; weights cannot be tuned on these lists, nor a rescorer "
+        "trained (--ref)",
+    ]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["acwt", "nbest.yaml", "words_text"]
 
 
@@ -48,6 +52,38 @@ def test_finished_work_is_kept_and_damaged_work_redone(decode: Path, nbest_dir: 
     (decode / "ref_text").write_text((decode / "ref_text").read_text().replace("yes", "no"))
     assert "up to date" not in call(*arguments).out
     assert read_nbest_dir(nbest_dir).refs["174-2-10"] == "no"
+
+
+ALONE = "no utterance has two different hypotheses: there is nothing to rescore"
+
+
+def test_the_best_alone_is_refused(decode: Path, tmp_path: Path, call: Call) -> None:
+    """Whatever the format; a set in which one list has two hypotheses is one."""
+    out = tmp_path / "out"
+    second = decode / "logdir" / "output.1" / "2best_recog"
+    second.rename(tmp_path / "second")
+    arguments = ("import-nbest", "--decode_dir", decode, "--ref", decode / "ref_text", "--out", out)
+    assert call(*arguments).error_line() == (
+        f"lorescore import-nbest: {decode}: {ALONE} (decode with nbest above 1: `nbest: 10` in the decoding "
+        "configuration, asr.sh --inference_args '--nbest 10')"
+    )
+    recogs, table = tmp_path / "recogs-test.txt", tmp_path / "lists.tsv"
+    for path, end in (
+        (recogs, "(recogs hold the best alone: write the paths and scores of icefall's Nbest as tsv or jsonl)"),
+        (table, "(take lists of more than the decoder's best hypothesis)"),
+    ):
+        to = "icefall" if path == recogs else "tsv"
+        assert call("convert", decode, path, "--to", to).status == 0
+        line = call("import-nbest", "--decode_dir", path, "--out", out).error_line()
+        assert line == f"lorescore import-nbest: {path}: {ALONE} {end}"
+    assert not out.exists()
+    second.mkdir()
+    for name in ("text", "score"):  # of one of the three utterances
+        (second / name).write_text((tmp_path / "second" / name).read_text().splitlines(keepends=True)[0])
+    assert call(*arguments).out.startswith(f"{out}: 3 utterances, 4 hypotheses\n")
+    text = decode / "logdir" / "output.1" / "1best_recog" / "text"
+    (second / "text").write_text(text.read_text().splitlines(keepends=True)[0])  # twice the same
+    assert ALONE in call(*arguments).error_line()
 
 
 def contexts(nbest_dir: Path) -> dict[str, tuple[str, ...]]:

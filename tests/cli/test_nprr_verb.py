@@ -284,7 +284,7 @@ USES = "(stage 9: --tags and --sets; any N-best directories: --clean and --pertu
         ),
         (("--clean", "{0}/clean", "--perturbed", "{0}/p1", "{0}/p1/"), "{0}/p1: is given twice"),
         (("--clean", "{0}/p1", "--perturbed", "{0}/p2"), "{0}/p1: is perturbed (--clean is the directory"),
-        (("--clean", "{0}/clean", "--perturbed", "{0}/no"), "{0}/no: no finished N-best directory"),
+        (("--clean", "{0}/clean", "--perturbed", "{0}/no"), "{0}/no: no N-best directory: words_text is missing"),
     ],
 )
 def test_bad_options(lists: Path, call: Call, options: tuple[str, ...], message: str) -> None:

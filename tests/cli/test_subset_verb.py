@@ -68,7 +68,7 @@ def test_what_is_refused(sets: list[Path], speakers: Path, call: Call) -> None:
 
     assert line(one, max_utts=0).startswith("--max_utts 0, expected 1 or more")
     assert line(one, max_utts=-1).startswith("--max_utts -1, expected 1 or more")
-    assert line(one, one.parent / "three").startswith(f"{one.parent}/three: no finished N-best directory: nbest.yaml")
+    assert line(one, one.parent / "three").startswith(f"{one.parent}/three: no N-best directory: words_text is missing")
     assert line(one, spk_list=one / "spk").startswith(f"{one}/spk: cannot be read: No such file")
     assert line(one, one).startswith(f"{one}: utterance a-one-0 is also in {one}")
     speakers.write_text("nobody\n")

@@ -48,6 +48,8 @@ def test_a_bad_line_does_not_hide_the_format(tmp_path: Path, name: str) -> None:
         (["output.1/1best_recog/text"], "espnet", "output.J"),
         (["nbest.yaml", "words_text", "acwt"], "nbest-dir", "nbest.yaml"),
         (["nbest.yaml", "acwt", "lmwt.nolm", "lmwt.lmonly"], "nbest-dir", "nbest.yaml"),
+        (["words_text", "acwt"], "nbest-dir", "words_text and acwt"),
+        (["words_text", "acwt", "text", "lmwt.lm"], "nbest-dir", "words_text and acwt"),
         (["archives.1/acwt", "lat.1.gz", "num_jobs"], "kaldi", "archives.JOB"),
         (["acwt", "words_text", "lmwt.nolm"], "kaldi", "acwt and lmwt.nolm"),
         (["state.json", "dataset_info.json"], "datasets", "state.json and dataset_info.json"),

@@ -12,6 +12,7 @@ from lorescore.errors import InputError
 from lorescore.files import read_yaml
 from lorescore.nbest import Hypothesis, NbestList, NbestSet, read_costs, read_nbest_dir, write_costs, write_nbest_dir
 from lorescore.nbest.directory import content_checksum, costs_by_list
+from lorescore.nbest.info import is_nbest_dir
 from lorescore.nbest.lists import CostParts
 
 REFS = {"utt-1": "the cat sat", "utt-2": "on the mat"}
@@ -129,10 +130,57 @@ def test_lists_changed_by_hand_are_other_lists(nbest_dir: Path) -> None:
     assert read_nbest_dir(nbest_dir).info["checksum"] == written
 
 
+def test_a_directory_from_elsewhere_has_no_nbest_yaml(nbest_dir: Path) -> None:
+    checksum = read_nbest_dir(nbest_dir).info["checksum"]
+    (nbest_dir / "nbest.yaml").unlink()
+    assert is_nbest_dir(nbest_dir)
+    read = read_nbest_dir(nbest_dir)
+    assert (read.lists, read.refs, read.metric) == (NBEST.lists, REFS, "wer")
+    assert read.info == {"checksum": checksum}
+    (nbest_dir / "nbest.yaml").write_text("metric: cer\n")
+    assert read_nbest_dir(nbest_dir).info == {"metric": "cer", "checksum": checksum}
+
+
+@pytest.mark.parametrize("stands", [True, False], ids=["over others", "anew"])
+def test_half_written_work_is_never_taken_for_a_directory_from_elsewhere(
+    nbest_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stands: bool
+) -> None:
+    """Whichever file the writing is cut off before; written again it is whole."""
+    other = NbestSet((NbestList("utt-9", (Hypothesis("a dog", -1.0),)),), {"utt-9": "the dog"})
+    place = Path.replace
+    for moves in range(4):  # of words_text, acwt, text, nbest.yaml
+        out = tmp_path / f"{moves}"
+        if stands:
+            write_nbest_dir(out, other)
+        left = [moves]
+
+        def cut_off(self: Path, target: Path, out: Path = out, left: list[int] = left) -> Path:
+            if target.parent == out:
+                left[0] -= 1
+                if left[0] < 0:
+                    raise KeyboardInterrupt
+            return place(self, target)
+
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(Path, "replace", cut_off)
+            write_nbest_dir(out, NBEST)
+        assert (out / "words_text").is_file() == (stands or moves > 0)
+        assert not is_nbest_dir(out)
+        with pytest.raises(InputError) as error:
+            read_nbest_dir(out)
+        assert str(error.value) == (
+            f"{out}: no finished N-best directory: nbest.yaml is missing "
+            "(make it again: stage 4, or stage 8 for perturbed lists)"
+        )
+        write_nbest_dir(out, NBEST)
+        assert read_nbest_dir(out) == read_nbest_dir(nbest_dir)
+        assert {path.name for path in out.iterdir()} == {path.name for path in nbest_dir.iterdir()}
+
+
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "no nbest.yaml": (
-        lambda d: (d / "nbest.yaml").unlink(),
-        "{d}: no finished N-best directory: nbest.yaml is missing",
+    "nothing": (
+        lambda d: [path.unlink() for path in d.iterdir()],
+        "{d}: no N-best directory: words_text is missing",
     ),
     "no words_text": (lambda d: (d / "words_text").unlink(), "{d}/words_text: cannot be read: No such file"),
     "no acwt": (lambda d: (d / "acwt").unlink(), "{d}/acwt: cannot be read: No such file"),
@@ -276,6 +324,11 @@ PART_DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no scale": (
         lambda d: replace(d / "nbest.yaml", "acoustic_scale: 0.5", "scale: 0.5"),
         "{d}/nbest.yaml: acoustic_scale is None, expected a finite number: the costs are in parts",
+    ),
+    "from elsewhere": (
+        lambda d: (d / "nbest.yaml").unlink(),
+        "{d}/nbest.yaml: acoustic_scale is None, expected a finite number: the costs are in parts (make the lists "
+        "again, stage 4; to lists from elsewhere add this file with `acoustic_scale: X`)",
     ),
     "scale is no number": (
         lambda d: replace(d / "nbest.yaml", "acoustic_scale: 0.5", "acoustic_scale: .nan"),

@@ -1,4 +1,4 @@
-"""Which perturbed directories belong together, and what is refused: by `nbest.yaml`, utterances, references, metric."""
+"""Which perturbed directories belong together, and what is refused: by `nbest.yaml`, name, utterances and so on."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -29,13 +29,34 @@ def test_those_that_differ_in_their_seed_alone_are_together() -> None:
         Path("e"): info(perturbation="worst", tag="m1"),
         Path("f"): info(perturbation="worst", tag="m2"),
     }
-    assert group_dirs(infos) == [
+    assert group_dirs(infos, Path("clean")) == [
         Group("nbest", 0.1, (1,), (Path("a"),), "homophone", "nbest"),
         Group("nbest", 0.3, (1, 2), (Path("b"), Path("c")), "homophone", "nbest"),
         Group("near 1best", 0.3, (1,), (Path("d"),), "near", "1best"),
         Group("worst nbest of m1", 0.3, (1,), (Path("e"),), "worst of m1", "nbest"),
         Group("worst nbest of m2", 0.3, (1,), (Path("f"),), "worst of m2", "nbest"),
         Group("x", None, (), (Path("exp/x"),)),
+    ]
+
+
+def test_a_name_says_it_where_nothing_else_does() -> None:
+    """It begins with that of the clean directory; what nbest.yaml says counts more."""
+    infos = {
+        Path("x/dev_a_nbest_p0.1_s2"): {},
+        Path("y/dev_a_nbest_p0.1_s1"): {"metric": "wer"},
+        Path("dev_a_near_1best_p0.5_s1"): {},
+        Path("dev_a_worst_m_clm_nbest_p1_s1"): {},
+        Path("dev_a_nbest_p0.2_s1"): info(rate=0.3),
+        Path("dev_a_nbest_p7_s1"): {},
+        Path("dev_nbest_p0.1_s3"): {},
+    }
+    assert group_dirs(infos, Path("sets/dev_a/")) == [
+        Group("nbest", 0.1, (1, 2), (Path("y/dev_a_nbest_p0.1_s1"), Path("x/dev_a_nbest_p0.1_s2"))),
+        Group("nbest", 0.3, (1,), (Path("dev_a_nbest_p0.2_s1"),)),
+        Group("near 1best", 0.5, (1,), (Path("dev_a_near_1best_p0.5_s1"),)),
+        Group("worst nbest of m_clm", 1.0, (1,), (Path("dev_a_worst_m_clm_nbest_p1_s1"),)),
+        Group("dev_a_nbest_p7_s1", None, (), (Path("dev_a_nbest_p7_s1"),)),
+        Group("dev_nbest_p0.1_s3", None, (), (Path("dev_nbest_p0.1_s3"),)),
     ]
 
 
@@ -52,7 +73,7 @@ def test_those_that_differ_in_their_seed_alone_are_together() -> None:
 )
 def test_bad_groups(infos: Mapping[str, Mapping[str, Any]], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        group_dirs({Path(name): one for name, one in infos.items()})
+        group_dirs({Path(name): one for name, one in infos.items()}, Path("clean"))
 
 
 def test_versions_of_one_set() -> None:

@@ -28,6 +28,39 @@ def test_name(settings: Perturbation, name: str) -> None:
     assert settings.name == name
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Perturbation("1best", 0.1, 1),
+        Perturbation("nbest", 1, 2**64 - 1),
+        Perturbation("nbest", 1e-7, 0, "near"),
+        Perturbation("1best", 0.1, 1, "worst", "near_nbest_p1_s1_1best"),
+    ],
+)
+def test_a_name_is_read_back(settings: Perturbation) -> None:
+    assert Perturbation.from_name(settings.name) == settings
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "2best_p0.1_s1",
+        "nbest_p0.1",
+        "nbest_p3_s1",
+        "nbest_p0.1_s1_x",
+        "typos_nbest_p0.1_s1",
+        "near_typos_nbest_p0.1_s1",
+        "worst_nbest_p0.1_s1",
+        f"nbest_p0.1_s{2**64}",
+        "nbest_p.1_s1",
+        "nbest_p0.1_s١",
+    ],
+)
+def test_a_name_of_no_perturbation(name: str) -> None:
+    assert Perturbation.from_name(name) is None
+
+
 @pytest.mark.parametrize(("kind", "nearest"), [("1bst", "1best"), ("n-best", "nbest"), ("NBEST", "nbest")])
 def test_unknown_kind_names_the_nearest(kind: str, nearest: str) -> None:
     with pytest.raises(InputError, match=f"{kind}.*did you mean {nearest}"):

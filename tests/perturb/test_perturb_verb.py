@@ -111,6 +111,25 @@ def test_skips_what_is_finished_and_redoes_what_is_not(clean_dir: Path, capsys: 
     assert [line.endswith("(was there)") for line in capsys.readouterr().out.splitlines()] == [False, True]
 
 
+def test_what_was_cut_off_is_redone_and_not_taken_for_lists_from_elsewhere(
+    clean_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ("--kinds", "nbest", "--rates", "1", "--seeds", "1")
+    run(clean_dir, *options)
+    made, lexicon = clean_dir.with_name("test_nbest_p1_s1"), clean_dir.parent.parent / "vocab"
+    lexicon.write_text("sun\nson\n")
+    before = (made / "words_text").read_text()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(verb, "write_nbest_dir", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        run(clean_dir, *options, "--vocab", str(lexicon))
+    assert (made / "words_text").read_text() == before  # beside the new file `perturbed`
+    with pytest.raises(InputError, match="no finished N-best directory"):
+        read_nbest_dir(made)
+    run(clean_dir, *options, "--vocab", str(lexicon))
+    assert read_nbest_dir(made).info["perturbation"]["replaced"] == 9  # of 14 with all homophones
+    assert (made / "words_text").read_text() != before
+
+
 def test_redoes_what_another_clean_set_or_vocabulary_gave(clean_dir: Path, tmp_path: Path) -> None:
     options = ("--kinds", "nbest", "--rates", "1", "--seeds", "1")
     made = clean_dir.with_name("test_nbest_p1_s1") / "words_text"

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import huggingface_hub.constants
@@ -23,7 +24,7 @@ from transformers import (
 from lorescore.errors import InputError
 from lorescore.files import read_yaml, write_yaml
 from lorescore.plm.load import fetch_plm, is_encoder, load_plm, max_tokens
-from lorescore.plm.settings import PlmSettings
+from lorescore.plm.settings import CONF_DIR, PlmSettings
 from lorescore.scoring.rescorer import Rescorer
 
 
@@ -45,7 +46,7 @@ def test_what_is_fetched_is_what_was_there(source: Path, tmp_path: Path) -> None
     fetch_plm(settings_of(source), plm_dir)
     assert [path.name for path in plm_dir.parent.iterdir()] == ["tiny_clm"]
     assert {path.suffix for path in plm_dir.iterdir()} == {".json", ".safetensors", ".yaml"}
-    model, tokenizer = load_plm(plm_dir, "clm")
+    model, tokenizer = load_plm(plm_dir, settings_of(source))
     original = weights(AutoModelForCausalLM.from_pretrained(source))
     for name, weight in weights(model).items():
         assert torch.equal(weight, original[name]) and weight.dtype == torch.float32 and not weight.requires_grad
@@ -130,12 +131,35 @@ def test_an_unfinished_directory_is_fetched_again(source: Path, tmp_path: Path) 
     (tmp_path / "plm" / "model.safetensors").write_bytes(b"half")
     (tmp_path / ".plm.partial").mkdir()
     (tmp_path / ".plm.partial" / "left_over.json").touch()
-    with pytest.raises(InputError, match=r"plm: no fetched PLM here \(plm.yaml is missing\) \(stage 4 fetches it"):
-        load_plm(tmp_path / "plm", "clm")
+    with pytest.raises(InputError, match=r"plm: no fetched PLM here \(plm.yaml is missing\) \(fetch it: python3"):
+        load_plm(tmp_path / "plm", settings_of(source))
     fetch_plm(settings_of(source), tmp_path / "plm")
-    load_plm(tmp_path / "plm", "clm")
+    load_plm(tmp_path / "plm", settings_of(source))
     assert not (tmp_path / "plm" / "left_over.json").exists()
     assert not (tmp_path / ".plm.partial").exists()
+
+
+@pytest.mark.parametrize(
+    ("plm", "scorer", "plm_dir", "options"),
+    [
+        ("smollm2", "clm", "exp/plm_base/smollm2_clm", "--plm smollm2 --scorer clm"),
+        ("bert-base", "pll", "base/bert-base_pll", "--plm bert-base --scorer pll --plm_root base"),
+        ("org/Some-LM", "cls", "exp/plm_base/some-lm_cls", "--plm org/Some-LM --scorer cls"),
+        ("{tmp}/my lm", "clm", "exp/plm_base/my lm_clm", "--plm '{tmp}/my lm' --scorer clm"),
+        ("{tmp}/gpt2", "clm", "exp/plm_base/gpt2_clm", "--plm {tmp}/gpt2 --scorer clm"),
+    ],
+)
+def test_what_is_not_fetched_names_the_command(
+    tmp_path: Path, plm: str, scorer: str, plm_dir: str, options: str
+) -> None:
+    """As the user names the PLM: `gpt2` in a directory is not that of conf/plm."""
+    for name in ("my lm", "gpt2"):
+        (tmp_path / name).mkdir()
+    settings = replace(PlmSettings.find(plm.format(tmp=tmp_path), CONF_DIR / "plm"), scorer=scorer)
+    with pytest.raises(InputError) as error:
+        load_plm(Path(plm_dir), settings)
+    command = f"python3 -m lorescore fetch-plm {options.format(tmp=tmp_path)}"
+    assert str(error.value) == f"{plm_dir}: no fetched PLM here (plm.yaml is missing) (fetch it: {command})"
 
 
 def test_a_directory_that_holds_another_plm(source: Path, tmp_path: Path) -> None:
@@ -181,7 +205,7 @@ def test_weights_that_would_be_drawn_at_random_are_refused(tmp_path: Path) -> No
 def test_a_masked_lm_is_fetched_whole(tmp_path: Path, family: str) -> None:
     source = save_masked_lm(tmp_path / "source", family)
     fetch_plm(settings_of(source, "pll"), tmp_path / "plm")
-    model, tokenizer = load_plm(tmp_path / "plm", "pll")
+    model, tokenizer = load_plm(tmp_path / "plm", settings_of(source, "pll"))
     original = AutoModelForMaskedLM.from_pretrained(source)
     assert weights(model).keys() == weights(original).keys()
     assert all(torch.equal(weight, weights(original)[name]) for name, weight in weights(model).items())
@@ -210,7 +234,7 @@ def test_an_architecture_whose_masked_lm_has_a_pooler(tmp_path: Path, family: st
     source = save_masked_lm(tmp_path / "source", "bert")
     AutoModelForMaskedLM.from_config(config).save_pretrained(source)
     fetch_plm(settings_of(source, "pll"), tmp_path / "plm")
-    model, _ = load_plm(tmp_path / "plm", "pll")
+    model, _ = load_plm(tmp_path / "plm", settings_of(source, "pll"))
     assert not any("pooler" in name for name in weights(model))
     assert model(input_ids=torch.tensor([[1, 5, 2]])).logits.shape == (1, 3, 160)
 
@@ -227,7 +251,7 @@ def test_an_encoder_is_loaded_without_its_pooler(tmp_path: Path) -> None:
     assert len(checksums) == 1
     for plm_dir in (tmp_path / "one", tmp_path / "with_pooler"):
         fetch_plm(settings_of(folder if plm_dir.name == "one" else save_plm(tmp_path / "bert", "bert"), "cls"), plm_dir)
-        assert not any("pooler" in name for name in weights(load_plm(plm_dir, "cls")[0]))
+        assert not any("pooler" in name for name in weights(load_plm(plm_dir, settings_of(folder, "cls"))[0]))
 
 
 def test_a_package_that_is_not_installed(tmp_path: Path) -> None:
@@ -244,7 +268,7 @@ def test_a_file_that_is_not_in_the_package(tmp_path: Path) -> None:
 def test_encoders_are_told_from_decoders_by_what_they_see(tmp_path: Path, family: str, expected: bool) -> None:
     folder = save_plm(tmp_path / family, family)
     fetch_plm(settings_of(folder, "cls"), tmp_path / "plm")
-    model, tokenizer = load_plm(tmp_path / "plm", "cls")
+    model, tokenizer = load_plm(tmp_path / "plm", settings_of(folder, "cls"))
     assert is_encoder(model) is expected
     assert max_tokens(model, tokenizer) == 64
 

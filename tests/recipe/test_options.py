@@ -163,7 +163,7 @@ def test_a_lexicon_that_will_not_do_ends_the_recipe_before_anything_long(
         ("2", "nowhere: no ESPnet model here (config.yaml is missing)"),
         ("3", "data/train/wav.scp is missing or empty: stage 1 makes it"),
         ("4", "exp/asr/decode_train: no N-best lists here, expected logdir/output.J/Nbest_recog/{text,score} ("),
-        ("8", "exp/nbest/test: no finished N-best directory: nbest.yaml is missing (stage 4 makes"),
+        ("8", "exp/nbest/test: no N-best directory: words_text is missing (stage 4 makes"),
     ],
 )
 def test_a_stage_names_what_is_missing(tmp_path: Path, stage: str, message: str) -> None:

@@ -20,11 +20,14 @@ from lorescore.nbest.context import num_recordings, read_segments, with_context
 from lorescore.nbest.directory import content_checksum
 from lorescore.nbest.espnet import read_espnet_decode
 from lorescore.nbest.formats import FORMATS, Format, FormatOptions, find_format, format_named, reading_lines
+from lorescore.nbest.formats.format import NO_CHOICE
+from lorescore.nbest.info import is_nbest_dir
 from lorescore.wer import CER, METRICS, WER, EditCounts, edit_counts, wer_line
 from lorescore.wer.units import first_decomposed
 
 logger = logging.getLogger(__name__)
 
+NO_REFS = "without references, so no WER; weights cannot be tuned on these lists, nor a rescorer trained (--ref)"
 LATTICE_ORACLE = "lattice_oracle"  # where nbest.yaml has the lattices' %WER line, which needs the lattices
 
 
@@ -92,6 +95,7 @@ def run(args: argparse.Namespace) -> None:
         require_choice("--metric", args.metric, METRICS)
     form, why = (None, "") if args.lattice_dir else _decode_format(args)
     nbest, is_new = _from_decode(args, form) if form else _from_lattices(args)
+    _require_choice(nbest, args, form)
     if is_new:
         places = read_segments(args.segments) if args.segments else None
         nbest = with_context(nbest, args.context, places)
@@ -111,6 +115,8 @@ def run(args: argparse.Namespace) -> None:
         print(f"{args.out}: {nbest.info['fallbacks']} of them without a lattice, with the first pass's best alone")
     if nbest.info.get("stopped"):
         print(f"{args.out}: {nbest.info['stopped']} searches in large lattices were stopped")
+    if not nbest.refs:
+        print(f"{args.out}: {NO_REFS}")
     for name, line in wers.items():
         print(f"{args.out}: {name}{', characters:' if nbest.metric == CER else ''} {line}")
 
@@ -123,6 +129,18 @@ def _say_contexts(args: argparse.Namespace, nbest: NbestSet, recordings: int) ->
     else:
         by_ids = "" if args.segments else " by their ids; give --segments"
         logger.warning("%s: --context %d does nothing: %s%s", args.out, args.context, said, by_ids)
+
+
+def _require_choice(nbest: NbestSet, args: argparse.Namespace, form: Format | None) -> None:
+    """Check that there is something to rescore; one hypothesis of a lattice may be asked for.
+
+    Raises:
+        InputError: No utterance has two different hypotheses.
+    """
+    if nbest.has_choice or form is None and args.num_hyps == 1:
+        return
+    mend = form.more if form else "make lattices with a wider beam; --num_hyps 1 takes the best alone"
+    raise InputError(NO_CHOICE, path=args.decode_dir if form else args.lattice_dir, mend=mend)
 
 
 def _decode_format(args: argparse.Namespace) -> tuple[Format, str]:
@@ -168,7 +186,7 @@ def _from_lattices(args: argparse.Namespace) -> tuple[NbestSet, bool]:
 
 def _first_pass(directory: Path) -> NbestSet:
     """The lists of an N-best directory or an ESPnet decode."""
-    return read_nbest_dir(directory) if (directory / "nbest.yaml").is_file() else read_espnet_decode(directory)
+    return read_nbest_dir(directory) if is_nbest_dir(directory) else read_espnet_decode(directory)
 
 
 def _context_settings(args: argparse.Namespace) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """`nprr --clean`: NPRR of any N-best directories and cost files, without the recipe's directories.
 
-Perturbed directories that differ in their seed alone, by their nbest.yaml, are one group; one without a perturbation in
-its nbest.yaml is a group of its own. --out_dir gets nprr.md, nprr.json and nprr.png.
+Perturbed directories that differ in their seed alone are one group. The kind, the rate and the seed of one stand in its
+nbest.yaml, or else in its name (`<clean>_<kind>_p<rate>_s<seed>`); one without them is a group of its own. --out_dir
+gets nprr.md, nprr.json and nprr.png.
 """
 
 import argparse
@@ -11,7 +12,8 @@ from pathlib import Path
 from lorescore.cli.weight_options import add_weight_arguments, given_weights
 from lorescore.combine import Weights
 from lorescore.errors import InputError
-from lorescore.files import atomic_write, read_yaml
+from lorescore.files import atomic_write
+from lorescore.nbest.info import INFO, read_info
 from lorescore.nprr.directories import measure_directories, write_result
 from lorescore.wer.units import require_metric
 
@@ -69,4 +71,4 @@ def _weights(args: argparse.Namespace) -> Weights:
         raise InputError("--costs without weights", mend="--weights FILE, or --lm_weight X and --word_bonus Y")
     if args.lm_weight is None:
         return weights
-    return replace(weights, metric=require_metric(read_yaml(args.clean / "nbest.yaml"), args.clean / "nbest.yaml"))
+    return replace(weights, metric=require_metric(read_info(args.clean), args.clean / INFO))

@@ -23,6 +23,7 @@ from lorescore.errors import InputError
 from lorescore.files import read_yaml
 from lorescore.nbest import NbestSet, read_nbest_dir, write_nbest_dir
 from lorescore.nbest.directory import content_checksum
+from lorescore.nbest.info import begin_writing
 from lorescore.perturb import (
     KINDS,
     NUM_CANDIDATES,
@@ -178,7 +179,7 @@ def _write(out_dir: Path, made: Perturbed) -> Mapping[str, Any]:
     # Scores of the lists that stood there before; write_nbest_dir removes the rest.
     for stale in out_dir.glob("lmwt.*"):
         stale.unlink(missing_ok=True)
-    (out_dir / "nbest.yaml").unlink(missing_ok=True)
+    begin_writing(out_dir)  # the file `perturbed` never stands beside lists that it is not of
     made.write_counts(out_dir)
     write_nbest_dir(out_dir, made.nbest)
     return made.nbest.info

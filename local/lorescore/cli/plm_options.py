@@ -17,10 +17,8 @@ from lorescore.choices import (
 )
 from lorescore.cli.train_options import true_or_false
 from lorescore.errors import InputError
-from lorescore.plm.settings import PlmSettings
+from lorescore.plm.settings import CONF_DIR, PLM_ROOT, PlmSettings
 
-# In the repository a link to the top level's conf, in the wheel the files themselves.
-CONF_DIR = Path(__file__).resolve().parents[1] / "conf"
 SUFFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 TARGET = re.compile(r"[A-Za-z0-9_.-]+")
 
@@ -40,7 +38,7 @@ def add_plm_arguments(parser: argparse.ArgumentParser) -> None:
         help="pll, overrides the PLM's: true: the later tokens of a word are masked together with each of its tokens",
     )
     parser.add_argument("--targets", help="overrides the PLM's layers that get an adapter, separated by commas")
-    parser.add_argument("--plm_root", type=Path, default=Path("exp/plm_base"), help="where fetched PLMs are")
+    parser.add_argument("--plm_root", type=Path, default=PLM_ROOT, help="where fetched PLMs are")
     parser.add_argument("--conf_dir", type=Path, default=CONF_DIR, help="the recipe's conf")
 
 

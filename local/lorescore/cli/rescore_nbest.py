@@ -23,6 +23,7 @@ from lorescore.files import discard_standard_output, read_lines, read_yaml, writ
 from lorescore.lattice.source import LatticeSource
 from lorescore.lattice.write_back import RECORD, Chosen, write_back
 from lorescore.nbest import list_costs, read_nbest_dir
+from lorescore.nbest.info import is_nbest_dir
 from lorescore.scoring.combination import Scoring, load_list_scorer
 from lorescore.scoring.stored import (
     TUNE_THEM,
@@ -116,7 +117,7 @@ def _rescore_directory(args: argparse.Namespace) -> None:
     nbest_dir, out = Path(args.nbest), args.out
     if out is None:
         raise InputError("--nbest with a directory, but no --out", mend="--out DIR is where the results go")
-    if (out / "nbest.yaml").exists():
+    if is_nbest_dir(out):
         raise InputError(
             "--out is an N-best directory, whose references would be lost", path=out, mend="choose another"
         )

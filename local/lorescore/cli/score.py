@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> None:
     metric = require_choice("--metric", args.metric, METRICS) if args.metric else _metric_of(args.ref)
     weights = read_weights(args.weights) if args.weights else Weights()
     result = score_hypotheses(
-        read_table(args.ref, mend="stage 4 writes the references"),
+        read_table(args.ref, mend="stage 4 writes the references: give it --ref"),
         read_table(args.hyp, mend="stage 6 writes the hypotheses"),
         read_table(args.utt2spk) if args.utt2spk else None,
         args.out,

@@ -121,7 +121,7 @@ def _train(args: argparse.Namespace, settings: PlmSettings, training: TrainingSe
     if _is_finished(out, asked):
         return
     if asked["plm_checksum"] is None:
-        raise not_fetched(plm_dir(settings, args))
+        raise not_fetched(settings, plm_dir(settings, args))
     from lorescore.scoring.rescorer import Rescorer
     from lorescore.training.checkpoint import Checkpoint
     from lorescore.training.loop import train_rescorer

@@ -11,7 +11,8 @@
     nbest.yaml                         source, metric (wer or cer), counts, checksum, perturbation
 
 With the cost in parts, `nbest.yaml` has the `acoustic_scale`, and the first-pass cost is
-acoustic_scale x acwt + nolm + lmonly. `nbest.yaml` is written last: a directory without it is unfinished.
+acoustic_scale x acwt + nolm + lmonly. A directory that was made elsewhere may lack `nbest.yaml`: see
+`lorescore.nbest.info`.
 """
 
 import math
@@ -28,23 +29,21 @@ from lorescore.files import (
     checksum,
     read_lines,
     read_table,
-    read_yaml,
     single_spaced,
     split_words,
     unwritable,
     write_table,
     write_yaml,
 )
+from lorescore.nbest.info import INFO, MISSING_DIR, begin_writing, end_writing, read_info
 from lorescore.nbest.lists import CostParts, Hypothesis, NbestList, NbestSet
 from lorescore.wer.units import require_metric
 
-MISSING_DIR = "stage 4 makes N-best directories: ./run.sh --stage 4 --stop_stage 4"
 CORRECT_KEYS = "correct the keys, or make the directory again: stage 4"
 BETWEEN = "<s>"  # in `context`, between two utterances
 PART_FILES = ("lmwt.nolm", "lmwt.lmonly")
-# The files that nbest.yaml has the checksum of, in this order; those after the first two need not be there.
-INFO = "nbest.yaml"
 MAX_RANK_DIGITS = 9
+# The files that nbest.yaml has the checksum of, in this order; those after the first two need not be there.
 CONTENT = ("words_text", "acwt", "text", *PART_FILES, "context")
 
 
@@ -54,18 +53,17 @@ def read_nbest_dir(nbest_dir: Path) -> NbestSet:
     The set's `info` has the checksum of the files as they are, so that files changed by hand count as other files.
 
     Raises:
-        InputError: A file is missing or empty, a key is doubled, malformed or without a score, a rank is missing, a
-            score is not a finite number, an utterance has a list but no reference (or the other way round), or the
-            cost is in parts of which one or the acoustic scale is missing.
+        InputError: It is half-written, a file is missing or empty, a key is doubled, malformed or without a score, a
+            rank is missing, a score is not a finite number, an utterance has a list but no reference (or the other way
+            round), or the cost is in parts of which one or the acoustic scale is missing.
     """
-    words_path, ref_path, info_path = nbest_dir / "words_text", nbest_dir / "text", nbest_dir / "nbest.yaml"
-    if not info_path.is_file():
-        raise InputError("no finished N-best directory: nbest.yaml is missing", path=nbest_dir, mend=MISSING_DIR)
+    words_path, ref_path = nbest_dir / "words_text", nbest_dir / "text"
+    info = read_info(nbest_dir)
     texts = read_table(words_path, mend=MISSING_DIR)
     if not texts:
         raise InputError("empty, expected `<utt>-<rank> words`", path=words_path, mend=MISSING_DIR)
-    info = read_yaml(info_path) | {"checksum": content_checksum(nbest_dir)}
-    require_metric(info, info_path)
+    info["checksum"] = content_checksum(nbest_dir)
+    require_metric(info, nbest_dir / INFO)
     by_utt: dict[str, dict[int, Hypothesis]] = {}
     lines: dict[str, tuple[Path, int]] = {}
     hypotheses = _hypotheses(nbest_dir, texts, info)
@@ -96,7 +94,7 @@ def write_nbest_dir(nbest_dir: Path, nbest: NbestSet) -> None:
     ]
     parts = [(key, hypothesis.parts) for key, hypothesis in keyed if hypothesis.parts is not None]
     if parts:
-        _acoustic_scale(nbest.info, nbest_dir / "nbest.yaml")
+        _acoustic_scale(nbest.info, nbest_dir / INFO)
         if len(parts) < len(keyed):
             message = f"{len(parts)} of {len(keyed)} hypotheses have their cost in parts, expected all or none"
             raise InputError(message, path=nbest_dir, mend="take lists from one kind of source")
@@ -147,12 +145,13 @@ def _require_replaceable(nbest_dir: Path) -> None:
 
 def _move_in(partial: Path, nbest_dir: Path) -> None:
     """Put the files of a complete directory in the place of those of the same names, nbest.yaml last."""
-    (nbest_dir / INFO).unlink(missing_ok=True)
+    begin_writing(nbest_dir)
     for name in (*CONTENT, INFO):
         if (partial / name).is_file():
             (partial / name).replace(nbest_dir / name)
         else:
             (nbest_dir / name).unlink(missing_ok=True)
+    end_writing(nbest_dir)
 
 
 def content_checksum(nbest_dir: Path) -> str:
@@ -335,7 +334,8 @@ def _acoustic_scale(info: Mapping[str, Any], path: Path) -> float:
     scale = info.get("acoustic_scale")
     if isinstance(scale, bool) or not isinstance(scale, int | float) or not math.isfinite(scale):
         message = f"acoustic_scale is {scale!r}, expected a finite number: the costs are in parts"
-        raise InputError(message, path=path, mend="make the lists again: stage 4")
+        mend = "make the lists again, stage 4; to lists from elsewhere add this file with `acoustic_scale: X`"
+        raise InputError(message, path=path, mend=mend)
     return float(scale)
 
 
@@ -344,7 +344,7 @@ def _hypotheses(nbest_dir: Path, texts: dict[str, str], info: Mapping[str, Any])
     acoustic = _costs_in_order(nbest_dir, "acwt", texts)
     if not any((nbest_dir / name).is_file() for name in PART_FILES):
         return map(Hypothesis, texts.values(), (-cost for cost in acoustic))
-    acoustic_scale = _acoustic_scale(info, nbest_dir / "nbest.yaml")
+    acoustic_scale = _acoustic_scale(info, nbest_dir / INFO)
     graph = (_costs_in_order(nbest_dir, name, texts) for name in PART_FILES)
     parts = map(CostParts, acoustic, *graph)
     return (Hypothesis.from_parts(text, one, acoustic_scale) for text, one in zip(texts.values(), parts, strict=True))

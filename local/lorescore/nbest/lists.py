@@ -106,6 +106,11 @@ class NbestSet:
         return sum(len(nbest.hypotheses) for nbest in self.lists)
 
     @property
+    def has_choice(self) -> bool:
+        """Whether an utterance has two different texts, so that there is something to choose from."""
+        return any(len(set(one.texts)) > 1 for one in self)
+
+    @property
     def metric(self) -> str:
         """What errors are counted in: `wer`, words, or `cer`, characters (`lorescore.wer.units`)."""
         return str(self.info.get("metric", WER))

@@ -84,7 +84,7 @@ def measure_directories(
     clean = read_nbest_dir(clean_dir)
     perturbed = {path: read_nbest_dir(path) for path in perturbed_dirs}
     require_versions(clean, clean_dir, perturbed)
-    groups = group_dirs({path: nbest.info for path, nbest in perturbed.items()})
+    groups = group_dirs({path: nbest.info for path, nbest in perturbed.items()}, clean_dir)
     lists = _scored(clean_dir, clean, clean, costs)
     clean_errors = ListErrors.count(lists, weights)
     errors = {path: ListErrors.count(_scored(path, nbest, clean, costs), weights) for path, nbest in perturbed.items()}

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lorescore.nbest.directory import content_checksum
+from lorescore.nbest.info import is_nbest_dir
 from lorescore.nprr.conditions import Condition
 from lorescore.nprr.records import AreaRecord, NprrRecord, read_areas, read_records
 from lorescore.nprr.stored import SUFFIX, WordErrors, read_word_errors
@@ -76,4 +77,4 @@ def read_earlier(
 
 def _checksum(nbest_dir: Path) -> str:
     """Of an N-best directory's lists; empty where there is none."""
-    return content_checksum(nbest_dir) if (nbest_dir / "nbest.yaml").is_file() else ""
+    return content_checksum(nbest_dir) if is_nbest_dir(nbest_dir) else ""

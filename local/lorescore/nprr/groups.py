@@ -1,6 +1,7 @@
 """Which perturbed N-best directories belong together: those that differ in the seed of the perturbation alone.
 
-What a directory was made with stands in its `nbest.yaml`. One from elsewhere, without that, is a group of its own.
+What a directory was made with stands in its `nbest.yaml`, or, where that says nothing, in its name, as stage 8 has it.
+One from elsewhere, without both, is a group of its own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,11 +39,12 @@ class Group:
     kind: str = ""
 
 
-def group_dirs(infos: Mapping[Path, Mapping[str, Any]]) -> list[Group]:
+def group_dirs(infos: Mapping[Path, Mapping[str, Any]], clean_dir: Path) -> list[Group]:
     """Group N-best directories.
 
     Args:
         infos: What their `nbest.yaml` say.
+        clean_dir: What they were made from, whose name theirs may begin with.
 
     Returns:
         The groups by lists and rate, then those of which nothing is known, by name.
@@ -52,8 +54,9 @@ def group_dirs(infos: Mapping[Path, Mapping[str, Any]]) -> list[Group]:
     """
     known: dict[tuple[str, float, str, str], dict[int, Path]] = {}
     unknown = []
+    clean_name = clean_dir.resolve().name
     for path, info in infos.items():
-        settings = _settings(info, path)
+        settings = _settings(info, path) or _settings_by_name(path.resolve().name, clean_name)
         if settings is None:
             unknown.append(Group(path.resolve().name, None, (), (path,)))
             continue
@@ -126,6 +129,12 @@ def _settings(info: Mapping[str, Any], path: Path) -> Perturbation | None:
         return Perturbation(kind, rate, seed, name, tag)
     except InputError as error:
         raise InputError(error.message, path=path / "nbest.yaml", mend=error.mend or MEND_INFO) from error
+
+
+def _settings_by_name(name: str, clean_name: str) -> Perturbation | None:
+    """The perturbation of a directory called `<clean_name>_<perturbation>`; None where it is called something else."""
+    prefix = f"{clean_name}_"
+    return Perturbation.from_name(name.removeprefix(prefix)) if name.startswith(prefix) else None
 
 
 def _is_mapping(value: object) -> bool:

@@ -4,6 +4,7 @@ arXiv 2401.10447 perturbs N-best lists, and its abstract names 1-best and N-best
 this project's own choice.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
@@ -26,6 +27,10 @@ PERTURBATIONS: Mapping[str, str] = MappingProxyType(
         INSERT: "homophone, but the changed hypotheses are added to the list",
         WORST: "of several homophone versions the one that the rescorer likes best",
     }
+)
+# The parts of a name: perturbation, tag, kind, rate, seed.
+NAME = re.compile(
+    rf"(?:({'|'.join(PERTURBATIONS)})_)?(?:(.+)_)?({'|'.join(KINDS)})_p([0-9]+(?:\.[0-9]+)?)_s([0-9]{{1,20}})", re.ASCII
 )
 SEED_BYTES = 8  # the seed is the key of the hash that draws (draws.py)
 
@@ -110,6 +115,22 @@ class Perturbation:
         return "_".join(
             [*how, *([self.tag] if self.tag else []), self.kind, f"p{_shortest(self.rate)}", f"s{self.seed}"]
         )
+
+    @classmethod
+    def from_name(cls, name: str) -> "Perturbation | None":
+        """The inverse of `name`; None where no perturbation has this name.
+
+        >>> Perturbation.from_name("near_1best_p0.1_s2").spec
+        'near:1best:0.1'
+        """
+        match = NAME.fullmatch(name)
+        if match is None:
+            return None
+        how, tag, kind, rate, seed = match.groups(default="")
+        try:
+            return cls(kind, float(rate), int(seed), how or HOMOPHONE, tag)
+        except InputError:
+            return None
 
     def to_dict(self) -> dict[str, Any]:
         """As plain YAML types; no tag where there is none."""

@@ -130,15 +130,15 @@ def without_bars() -> Iterator[None]:
             transformers_logging.enable_progress_bar()
 
 
-def load_plm(plm_dir: Path, scorer: str) -> tuple[PreTrainedModel, Tokenizer]:
+def load_plm(plm_dir: Path, settings: PlmSettings) -> tuple[PreTrainedModel, Tokenizer]:
     """Load a fetched PLM, in float32 and with its parameters frozen.
 
     Raises:
         InputError: `plm_dir` holds no fetched PLM.
     """
     if not (plm_dir / PLM_FILE).is_file():
-        raise not_fetched(plm_dir)
-    return load_model(plm_dir, scorer), AutoTokenizer.from_pretrained(plm_dir)
+        raise not_fetched(settings, plm_dir)
+    return load_model(plm_dir, settings.scorer), AutoTokenizer.from_pretrained(plm_dir)
 
 
 def load_model(directory: Path, scorer: str) -> PreTrainedModel:

@@ -12,6 +12,9 @@ from lorescore.choices import SCORERS, TEXT_CASES, TEXT_SPACES, require_choice
 from lorescore.errors import InputError
 from lorescore.files import read_yaml
 
+# In the repository a link to the top level's conf, in the wheel the files themselves.
+CONF_DIR = Path(__file__).resolve().parents[1] / "conf"
+PLM_ROOT = Path("exp/plm_base")  # where fetched PLMs are where nothing else is said
 ALL_LINEAR = "all-linear"  # PEFT's word for every linear layer but the output layer
 
 
@@ -48,6 +51,12 @@ class PlmSettings:
         require_choice("plm_spaces", self.plm_spaces, TEXT_SPACES)
         if not isinstance(self.within_word_l2r, bool):
             raise InputError(f"within_word_l2r {self.within_word_l2r!r}, expected true or false")
+
+    @property
+    def given_as(self) -> str:
+        """What a user names it by: its file of conf/plm, or else its directory or its name on the hub."""
+        path = CONF_DIR / "plm" / f"{self.name}.yaml"
+        return self.name if path.is_file() and read_yaml(path).get("model") == self.model else self.model
 
     def to_dict(self) -> dict[str, Any]:
         """As plain YAML types."""

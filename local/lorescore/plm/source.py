@@ -1,11 +1,13 @@
 """What a fetched PLM was fetched from: `plm.yaml` describes it, so that a later change is noticed."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lorescore.errors import InputError
 from lorescore.files import checksum, read_yaml
+from lorescore.plm.settings import PLM_ROOT, PlmSettings
 
 PLM_FILE = "plm.yaml"
 # What a model directory's weights and texts depend on; others that lie there, such as a training's logs, may change.
@@ -27,10 +29,12 @@ def fetched_checksum(plm_dir: Path) -> str | None:
     return read_yaml(path).get("checksum") if path.is_file() else None
 
 
-def not_fetched(plm_dir: Path) -> InputError:
-    """The error for a directory that holds no fetched PLM."""
+def not_fetched(settings: PlmSettings, plm_dir: Path) -> InputError:
+    """The error for a directory that holds no fetched PLM, with the command that fetches it there."""
+    command = ["python3", "-m", "lorescore", "fetch-plm", "--plm", settings.given_as, "--scorer", settings.scorer]
+    command += [] if plm_dir.parent == PLM_ROOT else ["--plm_root", str(plm_dir.parent)]
     message = f"no fetched PLM here ({PLM_FILE} is missing)"
-    return InputError(message, path=plm_dir, mend="stage 4 fetches it: ./run.sh --stage 4")
+    return InputError(message, path=plm_dir, mend=f"fetch it: {shlex.join(command)}")
 
 
 def source_files(source: str, gguf_file: str | None) -> list[Path]:

@@ -1,11 +1,13 @@
 """Tables and figure of `nprr --clean`: N-best directories and cost files from anywhere."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from matplotlib.figure import Figure
 
 from lorescore.nprr import NprrRecord
 from lorescore.nprr.directories import DirectoriesResult, GroupResult
+from lorescore.perturb.settings import KINDS
 from lorescore.report.collect import Results
 from lorescore.report.figures import nprr_figure, nprr_label
 from lorescore.report.robustness import LIST_COLUMNS, LOSS_COLUMNS, LOSSES_LEGEND, loss_cells
@@ -41,13 +43,25 @@ def directories_markdown(result: DirectoriesResult, with_legends: bool = False) 
         (_area_table(result), AREA_LEGEND),
         (_losses_table(result), losses_legend),
     )
-    sections = []
+    sections: list[str] = []
     for table, legend in tables:
         if table.rows:
             columns = tuple(_in_units(column, result) for column in table.columns)
             legends = [_in_units(legend, result)] if with_legends else []
             sections.append("\n".join([f"## {table.title}\n", *legends, replace(table, columns=columns).markdown()]))
+    if unknown := [one.group.lists for one in result.groups if one.group.rate is None]:
+        sections.append(_unknown_line(unknown, result.clean.resolve().name))
     return "\n".join(sections)
+
+
+def _unknown_line(names: Sequence[str], clean_name: str) -> str:
+    """How directories of which nothing is known come into a curve, in one line."""
+    which = f"`{names[0]}`" + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+    return (
+        f"No rate is known of {which}: for an area under the curve call a directory "
+        f"`{clean_name}_<kind>_p<rate>_s<seed>` (kind {' or '.join(KINDS)}), or put the line "
+        "`perturbation: {kind: nbest, rate: 0.1, seed: 1}` into its `nbest.yaml`.\n"
+    )
 
 
 def directories_figure(result: DirectoriesResult) -> Figure:

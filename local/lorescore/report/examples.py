@@ -25,6 +25,7 @@ from lorescore.errors import InputError
 from lorescore.files import read_table
 from lorescore.nbest import NbestSet, read_costs, read_nbest_dir
 from lorescore.nbest.directory import costs_by_list
+from lorescore.nbest.info import is_nbest_dir
 from lorescore.nprr import NprrRecord
 from lorescore.perturb.sets import COUNTS_FILE
 from lorescore.perturb.settings import WORST, Perturbation
@@ -248,7 +249,7 @@ def _pairs(exp_dir: Path, set_name: str, records: Sequence[NprrRecord]) -> Itera
         seed = min(seed for record in some if record.rate == rate for seed in record.seeds)
         settings = Perturbation(kind, rate, seed, perturbation, tag)
         perturbed_dir = exp_dir / "nbest" / f"{set_name}_{settings.name}"
-        if not all((path / "nbest.yaml").is_file() for path in (clean_dir, perturbed_dir)):
+        if not all(is_nbest_dir(path) for path in (clean_dir, perturbed_dir)):
             continue  # the lists were deleted, the figures kept
         clean = clean or _Version.read(clean_dir, tags, exp_dir)
         perturbed = _Version.read(perturbed_dir, [tag] if tag else tags, exp_dir)

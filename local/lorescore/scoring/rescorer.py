@@ -65,7 +65,7 @@ class Rescorer(ListScorer):
     @classmethod
     def new(cls, plm_dir: Path, plm: PlmSettings) -> "Rescorer":
         """A rescorer on a fetched PLM, not adapted yet."""
-        model, tokenizer = load_plm(plm_dir, plm.scorer)
+        model, tokenizer = load_plm(plm_dir, plm)
         config = {
             "plm_dir": str(plm_dir),
             "plm": plm.to_dict(),

@@ -54,7 +54,7 @@ def load_competitors(plm_dir: Path, plm: PlmSettings, rescorer: Rescorer, work_d
     from competitors.padded_batches import PaddedBatches
     from competitors.speechbrain_rescorer import SpeechBrainRescorer
 
-    model, tokenizer = load_plm(plm_dir, plm.scorer)
+    model, tokenizer = load_plm(plm_dir, plm)
     return [
         LorescoreTree(rescorer),
         PaddedBatches(model, tokenizer, plm),

@@ -71,7 +71,7 @@ def multiply_rate(shape: str) -> float:
 
 def measure(context: Context, lists: NamedLists) -> Numbers:
     """The rates before and after each run of scoring; the best counts as the machine's."""
-    model, _ = load_plm(context.plm_dir, context.plm.scorer)
+    model, _ = load_plm(context.plm_dir, context.plm)
     arithmetic = Arithmetic.of(model)
     del model
     rescorer = context.rescorer()

@@ -67,4 +67,5 @@ FORMAT = Format(
     write,
     drops,
     unread="token and token_int",
+    more="decode with nbest above 1: `nbest: 10` in the decoding configuration, asr.sh --inference_args '--nbest 10'",
 )

@@ -17,6 +17,7 @@ LINE_BYTES = 1 << 26  # of that line at most
 HEAD_LINES = 100
 LOG_SCORES = "log scores (higher is better)"
 COSTS = "costs (negative log scores, lower is better)"
+NO_CHOICE = "no utterance has two different hypotheses: there is nothing to rescore"
 NO_SCORES = "no scores (every score is 0)"
 
 
@@ -54,6 +55,7 @@ class Format:
         drops: What of these lists the format cannot hold, in a few words each.
         suffixes: Ends of a name by which it is chosen for writing; "" is a name without any.
         unread: What the reader leaves aside.
+        more: How a user comes by more than the best hypothesis of an utterance.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Format:
     drops: Callable[[NbestSet], list[str]]
     suffixes: tuple[str, ...] = ()
     unread: str = ""
+    more: str = "take lists of more than the decoder's best hypothesis"
 
 
 def head_lines(path: Path) -> list[str]:

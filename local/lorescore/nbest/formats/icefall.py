@@ -4,7 +4,8 @@
     utt:	hyp=['THE', "CAT'S"]
 
 `store_transcripts` of github.com/k2-fsa/icefall (icefall/utils.py) writes them; a text instead of a list is read too.
-There is one hypothesis an utterance and no score. icefall keeps N-best lists in memory and writes none.
+There is one hypothesis an utterance and no score: enough to be scored or converted, nothing to rescore. icefall keeps
+N-best lists in memory and writes none; those of its `Nbest` can be written as TSV or JSON Lines.
 """
 
 import ast
@@ -107,4 +108,5 @@ FORMAT = Format(
     write,
     drops,
     unread="timestamps",
+    more="recogs hold the best alone: write the paths and scores of icefall's Nbest as tsv or jsonl",
 )

@@ -165,4 +165,5 @@ FORMAT = Format(
     write,
     drops,
     unread="ali, words and the costs of other LMs (lmwt.*)",
+    more="make the archives with --N above 1",
 )

@@ -1,4 +1,4 @@
-"""This project's N-best directory as a format: `lorescore.nbest.directory` reads and writes it."""
+"""The N-best directory as a format, written here or made elsewhere: `lorescore.nbest.directory` reads and writes it."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -6,20 +6,24 @@ from pathlib import Path
 
 from lorescore.errors import InputError
 from lorescore.files import checksum, read_table
-from lorescore.nbest.directory import CONTENT, read_nbest_dir, require_references, write_nbest_dir
+from lorescore.nbest.directory import CONTENT, PART_FILES, read_nbest_dir, require_references, write_nbest_dir
 from lorescore.nbest.formats.format import COSTS, Format, FormatOptions
+from lorescore.nbest.info import INFO, is_nbest_dir, is_unfinished
 from lorescore.nbest.lists import NbestSet
 
 NAME = "nbest-dir"
 
 
 def looks_like(path: Path) -> str | None:
-    """nbest.yaml, which is written last."""
-    return "nbest.yaml" if (path / "nbest.yaml").is_file() else None
+    """nbest.yaml, or the lists and their costs, which are not in parts there (those are Kaldi's archives)."""
+    if (path / INFO).is_file():
+        return INFO
+    has_lists = all((path / name).is_file() for name in ("words_text", "acwt"))
+    return "words_text and acwt" if has_lists and not (path / PART_FILES[0]).is_file() else None
 
 
 def read(path: Path, options: FormatOptions) -> NbestSet:
-    """The lists of a directory, with what nbest.yaml records of them; raises as `read_nbest_dir`."""
+    """The lists of a directory, with what nbest.yaml records of them, if any; raises as `read_nbest_dir`."""
     nbest = read_nbest_dir(path)
     inputs = [one for one in (path / name for name in CONTENT) if one.is_file()]
     refs = nbest.refs
@@ -31,17 +35,19 @@ def read(path: Path, options: FormatOptions) -> NbestSet:
             lines.setdefault(key.rpartition("-")[0], (words_path, number))
         require_references(lines, refs, words_path, options.ref)
         inputs.append(options.ref)
-    return replace(nbest, refs=refs, info={**nbest.info, "input_checksum": checksum(inputs)})
+    return replace(nbest, refs=refs, info={"source": NAME, **nbest.info, "input_checksum": checksum(inputs)})
 
 
 def write(path: Path, nbest: NbestSet, options: FormatOptions) -> None:
-    """Write a directory, over an N-best directory where there is one.
+    """Write a directory, over one that was written before.
 
     Raises:
-        InputError: There is something else; or as `write_nbest_dir` raises it.
+        InputError: There is something else, such as lists from elsewhere; or as `write_nbest_dir` raises it.
     """
-    if looks_like(path) is None and path.exists() and not (path.is_dir() and not any(path.iterdir())):
-        raise InputError("is there already and no N-best directory", path=path, mend="choose another name or delete it")
+    was_written = (path / INFO).is_file() or is_unfinished(path)
+    if not was_written and path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        what = "holds lists from elsewhere" if is_nbest_dir(path) else "no N-best directory"
+        raise InputError(f"is there already and {what}", path=path, mend="choose another name or delete it")
     write_nbest_dir(path, nbest)
 
 
@@ -66,7 +72,7 @@ def _costs(nbest: NbestSet) -> Iterator[float]:
 
 FORMAT = Format(
     NAME,
-    "words_text, acwt and nbest.yaml, keys utt-rank: what stage 4 writes",
+    "words_text and acwt, keys utt-rank, and from stage 4 nbest.yaml",
     COSTS,
     looks_like,
     read,

@@ -199,4 +199,5 @@ FORMAT = Format(
     read,
     write,
     drops,
+    more="decode with a beam_width above 1",
 )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from lorescore.nbest.formats.format import Format
+from lorescore.nbest.formats.format import NO_CHOICE, Format
 from lorescore.nbest.lists import NbestList, NbestSet
 
 SHOWN_LISTS = 3
@@ -29,6 +29,8 @@ def reading_lines(path: Path, form: Format, why: str, nbest: NbestSet) -> Iterat
         yield f"{path}: {_first_of(one)}" + (f'; reference "{nbest.refs[one.utt]}"' if nbest.refs else "")
     if warning := order_warning(nbest):
         yield f"{path}: warning: {warning}"
+    if not nbest.has_choice:
+        yield f"{path}: warning: {NO_CHOICE} ({form.more})"
 
 
 def writing_lines(path: Path, form: Format, why: str, nbest: NbestSet) -> Iterator[str]:
