@@ -253,6 +253,7 @@ class TestLatDecode:
         for job, part in enumerate((items[:4], items[4:]), start=1):
             write_posteriors(tmp_path / "ctc", dict(part), job)
         (tmp_path / "ctc" / "ctc.stamp").write_text("made from\n")
+        (tmp_path / "ctc" / "frame_shift").write_text("0.04\n")
         return tmp_path / "ctc"
 
     def call(self, graph: Graph, ctc_dir: Path, *options: str) -> int:
@@ -268,6 +269,7 @@ class TestLatDecode:
         assert "lattices by kaldi: kaldi-decoder was asked for" in capsys.readouterr().out
         assert [lattice.utt for lattice in read_lattices(lat_dir)] == list(UTTERANCES)
         assert (lat_dir / "num_jobs").read_text() == "2\n"
+        assert (lat_dir / "frame_shift").read_text() == "0.04\n"
         for name in ("words.txt", "tokens.txt", "lexicon.txt"):
             assert (lat_dir / name).read_bytes() == (graph.directory / name).read_bytes()
         assert read_yaml(lat_dir / "backend.yaml")["backend"] == "kaldi"
@@ -289,6 +291,16 @@ class TestLatDecode:
         assert self.call(graph, ctc_dir, "--lattice_beam", "0.5") == 0
         assert sum(len(lattice.arcs) for lattice in read_lattices(lat_dir)) < wide
         assert read_yaml(lat_dir / "backend.yaml")["lattice_beam"] == 0.5
+
+    @pytest.mark.parametrize("found", ["", "0.04 s\n", "-1\n"])
+    def test_a_frame_shift_that_is_none(
+        self, graph: Graph, ctc_dir: Path, found: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (ctc_dir / "frame_shift").write_text(found)
+        assert self.call(graph, ctc_dir) == 1
+        assert "expected seconds (give --frame_shift" in capsys.readouterr().err
+        assert self.call(graph, ctc_dir, "--frame_shift", "0.03") == 0
+        assert (ctc_dir.parent / "lat" / "frame_shift").read_text() == "0.03\n"
 
     def test_a_failed_job_is_named_with_its_reason(
         self, graph: Graph, ctc_dir: Path, capsys: pytest.CaptureFixture[str]
