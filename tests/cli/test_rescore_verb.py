@@ -1,6 +1,7 @@
 """The verb `rescore` with a real (tiny) rescorer: ctm of every system, lattices that come back, and `score --ctm`."""
 
 import gzip
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -123,6 +124,23 @@ def test_lattices_and_ctm(exp: Path, call: Call) -> None:
     of_u2 = [(one.start, one.duration) for one in read_ctm(dev / "ctm") if one.utt == "u2"]
     assert of_u2 == [(0.0, 0.04), (0.04, 0.08)]
     assert sorted(path.name for path in beam.iterdir()) == ["ctm", "rescored.yaml", "text"]
+
+
+def test_times_without_alignments_are_said_to_be_nominal(exp: Path, tmp_path: Path, call: Call) -> None:
+    one = ("rescore", "--nbest", exp / "nbest" / "dev", "--model", exp / "plm" / TAG, "--lm_weight", "0.5")
+    some = LATTICES.replace("2_2", "").replace("1,1,1\n", "1,1,\n")
+    bare = "".join(f"{re.sub(',[0-9_]+$', ',', line)}\n" for line in LATTICES.splitlines())
+    for name, text, said in (
+        ("some", some, "of the alignments, 0.01 s a frame; nominal, 0.3 s a word, in 1 of 2 lattices, which have none"),
+        ("none", bare, "nominal, 0.3 s a word: the lattices have no alignments"),
+    ):
+        (exp / "lat_dev" / "lat.1.gz").write_bytes(gzip.compress(text.encode()))
+        out = tmp_path / name
+        outcome = call(*one, "--lattice_dir", exp / "lat_dev", "--out", out)
+        assert outcome.out.splitlines()[-1] == f"{out}/ctm: times {said}"
+        times = [(one.utt, one.start, one.duration) for one in read_ctm(out / "ctm")]
+        assert times[3:5] == [("u2", 0.0, 0.3), ("u2", 0.3, 0.3)]
+    assert times[:3] == [("u1", 0.0, 0.3), ("u1", 0.3, 0.3), ("u1", 0.6, 0.3)]
 
 
 def test_confidences_are_those_of_the_file_that_the_weights_are_of(exp: Path, tmp_path: Path, call: Call) -> None:

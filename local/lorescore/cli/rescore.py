@@ -14,7 +14,7 @@ from pathlib import Path
 from lorescore.choices import DECODES, nearest_hint, require_choice
 from lorescore.cli.cache_options import add_cache_argument, cache_path
 from lorescore.cli.progress import progress
-from lorescore.cli.rescore_nbest import add_nbest_arguments, run_nbest
+from lorescore.cli.rescore_nbest import add_nbest_arguments, run_nbest, times_of
 from lorescore.cli.scoring_options import add_scoring_arguments, scoring_options
 from lorescore.combine import (
     FIRST_PASS,
@@ -38,7 +38,6 @@ from lorescore.nbest.directory import require_same_metric
 from lorescore.scoring.combination import Scoring
 from lorescore.scoring.stored import TRAIN_IT, unfinished
 from lorescore.wer import word_error_rate
-from lorescore.wer.ctm import NOMINAL_WORD_S
 
 SET = "{set}"  # stands for the set's name in --lattice_dir
 
@@ -195,11 +194,9 @@ def _lattice_source(name: str, nbest: NbestSet, pattern: str, frame_shift: float
 def _write_back(set_dir: Path, chosen: Chosen, source: LatticeSource | None) -> None:
     """Lattices and ctm of a set, and what there is to say about them."""
     record = write_back(set_dir, chosen, source)
-    ctm = f"{set_dir / CTM}: confidences at posterior scale {chosen.confidence_scale:g}, times"
+    print(f"{set_dir / CTM}: confidences at posterior scale {chosen.confidence_scale:g}, {times_of(record)}")
     if source is None:
-        print(f"{ctm} nominal, {NOMINAL_WORD_S} s a word")
         return
-    print(f"{ctm} of the alignments, {source.frame_shift:g} s a frame")
     differing: list[str] = record["differing"]
     first = f" ({differing[0]} for one)" if differing else ""
     print(
