@@ -225,6 +225,30 @@ def test_nothing_of_others_is_lost(exp: Path, tmp_path: Path, call: Call) -> Non
     assert "--out is for an N-best directory" in call(*lines, "--out", out).error_line()
 
 
+def test_words_that_lie_elsewhere(exp: Path, tmp_path: Path, call: Call) -> None:
+    """As README's `import-nbest --words graph/words.txt`: named again, or missed before the scoring."""
+    words = tmp_path / "graph_words.txt"
+    (exp / "lat_dev" / "words.txt").rename(words)
+    one = ("rescore", "--nbest", exp / "nbest" / "dev", "--model", exp / "plm" / TAG, "--lattice_dir", exp / "lat_dev")
+    missed = f"{exp}/lat_dev: lattices have word ids, and there is no words.txt beside them (give the words.txt of "
+    for outcome in (call(*one, "--tune", "--out", tmp_path / "out"), rescore(call, exp)):
+        assert missed in outcome.err
+    assert not (tmp_path / "out").exists()
+    assert not (exp / "rescore").exists()
+    assert not list((exp / "nbest" / "dev").glob(f"lmwt.{TAG}"))
+    assert call(*one, "--tune", "--out", tmp_path / "out", "--words", words).status == 0
+    assert rescore(call, exp, "--words", words).status == 0
+    tables = [(path / "words.txt").read_text() for path in (tmp_path / "out", exp / "rescore" / TAG / "dev")]
+    assert all(table.startswith(WORDS) for table in tables)
+
+
+def test_tuned_weights_outlast_a_failure_after_the_scoring(exp: Path, tmp_path: Path, call: Call) -> None:
+    (exp / "lat_dev" / "lat.1.gz").write_bytes(gzip.compress(LATTICES.replace("1 2 5 2", "1 2 3 2").encode()))
+    one = ("rescore", "--nbest", exp / "nbest" / "dev", "--model", exp / "plm" / TAG, "--tune", "--out", tmp_path / "o")
+    assert "is not in its lattice" in call(*one, "--lattice_dir", exp / "lat_dev").err
+    assert read_yaml(tmp_path / "o" / "weights.yaml")["tuned_on"] == str(exp / "nbest" / "dev")
+
+
 def test_lattices_of_other_lists(exp: Path, call: Call) -> None:
     (exp / "lat_dev" / "lat.1.gz").write_bytes(gzip.compress(LATTICES.replace("1 2 5 2", "1 2 3 2").encode()))
     outcome = rescore(call, exp)

@@ -63,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="seconds from one frame of the lattices to the next, for the times of words; "
         f"else what the file frame_shift beside them says, else {FRAME_SHIFT_S}",
     )
+    parser.add_argument("--words", type=Path, help="words.txt of these lattices; else the one that lies beside them")
     parser.add_argument("--exp_dir", type=Path, default=Path("exp"), help="what the stages wrote")
     add_cache_argument(parser)
     add_scoring_arguments(parser)
@@ -91,7 +92,7 @@ def run(args: argparse.Namespace) -> None:
     for name, nbest in sets.items():  # the weights are tuned on one set and used on all
         require_same_metric(nbest, args.exp_dir / "nbest" / name / "nbest.yaml", sets[first], first)
     _warn_of_shared(args.dev, sets)
-    sources = {name: _lattice_source(name, sets[name], args.lattice_dir, args.frame_shift) for name in sets}
+    sources = {name: _lattice_source(name, nbest, args) for name, nbest in sets.items()}
     for name, nbest in sets.items():
         _write(args.exp_dir / "rescore" / FIRST_PASS / name, first_pass(nbest))
         if nbest.refs:
@@ -175,8 +176,9 @@ def _choose(
     return hyps
 
 
-def _lattice_source(name: str, nbest: NbestSet, pattern: str, frame_shift: float | None) -> LatticeSource | None:
+def _lattice_source(name: str, nbest: NbestSet, args: argparse.Namespace) -> LatticeSource | None:
     """The lattices that a set's lists are of; None, with a line that says why, where there are none."""
+    pattern: str = args.lattice_dir
     if not pattern:
         return None
     if SET not in pattern:
@@ -187,7 +189,7 @@ def _lattice_source(name: str, nbest: NbestSet, pattern: str, frame_shift: float
     elif not has_cost_parts(nbest):
         print(f"{directory}: the lists of {name} are not of lattices, none come back for it")
     else:
-        return LatticeSource.read(directory, frame_shift)
+        return LatticeSource.read(directory, args.frame_shift, args.words)
     return None
 
 

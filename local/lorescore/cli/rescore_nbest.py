@@ -133,7 +133,7 @@ def _rescore_directory(args: argparse.Namespace) -> None:
         weights_path = stored_weights_path(args.model)
         mend = f"--lm_weight X; or {TUNE_THEM}: --tune, whose --out then has the weights.yaml for others: --weights"
         given = require_weights(stored_weights(args.model), mend=mend)
-    source = LatticeSource.read(Path(args.lattice_dir), args.frame_shift) if args.lattice_dir else None
+    source = LatticeSource.read(Path(args.lattice_dir), args.frame_shift, args.words) if args.lattice_dir else None
 
     model = args.model.resolve()  # its last part is the tag
     Scoring(scoring_options(args), cache_path(args.score_cache, out), progress).score(model, [nbest_dir])
@@ -155,8 +155,8 @@ def _rescore_directory(args: argparse.Namespace) -> None:
             record |= {"tuned_on": str(nbest_dir), "dev_wer": round(percent, 4)}
     hyps = select(nbest, ranks)
     write_table(out / "text", hyps)
+    write_yaml(out / WEIGHTS_FILE, record)  # before what may fail: the weights of --tune cost hours of scoring
     written = write_back(out, Chosen(nbest, lists, weights, scale, {out: hyps}), source)
-    write_yaml(out / WEIGHTS_FILE, record)
     how = "tuned on these lists" if args.tune else f"of {weights_path}" if weights_path else "given"
     print(f"{out}: lm_weight {weights.lm_weight:g}, word_bonus {weights.word_bonus:g} ({how}){wer}")
     if source:
