@@ -37,6 +37,22 @@ def test_a_word_begins_with_its_first_token_and_the_last_one_ends_with_its_last(
     assert source_of(TOKENS).word_spans(PUSHED) == [(1, 4), (4, 8), (8, 10)]
 
 
+def test_silence_on_arcs_of_its_own_is_no_part_of_a_word() -> None:
+    """What lattice-align-words makes of `sil the sil sun sil`: 3 + 2 + 4 + 3 + 2 frames."""
+    aligned = path_of(("", (9,) * 3), ("the", (7, 8)), ("", (9,) * 4), ("sun", (5, 6, 6)), ("", (9, 9)))
+    assert source_of(None).word_spans(aligned) == [(3, 5), (9, 12)]
+    # The rescored lattice has nowhere else to put them.
+    assert list(map(len, aligned.word_alignments())) == [9, 5, 0]
+
+
+def test_a_raw_lattice_has_a_word_on_the_first_of_its_frames() -> None:
+    raw = path_of(("", (9,)), ("the", (7,)), ("", (8,)), ("sun", (5,)), ("", (6,)), ("", (6,)))
+    assert source_of(None).word_spans(raw) == [(0, 3), (3, 6)]
+    # As where words come late: they have no frames of their own.
+    late = path_of(("", (9, 7, 8)), ("the", ()), ("sun", (5, 6)))
+    assert source_of(None).word_spans(late) == [(0, 3), (3, 5)]
+
+
 def test_a_token_after_a_blank_is_another_one() -> None:
     again = path_of(("the", (2, 2, 1)), ("the", (2,)))
     assert source_of(TOKENS).word_spans(again) == [(0, 3), (3, 4)]

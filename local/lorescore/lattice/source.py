@@ -104,7 +104,8 @@ class LatticeSource:
         """First frame of each word of a path and the frame after its last; a word lasts until the next one begins.
 
         Where the tokens are known and spell the words, or as many of them begin words as there are words, a word begins
-        with its first token, and the last one ends with its last; else the words are where their arcs are.
+        with its first token, and the last one ends with its last; else the words are where their arcs are. In a lattice
+        of Kaldi's lattice-align-words, which has silence on arcs of its own, they are on their own arcs alone.
         """
         words = path.word_alignments()[:-1]
         frames = [*(token for arc in path.arcs for token in arc.alignment), *path.final.alignment]
@@ -112,6 +113,9 @@ class LatticeSource:
         if words and len(begins) == len(words):
             end = 1 + max(index for index, token in enumerate(frames) if token != BLANK)
             return list(zip(begins, [*begins[1:], end], strict=True))
+        if _is_word_aligned(path):
+            ends = np.cumsum([0, *(len(arc.alignment) for arc in path.arcs)]).tolist()
+            return [(ends[at], ends[at + 1]) for at, arc in enumerate(path.arcs) if arc.word != EPSILON]
         ends = np.cumsum([0, *map(len, words)]).tolist()
         return list(zip(ends[:-1], ends[1:], strict=True))
 
@@ -144,3 +148,9 @@ class LatticeSource:
                         longer.setdefault(begin + len(units), (*begins, begin))
             begins_of = longer
         return begins_of.get(len(tokens), ())
+
+
+def _is_word_aligned(path: AlignedPath) -> bool:
+    """Whether silence and each word have arcs of their own. In a decoder's raw lattice an arc emits one id at most."""
+    has_silence = any(arc.word == EPSILON and len(arc.alignment) > 1 for arc in path.arcs)
+    return has_silence and all(arc.alignment for arc in path.arcs if arc.word != EPSILON)
