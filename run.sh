@@ -80,6 +80,7 @@ combined=combined                # stage 6: the name of what combine makes, besi
 mixed_ranks=all                  # stage 6: mixed: ranks at which its adapters are scored too: all, "1 2 4", or empty: none
 decode=map                       # stage 6: map (highest combined score), or mbr (fewest expected errors) beside it
 lattice_dir="exp/asr/lat_{set}"  # stage 6: lattices of the lists, to come back rescored; {set} stands for the set
+lattice_words=                   # stage 6: words.txt of these lattices (default: the one beside them)
 
 perturbations=homophone          # stages 8 and 9: homophone, near, split, tied, insert, worst (which needs stage 5)
 kinds="1best nbest"              # stages 8 and 9: kinds of perturbation
@@ -344,6 +345,7 @@ if begins 6 "rescore: exp/plm, exp/nbest -> exp/rescore/<tag>/<set>/{text,ctm,la
     # Lists of a beam search have none, which is not worth a line for each set.
     [ "${lattice_dir}" != 'exp/asr/lat_{set}' ] || compgen -G "exp/asr/lat_*" > /dev/null || lattice_dir=""
     rescoring=(rescore --dev "${dev_set}" --sets "${test_sets}" --decode "${decode}" --lattice_dir "${lattice_dir}" "${scoring_options[@]}")
+    [ -z "${lattice_words}" ] || rescoring+=(--words "${lattice_words}")
     side_by_side rescore "${rescoring[@]}"
     [ -z "${combine}" ] || scoring combine combine --tags "${combine}" --name "${combined}" --dev "${dev_set}" "${scoring_options[@]}"
     scoring rescore "${rescoring[@]}" --tags "${scored_tags}"

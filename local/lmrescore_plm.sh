@@ -18,7 +18,7 @@
 set -euo pipefail
 
 plm_dir=               # a trained rescorer, exp/plm/<tag>
-lang=                  # directory with the words.txt of the lattices (default: the graph or lang that is found)
+lang=                  # directory with the words.txt of the lattices (default: that of the decoding's log, or what is found)
 num_hyps=10            # hypotheses of a list; also --N
 acwt=0.1               # weight of the acoustic cost, as the lists are made and as the lattices are to be read
 inv_acwt=              # 1 / acwt, instead of it
@@ -79,6 +79,27 @@ run() {
         "$@" 2>&1 | tee "${log_file}"
     fi
 }
+# The words.txt of the lattices: the given one, the one beside them, the one that the log of their decoding names, or what
+# is around, where that is the same everywhere: WSJ's graph_tgpr and graph_bd_tgpr have other ids.
+words_of_lattices() {
+    local decode_log="${in_dir}/log/decode.1.log" named="" words directory other found=()
+    [ ! -f "${decode_log}" ] || named="$(sed -nE "/--word-symbol-table=/{s/.*--word-symbol-table=([^ \"']*).*/\1/p;q}" "${decode_log}")"
+    for directory in "${in_dir}/graph" "${in_dir}"/../graph* "${data}/../lang"*; do
+        [ ! -f "${directory}/words.txt" ] || found+=("${directory}/words.txt")
+    done
+    if [ -n "${lang}" ]; then words="${lang}/words.txt"
+    elif [ -f "${in_dir}/words.txt" ]; then words="${in_dir}/words.txt"
+    elif [ -f "${named}" ]; then words="${named}"
+    else
+        words="${found[0]:-}"
+        for other in "${found[@]:1}"; do
+            cmp -s "${words}" "${other}" || die "${in_dir}: give --lang, as its words may be those of any of ${found[*]}, which differ"
+        done
+    fi
+    [ -z "${lang}" ] || [ -f "${words}" ] || die "${words} is missing: correct --lang"
+    [ -f "${words}" ] || die "no words.txt beside ${in_dir}: --lang names the directory that has it"
+    echo "${words}"
+}
 lorescore=(python3 -m lorescore)
 ref_options=(--metric "${metric}")
 [ ! -f "${data}/text" ] || ref_options+=(--ref "${data}/text")
@@ -94,12 +115,7 @@ if [ "${stage}" -le 1 ]; then
         for file in "${in_dir}"/lat.*.gz "${in_dir}/num_jobs"; do
             [ ! -f "${file}" ] || ln -s "$(realpath "${file}")" "${source_dir}/"
         done
-        words=
-        for directory in ${lang:+"${lang}"} "${in_dir}" "${in_dir}/graph" "${in_dir}"/../graph* "${data}/../lang"*; do
-            [ -f "${words}" ] || [ ! -f "${directory}/words.txt" ] || words="${directory}/words.txt"
-        done
-        [ -z "${lang}" ] || [ "${words}" = "${lang}/words.txt" ] || die "${lang}/words.txt is missing: correct --lang"
-        [ -f "${words}" ] || die "no words.txt beside ${in_dir}: --lang names the directory that has it"
+        words="$(words_of_lattices)"
         ln -s "$(realpath "${words}")" "${source_dir}/words.txt"
         echo "$0: words of the lattices: ${words}"
         [ -z "${fallback}" ] || ref_options+=(--fallback "${fallback}")

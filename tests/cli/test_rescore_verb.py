@@ -1,6 +1,7 @@
 """The verb `rescore` with a real (tiny) rescorer: ctm of every system, lattices that come back, and `score --ctm`."""
 
 import gzip
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -125,6 +126,23 @@ def test_lattices_and_ctm(exp: Path, call: Call) -> None:
     assert sorted(path.name for path in beam.iterdir()) == ["ctm", "rescored.yaml", "text"]
 
 
+def test_times_without_alignments_are_said_to_be_nominal(exp: Path, tmp_path: Path, call: Call) -> None:
+    one = ("rescore", "--nbest", exp / "nbest" / "dev", "--model", exp / "plm" / TAG, "--lm_weight", "0.5")
+    some = LATTICES.replace("2_2", "").replace("1,1,1\n", "1,1,\n")
+    bare = "".join(f"{re.sub(',[0-9_]+$', ',', line)}\n" for line in LATTICES.splitlines())
+    for name, text, said in (
+        ("some", some, "of the alignments, 0.01 s a frame; nominal, 0.3 s a word, in 1 of 2 lattices, which have none"),
+        ("none", bare, "nominal, 0.3 s a word: the lattices have no alignments"),
+    ):
+        (exp / "lat_dev" / "lat.1.gz").write_bytes(gzip.compress(text.encode()))
+        out = tmp_path / name
+        outcome = call(*one, "--lattice_dir", exp / "lat_dev", "--out", out)
+        assert outcome.out.splitlines()[-1] == f"{out}/ctm: times {said}"
+        times = [(one.utt, one.start, one.duration) for one in read_ctm(out / "ctm")]
+        assert times[3:5] == [("u2", 0.0, 0.3), ("u2", 0.3, 0.3)]
+    assert times[:3] == [("u1", 0.0, 0.3), ("u1", 0.3, 0.3), ("u1", 0.6, 0.3)]
+
+
 def test_confidences_are_those_of_the_file_that_the_weights_are_of(exp: Path, tmp_path: Path, call: Call) -> None:
     """Found beside the rescorer or named by --weights: the same scale, which decides the confidences."""
     path = exp / "rescore" / TAG / "weights.yaml"
@@ -205,6 +223,30 @@ def test_nothing_of_others_is_lost(exp: Path, tmp_path: Path, call: Call) -> Non
     (tmp_path / "lists.jsonl").write_text("{}\n")
     lines = ("rescore", "--nbest", tmp_path / "lists.jsonl", "--model", exp / "plm" / TAG, "--lm_weight", "0.5")
     assert "--out is for an N-best directory" in call(*lines, "--out", out).error_line()
+
+
+def test_words_that_lie_elsewhere(exp: Path, tmp_path: Path, call: Call) -> None:
+    """As README's `import-nbest --words graph/words.txt`: named again, or missed before the scoring."""
+    words = tmp_path / "graph_words.txt"
+    (exp / "lat_dev" / "words.txt").rename(words)
+    one = ("rescore", "--nbest", exp / "nbest" / "dev", "--model", exp / "plm" / TAG, "--lattice_dir", exp / "lat_dev")
+    missed = f"{exp}/lat_dev: lattices have word ids, and there is no words.txt beside them (give the words.txt of "
+    for outcome in (call(*one, "--tune", "--out", tmp_path / "out"), rescore(call, exp)):
+        assert missed in outcome.err
+    assert not (tmp_path / "out").exists()
+    assert not (exp / "rescore").exists()
+    assert not list((exp / "nbest" / "dev").glob(f"lmwt.{TAG}"))
+    assert call(*one, "--tune", "--out", tmp_path / "out", "--words", words).status == 0
+    assert rescore(call, exp, "--words", words).status == 0
+    tables = [(path / "words.txt").read_text() for path in (tmp_path / "out", exp / "rescore" / TAG / "dev")]
+    assert all(table.startswith(WORDS) for table in tables)
+
+
+def test_tuned_weights_outlast_a_failure_after_the_scoring(exp: Path, tmp_path: Path, call: Call) -> None:
+    (exp / "lat_dev" / "lat.1.gz").write_bytes(gzip.compress(LATTICES.replace("1 2 5 2", "1 2 3 2").encode()))
+    one = ("rescore", "--nbest", exp / "nbest" / "dev", "--model", exp / "plm" / TAG, "--tune", "--out", tmp_path / "o")
+    assert "is not in its lattice" in call(*one, "--lattice_dir", exp / "lat_dev").err
+    assert read_yaml(tmp_path / "o" / "weights.yaml")["tuned_on"] == str(exp / "nbest" / "dev")
 
 
 def test_lattices_of_other_lists(exp: Path, call: Call) -> None:

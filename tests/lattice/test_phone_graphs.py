@@ -13,6 +13,7 @@ import pytest
 from decoding_models import K2_PYTHON, WIDE, collapsed, ctc_cost, decoded, random_log_probs, spoken
 from numpy.typing import NDArray
 
+from lorescore.lattice.archives import write_lattices
 from lorescore.lattice.backends import Backend, choose_backend
 from lorescore.lattice.graph import Graph, make_graph
 from lorescore.lattice.lattices import Lattice
@@ -202,6 +203,7 @@ def test_no_sentence_is_cheaper_than_the_best_path(result: Decoded) -> None:
 def test_words_are_where_their_phones_are(tmp_path: Path, result: Decoded) -> None:
     for name in ("words.txt", "tokens.txt", "lexicon.txt"):
         (tmp_path / name).write_bytes((result.graph.directory / name).read_bytes())
+    write_lattices(tmp_path / "lat.1.gz", result.lattices.values(), tmp_path / "words.txt")
     source = LatticeSource.read(tmp_path, 0.04)
     for utt, (phones, _) in SPOKEN.items():
         path = aligned_best(result, utt)

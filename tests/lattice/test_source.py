@@ -1,5 +1,6 @@
 """What stands beside lattices, and the times of words in them."""
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from lorescore.lattice.rescored import AlignedPath
 from lorescore.lattice.source import FRAME_SHIFT_S, LatticeSource
 from lorescore.lattice.words import WordTable
 
+SLF = "N=2 L=1\nI=0\nI=1\nJ=0 S=0 E=1 W=the\n"
 TOKENS = WordTable({0: "<eps>", 1: "<blank>", 2: "▁the", 3: "▁s", 4: "un", 5: "▁set"})
 
 
@@ -33,6 +35,22 @@ def test_a_word_is_where_its_arc_is() -> None:
 
 def test_a_word_begins_with_its_first_token_and_the_last_one_ends_with_its_last() -> None:
     assert source_of(TOKENS).word_spans(PUSHED) == [(1, 4), (4, 8), (8, 10)]
+
+
+def test_silence_on_arcs_of_its_own_is_no_part_of_a_word() -> None:
+    """What lattice-align-words makes of `sil the sil sun sil`: 3 + 2 + 4 + 3 + 2 frames."""
+    aligned = path_of(("", (9,) * 3), ("the", (7, 8)), ("", (9,) * 4), ("sun", (5, 6, 6)), ("", (9, 9)))
+    assert source_of(None).word_spans(aligned) == [(3, 5), (9, 12)]
+    # The rescored lattice has nowhere else to put them.
+    assert list(map(len, aligned.word_alignments())) == [9, 5, 0]
+
+
+def test_a_raw_lattice_has_a_word_on_the_first_of_its_frames() -> None:
+    raw = path_of(("", (9,)), ("the", (7,)), ("", (8,)), ("sun", (5,)), ("", (6,)), ("", (6,)))
+    assert source_of(None).word_spans(raw) == [(0, 3), (3, 6)]
+    # As where words come late: they have no frames of their own.
+    late = path_of(("", (9, 7, 8)), ("the", ()), ("sun", (5, 6)))
+    assert source_of(None).word_spans(late) == [(0, 3), (3, 5)]
 
 
 def test_a_token_after_a_blank_is_another_one() -> None:
@@ -83,6 +101,7 @@ def test_phones_that_are_not_those_of_the_words_do_not_count() -> None:
 
 
 def test_what_stands_beside_the_lattices(tmp_path: Path) -> None:
+    (tmp_path / "u1.slf").write_text(SLF)
     bare = LatticeSource.read(tmp_path)
     assert (bare.frame_shift, dict(bare.words.words), bare.tokens) == (FRAME_SHIFT_S, {0: "<eps>"}, None)
     (tmp_path / "words.txt").write_text("<eps> 0\nthe 7\n")
@@ -95,6 +114,30 @@ def test_what_stands_beside_the_lattices(tmp_path: Path) -> None:
     assert source.tokens.words[2] == "▁the"
     assert source.lexicon == {"the": {("▁the",): 0.0}}
     assert LatticeSource.read(tmp_path, 0.01).frame_shift == 0.01
+
+
+def test_what_cannot_be_read_is_known_before_anything_is_scored(tmp_path: Path) -> None:
+    lat_dir, words = tmp_path / "decode_dev", tmp_path / "words.txt"
+    with pytest.raises(InputError, match="decode_dev: no such directory"):
+        LatticeSource.read(lat_dir)
+    lat_dir.mkdir()
+    with pytest.raises(InputError, match="decode_dev: no lattices here, expected lat.JOB.gz or .slf files"):
+        LatticeSource.read(lat_dir)
+    (lat_dir / "lat.1.gz").write_bytes(gzip.compress(b""))  # a job without a lattice
+    (lat_dir / "lat.2.gz").write_bytes(gzip.compress(b"u1\n0 1 7 1,2,3\n1 0,0,\n\n"))
+    with pytest.raises(InputError, match="lat.2.gz: a file, expected the directory of the lattices"):
+        LatticeSource.read(lat_dir / "lat.2.gz")
+    with pytest.raises(InputError, match="decode_dev: lattices have word ids, and there is no words.txt") as error:
+        LatticeSource.read(lat_dir)
+    assert error.value.mend == "give the words.txt of their decoding graph with --words"
+    with pytest.raises(InputError, match="words.txt: cannot be read"):
+        LatticeSource.read(lat_dir, words_path=words)
+    words.write_text("<eps> 0\nthe 7\n")
+    source = LatticeSource.read(lat_dir, words_path=words)
+    assert [arc.word for one in source.lattices() for arc in one.arcs] == ["the"]
+    before = source.made_from()
+    words.write_text("<eps> 0\na 7\n")
+    assert LatticeSource.read(lat_dir, words_path=words).made_from() != before
 
 
 @pytest.mark.parametrize("said", ["", "10 ms", "0", "-0.01", "nan", "inf"])

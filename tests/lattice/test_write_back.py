@@ -98,6 +98,18 @@ def test_without_lattices_there_is_a_ctm_of_the_lists(tmp_path: Path, source: La
     assert (out / "ctm").read_text().splitlines()[:2] == ["u1 1 0.000 0.300 a 1.0000", "u1 1 0.300 0.300 sun 0.8808"]
 
 
+def test_lattices_without_alignments_have_nominal_times(tmp_path: Path, nbest: NbestSet) -> None:
+    """As all of HTK's: no word lasts 0 s at 0 s, where they would have no order."""
+    bare = replace(LATTICE, arcs=tuple(replace(arc, alignment=()) for arc in LATTICE.arcs), finals={2: Final()})
+    out = tmp_path / "tag" / "test"
+    record = write_back(out, chosen_of(nbest, out), source_in(tmp_path / "lat", NO_PATH, bare))
+    assert (record["without_alignment"], record["without_lattice"]) == (1, 2)
+    lines = (out / "ctm").read_text().splitlines()
+    assert lines[:2] == ["u1 1 0.000 0.300 a 1.0000", "u1 1 0.300 0.300 sun 0.8808"]
+    aligned = write_back(out, chosen_of(nbest, out), source_in(tmp_path / "aligned", NO_PATH, LATTICE))
+    assert aligned["without_alignment"] == 0
+
+
 def test_a_ctm_for_each_system(tmp_path: Path, source: LatticeSource, nbest: NbestSet) -> None:
     out, mbr = tmp_path / "tag" / "test", tmp_path / "tag_mbr" / "test"
     chosen = chosen_of(nbest, out)

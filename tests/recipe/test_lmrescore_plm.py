@@ -239,3 +239,58 @@ def test_words_are_to_be_found(kaldi: Path) -> None:
     assert done.stderr.splitlines() == [
         f"{SCRIPT}: no words.txt beside exp/tri3/decode_dev: --lang names the directory that has it"
     ]
+
+
+@pytest.fixture
+def two_graphs(kaldi: Path) -> Path:
+    """WSJ's habit: graph_bd_tgpr, of a larger dictionary with other ids, comes before graph_tgpr in the C locale."""
+    graph = kaldi / "exp/tri3/graph"
+    graph.rename(kaldi / "exp/tri3/graph_tgpr")
+    (kaldi / "exp/tri3/graph_bd_tgpr").mkdir()
+    other = WORDS.replace("cat 2", "cab 2").replace("sat 3", "cat 3").replace("sea 4", "sat 4")
+    (kaldi / "exp/tri3/graph_bd_tgpr/words.txt").write_text(other)
+    (kaldi / "exp/plm" / TAG).mkdir(parents=True)
+    (kaldi / "exp/plm" / TAG / "config.yaml").write_text("plm: {}\n")  # enough for stage 1
+    return kaldi
+
+
+PLACES = ("--plm-dir", f"exp/plm/{TAG}", "data/dev", "exp/tri3/decode_dev", "exp/out")
+
+
+@needs_environment
+def test_graphs_with_other_ids_are_not_chosen_from(two_graphs: Path) -> None:
+    done = call(two_graphs, *PLACES)
+    places = [f"exp/tri3/decode_dev/../{name}/words.txt" for name in ("graph_bd_tgpr", "graph_tgpr")]
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"{SCRIPT}: exp/tri3/decode_dev: give --lang, as its words may be those of any of {' '.join(places)}, "
+        "which differ\n",
+    )
+    assert not (two_graphs / "exp/out/nbest").exists()
+
+
+@needs_environment
+@pytest.mark.parametrize("of", ["lang", "log", "same", "beside"])
+def test_the_words_of_the_right_graph(two_graphs: Path, of: str) -> None:
+    """Given, named by the log of the decoding, the same in all graphs, or beside the lattices."""
+    graph, decode = "exp/tri3/graph_tgpr", two_graphs / "exp/tri3/decode_dev"
+    options: tuple[str, ...] = ()
+    if of == "lang":
+        options = ("--lang", graph)
+    elif of == "log":
+        (decode / "log").mkdir()
+        (decode / "log/decode.1.log").write_text(
+            "# gmm-latgen-faster --beam=13.0 --allow-partial=true "
+            f"--word-symbol-table={graph}/words.txt exp/tri3/final.mdl {graph}/HCLG.fst ark:feats ark:lat\n"
+            "# Started at Mon\n"
+        )
+    elif of == "same":
+        shutil.copy(two_graphs / graph / "words.txt", two_graphs / "exp/tri3/graph_bd_tgpr/words.txt")
+        graph = "exp/tri3/decode_dev/../graph_bd_tgpr"
+    else:
+        graph = "exp/tri3/decode_dev"
+        (decode / "words.txt").write_text(WORDS)
+    done = call(two_graphs, *options, *PLACES)
+    assert f"{SCRIPT}: words of the lattices: {graph}/words.txt\n" in done.stdout
+    by_utt = {one.utt: one.texts for one in read_nbest_dir(two_graphs / "exp/out/nbest")}
+    assert by_utt["u1"][0] == "the cat sat"

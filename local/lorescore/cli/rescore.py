@@ -14,7 +14,7 @@ from pathlib import Path
 from lorescore.choices import DECODES, nearest_hint, require_choice
 from lorescore.cli.cache_options import add_cache_argument, cache_path
 from lorescore.cli.progress import progress
-from lorescore.cli.rescore_nbest import add_nbest_arguments, run_nbest
+from lorescore.cli.rescore_nbest import add_nbest_arguments, run_nbest, times_of
 from lorescore.cli.scoring_options import add_scoring_arguments, scoring_options
 from lorescore.combine import (
     FIRST_PASS,
@@ -38,7 +38,6 @@ from lorescore.nbest.directory import require_same_metric
 from lorescore.scoring.combination import Scoring
 from lorescore.scoring.stored import TRAIN_IT, unfinished
 from lorescore.wer import word_error_rate
-from lorescore.wer.ctm import NOMINAL_WORD_S
 
 SET = "{set}"  # stands for the set's name in --lattice_dir
 
@@ -64,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="seconds from one frame of the lattices to the next, for the times of words; "
         f"else what the file frame_shift beside them says, else {FRAME_SHIFT_S}",
     )
+    parser.add_argument("--words", type=Path, help="words.txt of these lattices; else the one that lies beside them")
     parser.add_argument("--exp_dir", type=Path, default=Path("exp"), help="what the stages wrote")
     add_cache_argument(parser)
     add_scoring_arguments(parser)
@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> None:
     for name, nbest in sets.items():  # the weights are tuned on one set and used on all
         require_same_metric(nbest, args.exp_dir / "nbest" / name / "nbest.yaml", sets[first], first)
     _warn_of_shared(args.dev, sets)
-    sources = {name: _lattice_source(name, sets[name], args.lattice_dir, args.frame_shift) for name in sets}
+    sources = {name: _lattice_source(name, nbest, args) for name, nbest in sets.items()}
     for name, nbest in sets.items():
         _write(args.exp_dir / "rescore" / FIRST_PASS / name, first_pass(nbest))
         if nbest.refs:
@@ -176,8 +176,9 @@ def _choose(
     return hyps
 
 
-def _lattice_source(name: str, nbest: NbestSet, pattern: str, frame_shift: float | None) -> LatticeSource | None:
+def _lattice_source(name: str, nbest: NbestSet, args: argparse.Namespace) -> LatticeSource | None:
     """The lattices that a set's lists are of; None, with a line that says why, where there are none."""
+    pattern: str = args.lattice_dir
     if not pattern:
         return None
     if SET not in pattern:
@@ -188,18 +189,16 @@ def _lattice_source(name: str, nbest: NbestSet, pattern: str, frame_shift: float
     elif not has_cost_parts(nbest):
         print(f"{directory}: the lists of {name} are not of lattices, none come back for it")
     else:
-        return LatticeSource.read(directory, frame_shift)
+        return LatticeSource.read(directory, args.frame_shift, args.words)
     return None
 
 
 def _write_back(set_dir: Path, chosen: Chosen, source: LatticeSource | None) -> None:
     """Lattices and ctm of a set, and what there is to say about them."""
     record = write_back(set_dir, chosen, source)
-    ctm = f"{set_dir / CTM}: confidences at posterior scale {chosen.confidence_scale:g}, times"
+    print(f"{set_dir / CTM}: confidences at posterior scale {chosen.confidence_scale:g}, {times_of(record)}")
     if source is None:
-        print(f"{ctm} nominal, {NOMINAL_WORD_S} s a word")
         return
-    print(f"{ctm} of the alignments, {source.frame_shift:g} s a frame")
     differing: list[str] = record["differing"]
     first = f" ({differing[0]} for one)" if differing else ""
     print(

@@ -8,8 +8,9 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from lorescore.choices import require_choice
 from lorescore.cli.cache_options import cache_path
@@ -21,7 +22,7 @@ from lorescore.decode import tune_confidence_scale
 from lorescore.errors import InputError
 from lorescore.files import discard_standard_output, read_lines, read_yaml, write_table, write_yaml
 from lorescore.lattice.source import LatticeSource
-from lorescore.lattice.write_back import RECORD, Chosen, write_back
+from lorescore.lattice.write_back import CTM, RECORD, Chosen, write_back
 from lorescore.nbest import list_costs, read_nbest_dir
 from lorescore.nbest.info import is_nbest_dir
 from lorescore.scoring.combination import Scoring, load_list_scorer
@@ -35,6 +36,7 @@ from lorescore.scoring.stored import (
 )
 from lorescore.stream import STANDARD_INPUT, rescored_lines
 from lorescore.wer import METRICS, WER, word_error_rate
+from lorescore.wer.ctm import NOMINAL_WORD_S
 
 STDIN = "-"
 CONFIDENCE_SCALE = 1.0  # posteriors of the combined scores as they are, where no development set has told better
@@ -132,7 +134,7 @@ def _rescore_directory(args: argparse.Namespace) -> None:
         weights_path = stored_weights_path(args.model)
         mend = f"--lm_weight X; or {TUNE_THEM}: --tune, whose --out then has the weights.yaml for others: --weights"
         given = require_weights(stored_weights(args.model), mend=mend)
-    source = LatticeSource.read(Path(args.lattice_dir), args.frame_shift) if args.lattice_dir else None
+    source = LatticeSource.read(Path(args.lattice_dir), args.frame_shift, args.words) if args.lattice_dir else None
 
     model = args.model.resolve()  # its last part is the tag
     Scoring(scoring_options(args), cache_path(args.score_cache, out), progress).score(model, [nbest_dir])
@@ -154,8 +156,8 @@ def _rescore_directory(args: argparse.Namespace) -> None:
             record |= {"tuned_on": str(nbest_dir), "dev_wer": round(percent, 4)}
     hyps = select(nbest, ranks)
     write_table(out / "text", hyps)
+    write_yaml(out / WEIGHTS_FILE, record)  # before what may fail: the weights of --tune cost hours of scoring
     written = write_back(out, Chosen(nbest, lists, weights, scale, {out: hyps}), source)
-    write_yaml(out / WEIGHTS_FILE, record)
     how = "tuned on these lists" if args.tune else f"of {weights_path}" if weights_path else "given"
     print(f"{out}: lm_weight {weights.lm_weight:g}, word_bonus {weights.word_bonus:g} ({how}){wer}")
     if source:
@@ -163,6 +165,21 @@ def _rescore_directory(args: argparse.Namespace) -> None:
             f"{out}: {written['utterances']} rescored lattices at acoustic scale {written['acoustic_scale']:g}; with "
             f"unchanged scores {len(written['differing'])} best paths differ ({RECORD})"
         )
+        print(f"{out / CTM}: {times_of(written)}")
+
+
+def times_of(record: Mapping[str, Any]) -> str:
+    """What the times of a ctm are, by the record of `write_back`."""
+    nominal = f"nominal, {NOMINAL_WORD_S} s a word"
+    if record["frame_shift"] is None:
+        return f"times {nominal}"
+    of_alignments = f"times of the alignments, {record['frame_shift']:g} s a frame"
+    unaligned, lattices = record["without_alignment"], record["utterances"] - record["without_lattice"]
+    if not unaligned:
+        return of_alignments
+    if unaligned == lattices:
+        return f"times {nominal}: the lattices have no alignments"
+    return f"{of_alignments}; {nominal}, in {unaligned} of {lattices} lattices, which have none"
 
 
 def _confidence_scale(weights_path: Path | None) -> float:

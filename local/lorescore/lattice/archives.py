@@ -60,7 +60,7 @@ def read_lattices(path: Path, words: WordTable | Path | None = None, *, require_
                 match = SLF_FILE.fullmatch(file_path.name)
                 lattices = iter((read_slf(file, file_path, match[1] if match else file_path.name),))
             elif (is_binary := bool(BINARY_HEAD.match(head))) or TEXT_HEAD.match(head):
-                table = table or _words(words if isinstance(words, Path) else None, directory)
+                table = table or (read_words(words) if isinstance(words, Path) else words_beside(directory))
                 lattices = (read_binary if is_binary else read_text)(file, file_path, table)
             elif not head and path.is_dir() and file_path.stat().st_size:
                 continue  # gzip without content: a job none of whose utterances has a lattice
@@ -79,6 +79,32 @@ def read_lattices(path: Path, words: WordTable | Path | None = None, *, require_
                 yield lattice
     if not seen:
         raise InputError("empty, expected lattices: no file here has one", path=path, mend=MAKE_AGAIN)
+
+
+def words_beside(directory: Path) -> WordTable:
+    """The words of the archives in a directory.
+
+    Raises:
+        InputError: There is no words.txt, or it is not of its format.
+    """
+    path = directory / WORDS_FILE
+    if not path.is_file():
+        message = "lattices have word ids, and there is no words.txt beside them"
+        raise InputError(message, path=directory, mend="give the words.txt of their decoding graph with --words")
+    return read_words(path)
+
+
+def have_word_ids(directory: Path) -> bool:
+    """Whether the lattices of a directory have ids for words, as Kaldi's have: the first that has content tells.
+
+    Raises:
+        InputError: There are no lattices, a job's archive is missing, or a file cannot be read.
+    """
+    for path in _lattice_files(directory):
+        with _opened(path) as file:
+            if (head := file.read(HEAD_BYTES)).strip():
+                return not _is_slf(head)
+    return False
 
 
 def write_lattices(path: Path, lattices: Iterable[Lattice], words: WordTable | Path, *, compact: bool = True) -> int:
@@ -171,16 +197,6 @@ def _lattice_files(directory: Path) -> list[Path]:
         message = f"no lattices of job {min(missing)} of {num_jobs} here"
         raise InputError(message, path=directory, mend="decode this job again, or copy its archive here")
     return [directory / name for name in found]
-
-
-def _words(path: Path | None, directory: Path) -> WordTable:
-    """The words of an archive in this directory."""
-    if path is None:
-        path = directory / WORDS_FILE
-        if not path.is_file():
-            message = "lattices have word ids, and there is no words.txt beside them"
-            raise InputError(message, path=directory, mend="name the words.txt of their decoding graph")
-    return read_words(path)
 
 
 def _require_path(lattice: Lattice, path: Path) -> None:

@@ -69,6 +69,11 @@ class AlignedPath:
         costs = [*(arc.cost for arc in self.arcs), self.final.cost]
         return Cost(math.fsum(cost.graph for cost in costs), math.fsum(cost.acoustic for cost in costs))
 
+    @property
+    def is_aligned(self) -> bool:
+        """Whether it emits anything; HTK's lattices have no alignments."""
+        return bool(self.final.alignment) or any(arc.alignment for arc in self.arcs)
+
     def word_alignments(self) -> list[Alignment]:
         """What is emitted in each word, and at the end: one item a word and one more.
 

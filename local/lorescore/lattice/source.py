@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from lorescore.errors import InputError
-from lorescore.files import checksum, read_lines
-from lorescore.lattice.archives import WORDS_FILE, read_lattices
+from lorescore.files import CHECK_PATH, checksum, read_lines
+from lorescore.lattice.archives import WORDS_FILE, have_word_ids, read_lattices, words_beside
 from lorescore.lattice.lattices import EPSILON, Lattice
 from lorescore.lattice.rescored import AlignedPath
 from lorescore.lattice.words import EPSILON_SYMBOL, SPACE, Lexicon, WordTable, read_lexicon, read_words
@@ -50,20 +50,25 @@ class LatticeSource:
     lexicon: Lexicon = field(default_factory=dict)
 
     @classmethod
-    def read(cls, directory: Path, frame_shift: float | None = None) -> "LatticeSource":
-        """Read what stands beside the lattices.
+    def read(cls, directory: Path, frame_shift: float | None = None, words_path: Path | None = None) -> "LatticeSource":
+        """Read what stands beside the lattices; that they can be read is known before hours of scoring.
 
         Args:
             directory: With lattices as `read_lattices` wants them; words.txt; tokens.txt, lexicon.txt and frame_shift,
                 where there are any.
             frame_shift: None: what the file says, else FRAME_SHIFT_S.
+            words_path: The words of Kaldi's lattices; None: the words.txt beside them.
 
         Raises:
-            InputError: A file is not of its format, or the frame shift is not above 0.
+            InputError: This is no directory with lattices, Kaldi's have no words.txt, a file is not of its format, or
+                the frame shift is not above 0.
         """
-        words_path, tokens_path, lexicon_path, shift_path = (
-            directory / name for name in (WORDS_FILE, TOKENS_FILE, LEXICON_FILE, FRAME_SHIFT_FILE)
+        tokens_path, lexicon_path, shift_path = (
+            directory / name for name in (TOKENS_FILE, LEXICON_FILE, FRAME_SHIFT_FILE)
         )
+        if not directory.is_dir():
+            message = "a file, expected the directory of the lattices" if directory.exists() else "no such directory"
+            raise InputError(message, path=directory, mend=CHECK_PATH)
         if frame_shift is None and shift_path.is_file():
             said = next((line.strip() for _, line in read_lines(shift_path)), "")
             try:
@@ -78,23 +83,29 @@ class LatticeSource:
         lexicon: Lexicon = {}
         if tokens is not None and lexicon_path.is_file():
             lexicon = read_lexicon(lexicon_path, {token: token for token in tokens.words.values()})
-        words = read_words(words_path) if words_path.is_file() else WordTable({0: EPSILON_SYMBOL})
+        words = WordTable({0: EPSILON_SYMBOL})
+        if words_path is not None:
+            words = read_words(words_path)
+        elif have_word_ids(directory) or (directory / WORDS_FILE).is_file():
+            words = words_beside(directory)
         return cls(directory, shift, words, tokens, lexicon)
 
     def lattices(self) -> Iterator[Lattice]:
         """The lattices, one at a time; some may have no path."""
-        return read_lattices(self.directory, require_path=False)
+        return read_lattices(self.directory, self.words, require_path=False)
 
     def made_from(self) -> str:
         """What identifies them."""
         files = sorted(path for path in self.directory.iterdir() if path.is_file())
-        return f"{checksum(files)} {self.frame_shift}"
+        words = [self.words.path] if self.words.path and self.words.path not in files else []
+        return f"{checksum([*files, *words])} {self.frame_shift}"
 
     def word_spans(self, path: AlignedPath) -> list[Span]:
         """First frame of each word of a path and the frame after its last; a word lasts until the next one begins.
 
         Where the tokens are known and spell the words, or as many of them begin words as there are words, a word begins
-        with its first token, and the last one ends with its last; else the words are where their arcs are.
+        with its first token, and the last one ends with its last; else the words are where their arcs are. In a lattice
+        of Kaldi's lattice-align-words, which has silence on arcs of its own, they are on their own arcs alone.
         """
         words = path.word_alignments()[:-1]
         frames = [*(token for arc in path.arcs for token in arc.alignment), *path.final.alignment]
@@ -102,6 +113,9 @@ class LatticeSource:
         if words and len(begins) == len(words):
             end = 1 + max(index for index, token in enumerate(frames) if token != BLANK)
             return list(zip(begins, [*begins[1:], end], strict=True))
+        if _is_word_aligned(path):
+            ends = np.cumsum([0, *(len(arc.alignment) for arc in path.arcs)]).tolist()
+            return [(ends[at], ends[at + 1]) for at, arc in enumerate(path.arcs) if arc.word != EPSILON]
         ends = np.cumsum([0, *map(len, words)]).tolist()
         return list(zip(ends[:-1], ends[1:], strict=True))
 
@@ -134,3 +148,9 @@ class LatticeSource:
                         longer.setdefault(begin + len(units), (*begins, begin))
             begins_of = longer
         return begins_of.get(len(tokens), ())
+
+
+def _is_word_aligned(path: AlignedPath) -> bool:
+    """Whether silence and each word have arcs of their own. In a decoder's raw lattice an arc emits one id at most."""
+    has_silence = any(arc.word == EPSILON and len(arc.alignment) > 1 for arc in path.arcs)
+    return has_silence and all(arc.alignment for arc in path.arcs if arc.word != EPSILON)

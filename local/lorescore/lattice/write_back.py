@@ -39,6 +39,7 @@ from lorescore.nbest.lists import NbestSet
 from lorescore.wer.ctm import CtmWord, timed_words, write_ctm
 
 ARCHIVE, CTM, RECORD = "lat.1.gz", "ctm", "rescored.yaml"
+EDITION = 2  # of the files: what an earlier one wrote (times of 0 s without alignments) is made again
 
 unchanged_graph_cost = partial(kaldi_graph_cost, lm_weight=0.0)
 
@@ -64,7 +65,8 @@ class Chosen:
     def made_from(self, source: LatticeSource | None) -> str:
         """Checksum of all that the files depend on."""
         digest = hashlib.sha256(self.lists.plm.tobytes())
-        for part in (self.nbest.info["checksum"], self.weights, self.confidence_scale, source and source.made_from()):
+        inputs = (self.nbest.info["checksum"], self.weights, self.confidence_scale, source and source.made_from())
+        for part in (*inputs, EDITION):
             digest.update(f"{part}\n".encode())
         for directory, texts in self.hyps.items():
             digest.update(f"{directory} {sorted(texts.items())}\n".encode())
@@ -82,8 +84,9 @@ def write_back(set_dir: Path, chosen: Chosen, source: LatticeSource | None) -> d
 
     Returns:
         What rescored.yaml says: `lattices` (where they come from), `acoustic_scale` (at which a path's cost is minus
-        its combined score), `utterances`, `without_lattice`, `differing` (the check: utterances whose best path or its
-        costs are not the original's with unchanged scores), `confidence_scale`, `frame_shift`.
+        its combined score), `utterances`, `without_lattice`, `without_alignment` (lattices that have none, so that the
+        words have nominal times), `differing` (the check: utterances whose best path or its costs are not the
+        original's with unchanged scores), `confidence_scale`, `frame_shift`.
 
     Raises:
         InputError: A list is not of its lattice, a lattice cannot be read, a file cannot be written, or the lattices
@@ -117,6 +120,7 @@ def write_back(set_dir: Path, chosen: Chosen, source: LatticeSource | None) -> d
         "acoustic_scale": done.acoustic_scale,
         "utterances": len(chosen.nbest),
         "without_lattice": done.without_lattice,
+        "without_alignment": len(done.unaligned),
         "differing": done.differing,
         "confidence_scale": chosen.confidence_scale,
         "frame_shift": source.frame_shift if source else None,
@@ -133,6 +137,7 @@ class _Pass:
         acoustic_scale: The first pass's.
         ctm: Words by the directory of their system.
         without_lattice: How many lists have no lattice.
+        unaligned: Utterances whose lattice has no alignment.
         differing: Utterances that unchanged scores do not reproduce.
     """
 
@@ -141,6 +146,7 @@ class _Pass:
         self.acoustic_scale = first_pass_acoustic_scale(chosen.nbest)
         self.ctm: dict[Path, list[CtmWord]] = {directory: [] for directory in chosen.hyps}
         self.without_lattice = 0
+        self.unaligned: set[str] = set()
         self.differing: list[str] = []
 
     def lattices(self) -> Iterator[Lattice]:
@@ -166,13 +172,15 @@ class _Pass:
             yield lattice
 
     def _words(self, words: Sequence[str], lattice: Lattice, original: Lattice | None) -> list[CtmWord]:
-        """A hypothesis with confidences from the rescored lattice, and times from the original one."""
+        """A hypothesis with confidences from the rescored lattice, and times from the original one, if it has any."""
         network = confusion_network(
             lattice, words, posterior_scale=self._chosen.confidence_scale, acoustic_scale=self.acoustic_scale
         )
         confidences = [min(1.0, max(0.0, one)) for one in network.confidences]  # but for rounding errors they are
         path = path_of_words(original, words, acoustic_scale=self.acoustic_scale) if original else None
-        if path is None or self._source is None:
+        if path is not None and not path.is_aligned:
+            self.unaligned.add(lattice.utt)
+        if path is None or self._source is None or not path.is_aligned:
             return timed_words(lattice.utt, words, confidences=confidences)
         spans = self._source.word_spans(path)
         return timed_words(
