@@ -100,7 +100,8 @@ def cells(part: Numbers, name: str) -> Row:
     """The cells under HEADER of one option."""
     one, exact = part["rows"][name], part["rows"][EXACT_NAME]
     taken = median(one["seconds"])
-    interval = "" if one is exact else "{:+.2f} to {:+.2f}".format(*one["change"])
+    has_interval = one is not exact and "change" in one  # older measurements have none
+    interval = "{:+.2f} to {:+.2f}".format(*one["change"]) if has_interval else ""
     return (
         *(f"{one['wer']:.2f}", f"{one['wer'] - exact['wer']:+.2f}", interval),
         *(one["states"], one["states"] / exact["states"]),
