@@ -78,7 +78,8 @@ def run(args: argparse.Namespace, command_line: Sequence[str]) -> int:
     prepare_backend(backend, graph)
     shift = args.frame_shift if args.frame_shift is not None else read_frame_shift(args.ctc_dir)
     start_directory(args, graph, backend, options, num_jobs, shift)
-    jobs = [job for job in range(1, num_jobs + 1) if not (args.lat_dir / f"failed.{job}").is_file()]
+    made = {job: [args.lat_dir / f"lat.{job}.gz", args.lat_dir / f"failed.{job}"] for job in range(1, num_jobs + 1)}
+    jobs = [job for job, paths in made.items() if not all(path.is_file() for path in paths)]
     if jobs:
         print(f"{args.lat_dir}: jobs {' '.join(map(str, jobs))} of {num_jobs}; logs: {args.lat_dir}/log/lat.*.log")
     sizes = {job: len(read_table(ctc_scp(args, job))) for job in range(1, num_jobs + 1)}

@@ -1,7 +1,11 @@
 """PLM scores back into a lattice: Kaldi's convention, the combined score, the tree of paths, and the check mode."""
 
+import math
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from itertools import permutations
+from time import process_time
 
 import numpy as np
 import pytest
@@ -12,11 +16,12 @@ from hypothesis import strategies as st
 from lorescore.combine import ScoredLists, Weights, best_ranks
 from lorescore.errors import InputError
 from lorescore.lattice.archives import read_lattices, write_lattices
-from lorescore.lattice.lattices import Arc, Cost, Final, Lattice
-from lorescore.lattice.paths import best_path, n_best_paths
+from lorescore.lattice.lattices import EPSILON, Arc, Cost, Final, Lattice
+from lorescore.lattice.paths import LatticePath, best_path, n_best_paths
 from lorescore.lattice.rescored import (
     AlignedPath,
     NbestPath,
+    WordPaths,
     combined_graph_cost,
     differing_utterances,
     first_pass_acoustic_scale,
@@ -178,6 +183,98 @@ def test_the_path_of_words_is_the_cheapest(lattice: Lattice, acoustic_scale: flo
         assert path.cost.graph + acoustic_scale * path.cost.acoustic == total
         assert sum(path.word_alignments(), ()) == emitted(path)
     assert path_of_words(lattice, ("a", "z")) is None
+
+
+def total_of(cost: Cost, acoustic_scale: float) -> float:
+    return cost.graph + acoustic_scale * cost.acoustic
+
+
+def unpruned_path(lattice: Lattice, words: tuple[str, ...], acoustic_scale: float) -> AlignedPath | None:
+    """The cheapest path by following everything, of equal ones the first met: what WordPaths has to find."""
+    # By state and number of words so far: the cost, the last arc (none at the start), the number of words before it.
+    reached: list[dict[int, tuple[float, Arc | None, int]]] = [{} for _ in range(lattice.num_states)]
+    reached[0][0] = (0.0, None, 0)
+    for state in lattice.topological_order:
+        for position, (cost, _, _) in reached[state].items():
+            for arc in lattice.leaving[state]:
+                is_word = arc.word != EPSILON
+                if is_word and (position == len(words) or arc.word != words[position]):
+                    continue
+                total = cost + total_of(arc.cost, acoustic_scale)
+                known = reached[arc.target].get(position + is_word)
+                if known is None or total < known[0]:
+                    reached[arc.target][position + is_word] = (total, arc, position)
+    ends = {
+        state: reached[state][len(words)][0] + total_of(final.cost, acoustic_scale)
+        for state, final in sorted(lattice.finals.items())
+        if len(words) in reached[state]
+    }
+    if not ends:
+        return None
+    end = min(ends, key=ends.__getitem__)
+    state, position, arcs = end, len(words), []
+    while (step := reached[state][position])[1] is not None:
+        arcs.append(step[1])
+        state, position = step[1].source, step[2]
+    return AlignedPath(tuple(reversed(arcs)), lattice.finals[end])
+
+
+@given(
+    lattices().map(aligned),
+    st.sampled_from([0.5, 1.0]),
+    st.sampled_from([(math.inf,), (0.0, math.inf), (0.0, 0.5, 1.0, 2.0, math.inf)]),
+    st.sampled_from([-1.0, 0.0, 0.25, 4.0, math.inf]),
+)
+def test_what_is_left_out_changes_no_path(
+    lattice: Lattice, acoustic_scale: float, beams: tuple[float, ...], error: float
+) -> None:
+    """Arc by arc the same, of equal ones too, whatever the beams are and whatever cost is thought to be known."""
+    paths = WordPaths(lattice, acoustic_scale, beams)
+    for words, cost in [*every_path(lattice), (("a", "z"), Cost())]:
+        found = paths.find(words, total_of(cost, acoustic_scale) + error)
+        assert found == unpruned_path(lattice, words, acoustic_scale)
+
+
+def test_of_equal_paths_the_first_met_is_found_where_others_are_left_out() -> None:
+    """Without pruning state 3 is first reached with no word, by the dear arc, and `a` on the last arc comes first."""
+    arcs = (
+        Arc(0, 1, "a", Cost(), (1,)),
+        Arc(0, 3, "", Cost(99.0), (2,)),
+        Arc(0, 2, "", Cost(), (3,)),
+        Arc(1, 3, "", Cost(), (4,)),
+        Arc(2, 3, "", Cost(), (5,)),
+        Arc(3, 4, "", Cost(), (6,)),
+        Arc(3, 4, "a", Cost(), (7,)),
+    )
+    for order in permutations(arcs[:3]):
+        lattice = Lattice("u", (*order, *arcs[3:]), {4: Final()})
+        expected = unpruned_path(lattice, ("a",), 1.0)
+        assert WordPaths(lattice).find(("a",), 0.0) == WordPaths(lattice).find(("a",)) == expected
+
+
+def test_a_lattice_that_is_not_determinized_takes_no_time() -> None:
+    """Every state with every number of words took half a second a hypothesis; it is some milliseconds for all."""
+    rng = np.random.default_rng(1)
+    steps, width, words = 100, 16, [f"w{number}" for number in range(50)]
+    arcs = []
+    for state in range(1 + steps * width - width):
+        first = 1 + (state + width - 1) // width * width
+        for target in rng.choice(width, 6, replace=False) + first:
+            word = str(rng.choice(words)) if rng.random() < 0.3 else ""
+            arcs.append(Arc(state, int(target), word, Cost(*map(float, rng.random(2) * 8)), (len(arcs),)))
+    last = range(1 + steps * width - width, 1 + steps * width)
+    lattice = Lattice("u", tuple(arcs), {state: Final() for state in last})
+    hypotheses = n_best_paths(lattice, 10, acoustic_scale=0.1).paths
+
+    def timed(find: Callable[[LatticePath], AlignedPath | None]) -> tuple[list[AlignedPath | None], float]:
+        start = process_time()
+        return [find(one) for one in hypotheses], process_time() - start
+
+    paths = WordPaths(lattice, 0.1)
+    found, seconds = timed(lambda one: paths.find(one.words, total_of(one.cost, 0.1)))
+    expected, unpruned_seconds = timed(lambda one: unpruned_path(lattice, one.words, 0.1))
+    assert found == expected
+    assert seconds < unpruned_seconds / 10
 
 
 @given(lattices().map(aligned))

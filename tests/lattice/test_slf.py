@@ -96,6 +96,37 @@ J=3 S=3 E=1 a=-0.5
     )
 
 
+# As SRILM writes it with -htk-words-on-nodes -htk-scores-on-nodes: only l stays on the links.
+ON_NODES = """\
+VERSION=1.1
+acscale=0.5 lmscale=2 prscale=4 wdpenalty=-1
+N=4 L=4
+I=0 W=!NULL
+I=1 W=the a=-20 r=-0.25
+I=2 W=sun a=-30
+I=3 W=!NULL a=-4
+J=0 S=0 E=1 l=-1
+J=1 S=0 E=2 l=-2
+J=2 S=1 E=3 l=-0.5
+J=3 S=2 E=3 l=-0.5 a=-6
+"""
+
+
+def test_scores_on_nodes_are_those_of_the_links_that_enter_them() -> None:
+    """By hand: 2 x 1 + 4 x 0.25 + 1 and 0.5 x 20; 2 x 2 + 1 and 0.5 x 30; a score of the link's own comes first."""
+    assert slf(ON_NODES).arcs == (
+        Arc(0, 1, "the", Cost(4.0, 10.0)),
+        Arc(0, 2, "sun", Cost(5.0, 15.0)),
+        Arc(1, 3, "", Cost(1.0, 2.0)),
+        Arc(2, 3, "", Cost(1.0, 3.0)),
+    )
+    lattice = slf(ON_NODES.replace("I=0 W=!NULL", "I=0 W=!NULL a=-8"))
+    assert (lattice.num_states, lattice.arcs[0]) == (5, Arc(0, 1, "", Cost(0.0, 4.0)))
+    assert best_words(lattice) == "the"
+    with pytest.raises(InputError, match="u1.slf:5: expected a= and a finite number, found 'x'"):
+        slf(ON_NODES.replace("a=-20", "a=x"))
+
+
 def test_the_word_of_the_start_is_not_lost() -> None:
     lattice = slf("N=2 L=1\nI=0 W=hello\nI=1 W=world\nJ=0 S=0 E=1 a=-1\n")
     assert [(arc.source, arc.target, arc.word) for arc in lattice.arcs] == [(0, 1, "hello"), (1, 2, "world")]

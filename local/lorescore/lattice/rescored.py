@@ -33,6 +33,9 @@ from lorescore.wer.units import split_units
 # Absolute: files of costs have four decimals, and Kaldi's floats a resolution of 1e-4 at a cost of 1000.
 COST_TOLERANCE = 1e-3
 
+# How much costlier than the best path the path of a hypothesis is sought, where its own cost is not known or not so.
+PATH_BEAMS = (8.0, math.inf)
+
 Alignment = tuple[int, ...]
 
 
@@ -159,12 +162,114 @@ def lists_with_lattices(
         yield one, None
 
 
+def path_of_words(lattice: Lattice, words: Sequence[str], *, acoustic_scale: float = 1.0) -> AlignedPath | None:
+    """The cheapest path of these words, as `WordPaths` finds it; for several hypotheses of a lattice make that once."""
+    return WordPaths(lattice, acoustic_scale).find(words)
+
+
+class WordPaths:
+    """The paths of a lattice by their words.
+
+    A search follows every state and number of words so far, which in what a decoder leaves (not determinized) are many.
+    So what cannot be on a path within a bound is left out, by the exact cost from each state to the end. A path that is
+    found within the bound is the cheapest of its words; else the next bound is tried.
+    """
+
+    def __init__(self, lattice: Lattice, acoustic_scale: float = 1.0, beams: Sequence[float] = PATH_BEAMS) -> None:
+        """Look at a lattice.
+
+        Args:
+            lattice: The lattice.
+            acoustic_scale: Of the acoustic cost.
+            beams: How much costlier than the lattice's best path the paths are sought, one after the other; the last
+                one is infinite.
+
+        Raises:
+            InputError: The lattice has a cycle.
+        """
+        self.lattice = lattice
+        self._scale, self._beams = acoustic_scale, beams
+        self._found: dict[tuple[str, ...], AlignedPath | None] = {}
+        self._to_end = [math.inf] * lattice.num_states
+        # The arcs that leave each state and from whose target there is a way to the end, with their costs.
+        self._leaving: list[list[tuple[Arc, float]]] = [[] for _ in range(lattice.num_states)]
+        for state in reversed(lattice.topological_order):
+            if final := lattice.finals.get(state):
+                self._to_end[state] = _total(final.cost, acoustic_scale)
+            for arc in lattice.leaving[state]:
+                if self._to_end[arc.target] < math.inf:
+                    cost = _total(arc.cost, acoustic_scale)
+                    self._leaving[state].append((arc, cost))
+                    self._to_end[state] = min(self._to_end[state], cost + self._to_end[arc.target])
+
+    def find(self, words: Sequence[str], cost: float = math.inf) -> AlignedPath | None:
+        """The cheapest path, by graph cost + acoustic_scale x acoustic cost; of equal ones the first met.
+
+        Args:
+            words: The path's words, without epsilons.
+            cost: What the path costs, where it is known: the list's own cost. It makes the search fast, and decides
+                nothing.
+
+        Returns:
+            The path; None where the lattice has none.
+        """
+        key = tuple(words)
+        if key not in self._found:
+            self._found[key] = self._search(key, cost)
+        return self._found[key]
+
+    def _search(self, words: tuple[str, ...], known: float) -> AlignedPath | None:
+        bounds = [self._to_end[0] + beam for beam in self._beams]
+        for bound in bounds if known == math.inf else [known + COST_TOLERANCE, *bounds]:
+            cost, path, is_certain = self._search_within(words, bound)
+            if path is not None and cost <= bound and is_certain:
+                return path
+        return path
+
+    def _search_within(self, words: tuple[str, ...], bound: float) -> tuple[float, AlignedPath | None, bool]:
+        """The cheapest path in which no state is left out, its cost, and whether it is the first met of equal ones."""
+        limit = bound + COST_TOLERANCE  # far above the rounding errors of sums from either end
+        is_certain = True
+        # By state and number of words so far: cost, last arc (none at the start), number of words before that arc.
+        reached: list[dict[int, tuple[float, Arc | None, int]]] = [{} for _ in self._to_end]
+        reached[0][0] = (0.0, None, 0)
+        for state in self.lattice.topological_order:
+            for position, (cost, _, _) in reached[state].items():
+                next_word = words[position] if position < len(words) else None
+                for arc, arc_cost in self._leaving[state]:
+                    is_word = arc.word != EPSILON
+                    if is_word and arc.word != next_word:
+                        continue
+                    total = cost + arc_cost
+                    if total + self._to_end[arc.target] > limit:
+                        continue
+                    known = reached[arc.target].get(position + is_word)
+                    if known is None or total < known[0]:
+                        reached[arc.target][position + is_word] = (total, arc, position)
+                    elif total == known[0] and known[2] != position and known[1] and known[1].source == state:
+                        # Which of them is met first hangs on what reached this state first, maybe on what is left out.
+                        is_certain = bound == math.inf
+        ends = {
+            state: reached[state][len(words)][0] + _total(final.cost, self._scale)
+            for state, final in sorted(self.lattice.finals.items())
+            if len(words) in reached[state]
+        }
+        if not ends:
+            return math.inf, None, is_certain
+        end = min(ends, key=ends.__getitem__)
+        state, position, arcs = end, len(words), []
+        while (step := reached[state][position])[1] is not None:
+            arcs.append(step[1])
+            state, position = step[1].source, step[2]
+        return ends[end], AlignedPath(tuple(reversed(arcs)), self.lattice.finals[end]), is_certain
+
+
 def rescored_lattice(
     utt: str,
     paths: Iterable[NbestPath],
     graph_cost: Callable[[NbestPath], float],
     *,
-    source: Lattice | None = None,
+    source: Lattice | WordPaths | None = None,
     acoustic_scale: float = 1.0,
 ) -> Lattice:
     """The lattice of exactly these paths: a deterministic acceptor in which common beginnings are shared.
@@ -177,63 +282,25 @@ def rescored_lattice(
         utt: The utterance's id.
         paths: At least one.
         graph_cost: New graph cost of a path: `kaldi_graph_cost` or `combined_graph_cost` at its weights.
-        source: The lattice that the list is of; None: no alignments.
+        source: The lattice that the list is of, or its paths at this acoustic scale; None: no alignments.
         acoustic_scale: At which paths are compared, here and in the source.
 
     Raises:
         InputError: There are no paths, or one is not in the source.
     """
     costs: dict[tuple[str, ...], Cost] = {}
+    first_pass: dict[tuple[str, ...], float] = {}
     for path in paths:
         cost = Cost(graph_cost(path), path.parts.acoustic)
+        own = path.parts.nolm + path.parts.lmonly + acoustic_scale * path.parts.acoustic
+        first_pass[path.words] = min(own, first_pass.get(path.words, own))
         if path.words not in costs or _total(cost, acoustic_scale) < _total(costs[path.words], acoustic_scale):
             costs[path.words] = cost
     if not costs:
         raise InputError(f"no hypotheses for the lattice of utterance {utt}", mend="make the lists again: stage 4")
-    alignments = {words: _source_alignments(source, utt, words, acoustic_scale) for words in costs}
+    source_paths = WordPaths(source, acoustic_scale) if isinstance(source, Lattice) else source
+    alignments = {words: _source_alignments(source_paths, utt, words, first_pass[words]) for words in costs}
     return _prefix_tree(utt, costs, alignments)
-
-
-def path_of_words(lattice: Lattice, words: Sequence[str], *, acoustic_scale: float = 1.0) -> AlignedPath | None:
-    """The cheapest path of these words, by graph cost + acoustic_scale x acoustic cost; of equal ones the first met.
-
-    Args:
-        lattice: The lattice.
-        words: The path's words, without epsilons.
-        acoustic_scale: Of the acoustic cost.
-
-    Returns:
-        The path; None where the lattice has none.
-
-    Raises:
-        InputError: The lattice has a cycle.
-    """
-    # By state and number of words so far: the cost, the last arc (none at the start), the number of words before it.
-    reached: list[dict[int, tuple[float, Arc | None, int]]] = [{} for _ in range(lattice.num_states)]
-    reached[0][0] = (0.0, None, 0)
-    for state in lattice.topological_order:
-        for position, (cost, _, _) in reached[state].items():
-            for arc in lattice.leaving[state]:
-                is_word = arc.word != EPSILON
-                if is_word and (position == len(words) or arc.word != words[position]):
-                    continue
-                total = cost + _total(arc.cost, acoustic_scale)
-                known = reached[arc.target].get(position + is_word)
-                if known is None or total < known[0]:
-                    reached[arc.target][position + is_word] = (total, arc, position)
-    ends = {
-        state: reached[state][len(words)][0] + _total(final.cost, acoustic_scale)
-        for state, final in sorted(lattice.finals.items())
-        if len(words) in reached[state]
-    }
-    if not ends:
-        return None
-    end = min(ends, key=ends.__getitem__)
-    state, position, arcs = end, len(words), []
-    while (step := reached[state][position])[1] is not None:
-        arcs.append(step[1])
-        state, position = step[1].source, step[2]
-    return AlignedPath(tuple(reversed(arcs)), lattice.finals[end])
 
 
 def differing_utterances(
@@ -290,13 +357,11 @@ def _total(cost: Cost, acoustic_scale: float) -> float:
     return cost.graph + acoustic_scale * cost.acoustic
 
 
-def _source_alignments(
-    source: Lattice | None, utt: str, words: tuple[str, ...], acoustic_scale: float
-) -> list[Alignment]:
+def _source_alignments(source: WordPaths | None, utt: str, words: tuple[str, ...], cost: float) -> list[Alignment]:
     """The alignment of each word and of the end, (words + 1,); empty ones without a source."""
     if source is None:
         return [()] * (len(words) + 1)
-    path = path_of_words(source, words, acoustic_scale=acoustic_scale)
+    path = source.find(words, cost)
     if path is None:
         raise InputError(
             f"hypothesis `{' '.join(words):.60}` of utterance {utt} is not in its lattice",

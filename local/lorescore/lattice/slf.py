@@ -4,7 +4,7 @@
     lmscale=14.00 wdpenalty=-10.00
     N=3 L=2                                  number of nodes and links
     I=0 t=0.00 W=!NULL                       node
-    J=0 S=0 E=1 W=the a=-320.5 l=-2.1        link; its word stands here or on the node that it enters
+    J=0 S=0 E=1 W=the a=-320.5 l=-2.1        link; word and scores stand here or on the node that it enters
 
 The log score of a link is acscale x a + lmscale x l + prscale x r + wdpenalty, the last where its word is not !NULL:
 HTK's LArcTotLike (HTKLib/HNet.h). Acoustic cost is the first term's negative, graph cost that of the rest, so that the
@@ -14,7 +14,7 @@ Lattice Format".
 
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -90,13 +90,13 @@ def read_slf(file: BinaryIO, path: Path, utt: str, fillers: Collection[str] = FI
             than the header says, a link's node is missing, the start or the end is not one node, or there are
             sub-lattices.
     """
-    header, nodes, links = _Fields(path), dict[int, str](), list[_Fields]()
+    header, nodes, links = _Fields(path), dict[int, _Fields](), list[_Fields]()
     for number, raw in enumerate(file, start=1):
         fields = _fields(raw, path, number)
         if "SUBLAT" in fields.values or ("I" in fields.values and "L" in fields.values):
             raise fields.error("a sub-lattice, which this reader does not take")
         if "I" in fields.values:
-            nodes[fields.integer("I")] = fields.values.get("W", NULL_WORD)
+            nodes[fields.integer("I")] = fields
         elif "J" in fields.values:
             links.append(fields)
         else:
@@ -112,9 +112,10 @@ def read_slf(file: BinaryIO, path: Path, utt: str, fillers: Collection[str] = FI
     arcs = [_arc(link, nodes, scores, fillers) for link in links]
     start = _end_node(header, "start", nodes, {arc.target for arc in arcs})
     end = _end_node(header, "end", nodes, {arc.source for arc in arcs})
-    if nodes[start] not in fillers and nodes[start] != NULL_WORD:
-        # Words on nodes are those of the links that enter them; nothing enters this one.
-        arcs.append(Arc(len(nodes), start, nodes[start], Cost()))
+    # Words and scores on nodes are those of the links that enter them; nothing enters this one.
+    first, cost = _spoken(nodes[start].values.get("W", NULL_WORD), fillers), scores.cost(nodes[start])
+    if first != EPSILON or cost != Cost():
+        arcs.append(Arc(len(nodes), start, first, cost))
         start = len(nodes)
     return from_start(utt, start, arcs, {end: Final()})
 
@@ -143,33 +144,42 @@ class _Scores:
             log_base,
         )
 
-    def log_score(self, link: _Fields, name: str) -> float:
-        """A link's score as a natural logarithm; 0 where it has none."""
-        if name not in link.values:
-            return 0.0
-        value = link.real(name, 0.0)
-        if self.log_base:
-            return value * self.log_base
-        if value <= 0:
-            raise link.error(f"{name}={value:g}, expected a probability above 0")
-        return math.log(value)
+    def cost(self, *lines: _Fields, penalty: float = 0.0) -> Cost:
+        """The cost of a link, whose scores stand in the first of these lines that has them."""
+        graph = self.lm_scale * self._log_score(lines, "l") + self.pronunciation_scale * self._log_score(lines, "r")
+        acoustic = self.acoustic_scale * self._log_score(lines, "a")
+        return Cost(0.0 - (graph + penalty), 0.0 - acoustic)  # 0.0 - x: no negative zeros
+
+    def _log_score(self, lines: Sequence[_Fields], name: str) -> float:
+        """A score as a natural logarithm; 0 where no line has it."""
+        for line in lines:
+            if name not in line.values:
+                continue
+            value = line.real(name, 0.0)
+            if self.log_base:
+                return value * self.log_base
+            if value <= 0:
+                raise line.error(f"{name}={value:g}, expected a probability above 0")
+            return math.log(value)
+        return 0.0
 
 
-def _arc(link: _Fields, nodes: Mapping[int, str], scores: _Scores, fillers: Collection[str]) -> Arc:
+def _arc(link: _Fields, nodes: Mapping[int, _Fields], scores: _Scores, fillers: Collection[str]) -> Arc:
     source, target = link.integer("S"), link.integer("E")
     for node in (source, target):
         if node not in nodes:
             raise link.error(f"a link of node {node}, which is not defined")
-    word = link.values.get("W", nodes[target])
-    graph = scores.lm_scale * scores.log_score(link, "l") + scores.pronunciation_scale * scores.log_score(link, "r")
-    if word != NULL_WORD:
-        graph += scores.word_penalty
-    acoustic = scores.acoustic_scale * scores.log_score(link, "a")
-    cost = Cost(0.0 - graph, 0.0 - acoustic)  # 0.0 - x: no negative zeros
-    return Arc(source, target, EPSILON if word == NULL_WORD or word in fillers else word, cost)
+    word = link.values.get("W", nodes[target].values.get("W", NULL_WORD))
+    # SRILM's -htk-scores-on-nodes leaves none but l on the links.
+    cost = scores.cost(link, nodes[target], penalty=0.0 if word == NULL_WORD else scores.word_penalty)
+    return Arc(source, target, _spoken(word, fillers), cost)
 
 
-def _end_node(header: _Fields, name: str, nodes: Mapping[int, str], linked: Collection[int]) -> int:
+def _spoken(word: str, fillers: Collection[str]) -> str:
+    return EPSILON if word == NULL_WORD or word in fillers else word
+
+
+def _end_node(header: _Fields, name: str, nodes: Collection[int], linked: Collection[int]) -> int:
     """The start or the end: what the header says, or the only node that no link enters or leaves."""
     candidates = [header.integer(name)] if name in header.values else [node for node in nodes if node not in linked]
     if len(candidates) != 1 or candidates[0] not in nodes:

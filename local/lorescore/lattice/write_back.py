@@ -24,13 +24,13 @@ from lorescore.lattice.archives import WORDS_FILE, write_lattices
 from lorescore.lattice.confusion import confusion_network
 from lorescore.lattice.lattices import Lattice
 from lorescore.lattice.rescored import (
+    WordPaths,
     combined_graph_cost,
     differing_utterances,
     first_pass_acoustic_scale,
     kaldi_graph_cost,
     lists_with_lattices,
     nbest_paths,
-    path_of_words,
     rescored_lattice,
 )
 from lorescore.lattice.source import LatticeSource
@@ -158,7 +158,8 @@ class _Pass:
         sources = self._source.lattices() if self._source else None
         for one, original in lists_with_lattices(chosen.nbest, sources):
             paths = nbest_paths(one, plm_costs[one.utt])
-            lattice = rescored_lattice(one.utt, paths, graph_cost, source=original, acoustic_scale=scale)
+            source_paths = WordPaths(original, scale) if original is not None else None
+            lattice = rescored_lattice(one.utt, paths, graph_cost, source=source_paths, acoustic_scale=scale)
             if original is not None:
                 unchanged = rescored_lattice(one.utt, paths, unchanged_graph_cost, acoustic_scale=scale)
                 self.differing += differing_utterances([original], {one.utt: unchanged}, acoustic_scale=scale)
@@ -167,17 +168,17 @@ class _Pass:
             timed: dict[str, list[CtmWord]] = {}  # systems mostly choose the same
             for directory, texts in chosen.hyps.items():
                 text = texts[one.utt]
-                timed[text] = timed.get(text) or self._words(split_words(text), lattice, original)
+                timed[text] = timed.get(text) or self._words(split_words(text), lattice, source_paths)
                 self.ctm[directory] += timed[text]
             yield lattice
 
-    def _words(self, words: Sequence[str], lattice: Lattice, original: Lattice | None) -> list[CtmWord]:
+    def _words(self, words: Sequence[str], lattice: Lattice, original: WordPaths | None) -> list[CtmWord]:
         """A hypothesis with confidences from the rescored lattice, and times from the original one, if it has any."""
         network = confusion_network(
             lattice, words, posterior_scale=self._chosen.confidence_scale, acoustic_scale=self.acoustic_scale
         )
         confidences = [min(1.0, max(0.0, one)) for one in network.confidences]  # but for rounding errors they are
-        path = path_of_words(original, words, acoustic_scale=self.acoustic_scale) if original else None
+        path = original.find(words) if original is not None else None
         if path is not None and not path.is_aligned:
             self.unaligned.add(lattice.utt)
         if path is None or self._source is None or not path.is_aligned:
