@@ -19,8 +19,8 @@ from lorescore.lattice.graph import Graph, make_graph
 from lorescore.lattice.lattices import Lattice
 from lorescore.lattice.ngram import NgramModel
 from lorescore.lattice.paths import best_path, n_best_paths
-from lorescore.lattice.rescored import AlignedPath
 from lorescore.lattice.source import LatticeSource
+from lorescore.lattice.word_paths import AlignedPath
 from lorescore.lattice.words import SPACE
 
 PHONES = ("AH", "B", "D", "DH", "EH", "EY", "IY", "K", "R", "UH")

@@ -19,9 +19,7 @@ from lorescore.lattice.archives import read_lattices, write_lattices
 from lorescore.lattice.lattices import EPSILON, Arc, Cost, Final, Lattice
 from lorescore.lattice.paths import LatticePath, best_path, n_best_paths
 from lorescore.lattice.rescored import (
-    AlignedPath,
     NbestPath,
-    WordPaths,
     combined_graph_cost,
     differing_utterances,
     first_pass_acoustic_scale,
@@ -29,9 +27,9 @@ from lorescore.lattice.rescored import (
     kaldi_graph_cost,
     lists_with_lattices,
     nbest_paths,
-    path_of_words,
     rescored_lattice,
 )
+from lorescore.lattice.word_paths import AlignedPath, WordPaths, path_of_words
 from lorescore.lattice.words import WordTable
 from lorescore.nbest.lists import CostParts, Hypothesis, NbestList, NbestSet
 

@@ -7,8 +7,8 @@ import pytest
 
 from lorescore.errors import InputError
 from lorescore.lattice.lattices import Arc, Cost, Final
-from lorescore.lattice.rescored import AlignedPath
 from lorescore.lattice.source import FRAME_SHIFT_S, LatticeSource
+from lorescore.lattice.word_paths import AlignedPath
 from lorescore.lattice.words import WordTable
 
 SLF = "N=2 L=1\nI=0\nI=1\nJ=0 S=0 E=1 W=the\n"

@@ -20,7 +20,7 @@ from lorescore.errors import InputError
 from lorescore.files import CHECK_PATH, checksum, read_lines
 from lorescore.lattice.archives import WORDS_FILE, have_word_ids, read_lattices, words_beside
 from lorescore.lattice.lattices import EPSILON, Lattice
-from lorescore.lattice.rescored import AlignedPath
+from lorescore.lattice.word_paths import AlignedPath
 from lorescore.lattice.words import EPSILON_SYMBOL, SPACE, Lexicon, WordTable, read_lexicon, read_words
 
 TOKENS_FILE, LEXICON_FILE, FRAME_SHIFT_FILE = "tokens.txt", "lexicon.txt", "frame_shift"

@@ -24,7 +24,6 @@ from lorescore.lattice.archives import WORDS_FILE, write_lattices
 from lorescore.lattice.confusion import confusion_network
 from lorescore.lattice.lattices import Lattice
 from lorescore.lattice.rescored import (
-    WordPaths,
     combined_graph_cost,
     differing_utterances,
     first_pass_acoustic_scale,
@@ -34,6 +33,7 @@ from lorescore.lattice.rescored import (
     rescored_lattice,
 )
 from lorescore.lattice.source import LatticeSource
+from lorescore.lattice.word_paths import WordPaths
 from lorescore.lattice.words import write_words
 from lorescore.nbest.lists import NbestSet
 from lorescore.wer.ctm import CtmWord, timed_words, write_ctm
