@@ -174,8 +174,6 @@ if [ -n "${nbest_sh}" ]; then
     [ "${metric}" = wer ] || die "--metric ${metric}: ${nbest_sh} makes the lists, give it to import-nbest there"
     [ "${nbest_source}" = beam ] || die "--nbest_source ${nbest_source}: ${nbest_sh} makes the lists, and from what it likes"
 fi
-[ ! "${stage}" -le 3 ] || [ "${stop_stage}" -lt 3 ] || [[ "${graph_text}" =~ ^(data/lm_train/text)?$ ]] || [ -f "${graph_text}" ] ||
-    die "--graph_text ${graph_text}: no such file"
 
 mkdir -p exp
 echo "$(date '+%F %T') ${command_line}" >> exp/run.log
@@ -275,6 +273,8 @@ if [ -n "${asr_exp}" ] && begins 3 "decoding again: ${asr_exp} -> ${again}/<set>
             --decode_dir "${again_dir}/${set}" --nj "${nj}" --ngpu "${ngpu}")
     done
 elif begins 3 "first-pass decoding: exp/asr, data -> exp/asr/{decode,lat}_<set>"; then
+    # The default is the demo's, which other data need not have.
+    [[ "${graph_text}" =~ ^(data/lm_train/text)?$ ]] || [ -f "${graph_text}" ] || die "--graph_text ${graph_text}: no such file"
     for set in ${train_set} ${dev_set} ${test_sets}; do
         [ -s "data/${set}/wav.scp" ] || die "data/${set}/wav.scp is missing or empty: stage 1 makes it"
         python3 "${root}/local/asr_decode.py" --asr_exp exp/asr --asr_model "${asr_model}" --data_dir "data/${set}" \

@@ -121,3 +121,21 @@ def test_two_at_a_time_give_what_one_at_a_time_gives(tmp_path: Path) -> None:
     assert len(results[0]) > 6
     assert results[0] == results[1]
     assert (tmp_path / "2" / "exp" / "log" / "train_llama_clm_vanilla_mwer_s1.log").is_file()
+
+
+@pytest.mark.slow
+@needs_recipe
+def test_every_scoring_goes_through_the_command(tmp_path: Path) -> None:
+    """The calls that collect what the jobs did, too: elsewhere the scores may be of other numbers."""
+    options = [*make_recipe(tmp_path), "--lora", "none vanilla", "--seeds", "1", "--combine", "all"]
+    options += ["--perturbations", "homophone worst", "--perturb_seeds", "1", "--rates", "0.3"]
+    through = tmp_path / "through"
+    through.write_text(f'#!/usr/bin/env bash\necho "${{@:4}}" >> {tmp_path}/calls\nexec "$@"\n')
+    through.chmod(0o755)
+    run_sh(tmp_path, "--stage", "5", "--stop_stage", "9", *options, "--cmd", str(through))
+    calls = (tmp_path / "calls").read_text().splitlines()
+    verbs = [call.split()[0] for call in calls]
+    # Verb by verb each rescorer by itself, then all of them.
+    assert verbs == ["train", *["rescore"] * 2, "combine", "rescore", "perturb", *["nprr"] * 3]
+    together = "--tags llama_clm_none llama_clm_vanilla_mwer_s1 combined"
+    assert calls[4].endswith(together) and calls[-1].endswith(together)

@@ -228,6 +228,30 @@ def test_one_call_at_a_time_makes_the_lists(tmp_path: Path) -> None:
 
 
 @needs_environment
+def test_a_set_that_is_called_as_the_checkpoints_are(tmp_path: Path) -> None:
+    """exp/asr/valid.acc.ave.pth is no decode of the set `valid`, where there is one."""
+    for name in ("valid.acc.ave.pth", "valid.acc.best.pth"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "decode_valid").mkdir()
+    done = call(tmp_path, RUN, "--stage", "4", "--lora", "none", "--asr_decode", tmp_path, "--dev_set", "valid")
+    assert done.returncode == 1
+    assert f"{tmp_path}/decode_valid: no N-best lists here" in done.stderr
+
+
+@needs_environment
+def test_what_a_script_for_the_lists_is_told(tmp_path: Path) -> None:
+    script = tmp_path / "nbest.sh"
+    script.write_text('#!/usr/bin/env bash\necho "$@" > told\nexit 1\n')
+    script.chmod(0o755)
+    options = ["--stage", "4", "--lora", "none", "--asr_decode", "d", "--ref", "r", "--nbest_sh", str(script)]
+    assert call(tmp_path, RUN, *options, "--context", "0").returncode == 1
+    assert (tmp_path / "told").read_text() == "--asr_decode d --ref r --context 0\n"
+    assert call(tmp_path, RUN, *options).returncode == 1
+    assert (tmp_path / "told").read_text() == "--asr_decode d --ref r\n"
+    assert "--nbest_source lattice: " in error_line(tmp_path, RUN, *options, "--nbest_source", "lattice")
+
+
+@needs_environment
 def test_two_files_that_may_be_the_decode(tmp_path: Path) -> None:
     for name in ("dev.tsv", "dev.bak.tsv"):
         (tmp_path / name).write_text("")
