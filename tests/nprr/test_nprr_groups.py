@@ -50,11 +50,12 @@ def test_a_name_says_it_where_nothing_else_does() -> None:
         Path("dev_a_nbest_p7_s1"): {},
         Path("dev_nbest_p0.1_s3"): {},
     }
+    both = (Path("y/dev_a_nbest_p0.1_s1"), Path("x/dev_a_nbest_p0.1_s2"))
     assert group_dirs(infos, Path("sets/dev_a/")) == [
-        Group("nbest", 0.1, (1, 2), (Path("y/dev_a_nbest_p0.1_s1"), Path("x/dev_a_nbest_p0.1_s2"))),
-        Group("nbest", 0.3, (1,), (Path("dev_a_nbest_p0.2_s1"),)),
-        Group("near 1best", 0.5, (1,), (Path("dev_a_near_1best_p0.5_s1"),)),
-        Group("worst nbest of m_clm", 1.0, (1,), (Path("dev_a_worst_m_clm_nbest_p1_s1"),)),
+        Group("nbest", 0.1, (1, 2), both, "homophone", "nbest"),
+        Group("nbest", 0.3, (1,), (Path("dev_a_nbest_p0.2_s1"),), "homophone", "nbest"),
+        Group("near 1best", 0.5, (1,), (Path("dev_a_near_1best_p0.5_s1"),), "near", "1best"),
+        Group("worst nbest of m_clm", 1.0, (1,), (Path("dev_a_worst_m_clm_nbest_p1_s1"),), "worst of m_clm", "nbest"),
         Group("dev_a_nbest_p7_s1", None, (), (Path("dev_a_nbest_p7_s1"),)),
         Group("dev_nbest_p0.1_s3", None, (), (Path("dev_nbest_p0.1_s3"),)),
     ]

@@ -72,6 +72,8 @@ def test_jobs_end_with_run_sh(cluster: dict[str, str], tmp_path: Path, rescorer_
         cwd=tmp_path,
         env=cluster,
         start_new_session=True,
+        # As at a terminal: tests that run in the background have been started with interrupts ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -147,7 +147,9 @@ def parameters(tags: Sequence[str]) -> Figure:
         StrategyScore(model.tag, (model,), (6.0,), INTERVAL, None, None, {}, None) for model in models_of(tags)
     )
     sets = ("dev_clean", "test_other")
-    return parameters_figure([Comparison(name, "smollm2", "clm", "mwer+distill", None, None, rows) for name in sets])
+    return parameters_figure(
+        [Comparison(name, "smollm2", "clm", "mwer+distill", None, None, rows, 500) for name in sets]
+    )
 
 
 def mixed_ranks(tags: Sequence[str]) -> Figure:
@@ -171,7 +173,7 @@ def directories_of(costs: str, infos: dict[Path, dict[str, object]], metric: str
     """What was measured of perturbed directories, by what their `nbest.yaml` say."""
     losses = Losses(*[0.0] * 11)
     results = []
-    for group in group_dirs(infos):
+    for group in group_dirs(infos, Path("dev_clean")):
         one = make_record("vanilla", "test", group.kind or "nbest", group.rate or 0.1)
         results.append(GroupResult(group, Robustness(one.nprr, one.first_pass, losses)))
     return DirectoriesResult(Path("dev_clean"), costs, Weights(1.0), metric, tuple(results), ())
@@ -293,7 +295,7 @@ def test_the_metric_is_named() -> None:
     tags = ["a", "b"]
     models = models_of(tags)
     rows = tuple(StrategyScore(one.tag, (one,), (6.0,), None, None, None, {}, None) for one in models)
-    comparison = Comparison("test", "smollm2", "clm", "mwer", None, None, rows)
+    comparison = Comparison("test", "smollm2", "clm", "mwer", None, None, rows, 500)
     curve = RankCurve("dev", "x", (RankScore(1, Weights(), {"dev": 7.0}),))
     styles = styles_of(Results(None, {one.tag: one for one in models}, {}, ()))
     figures = [
