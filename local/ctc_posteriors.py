@@ -25,11 +25,11 @@ import numpy as np
 from lorescore.cli.jobs import Job, Stamp, read_wav_scp, run_jobs, shares
 from lorescore.errors import InputError
 from lorescore.files import atomic_write, checksum, read_lines, read_table, write_table
+from lorescore.lattice.source import FRAME_SHIFT_FILE
 
 if TYPE_CHECKING:
     import torch
 
-FRAME_SHIFT = "frame_shift"
 DEFAULT_RATE = "16k"  # of ESPnet's frontend
 FEW_FRAMES, MORE_FRAMES = 5, 15  # of less than a second of speech; a frame is 10 to 80 ms long
 MOST_SECONDS = 4
@@ -118,8 +118,9 @@ def run_job(args: argparse.Namespace) -> None:
             else:
                 writer(utt, log_probs)
     write_table(args.out_dir / f"ctc.{args.job}.too_short", [(utt, "") for utt in too_short])
-    with atomic_write(args.out_dir / FRAME_SHIFT) as file:
-        file.write(f"{recogniser.frame_shift():g}\n")
+    if args.job == 1:  # it is the model's, whatever the utterances are
+        with atomic_write(args.out_dir / FRAME_SHIFT_FILE) as file:
+            file.write(f"{recogniser.frame_shift():g}\n")
     lines = [line for _, line in read_lines(partial / "scp")]
     (partial / "ark").replace(ark)
     with atomic_write(scp) as file:

@@ -25,6 +25,7 @@ from lorescore.files import checksum, read_lines, read_table, write_table, write
 from lorescore.lattice.backends import DECODED, Backend, choose_backend, make_lattices, prepare_backend
 from lorescore.lattice.graph import Graph
 from lorescore.lattice.search import SearchOptions
+from lorescore.lattice.source import FRAME_SHIFT_FILE
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -117,7 +118,7 @@ def read_frame_shift(ctc_dir: Path) -> float:
     Raises:
         InputError: There is no such file, or no such number in it.
     """
-    path = ctc_dir / "frame_shift"
+    path = ctc_dir / FRAME_SHIFT_FILE
     mend = "give --frame_shift: hop length x subsampling / sampling rate"
     for number, line in read_lines(path, mend=mend):
         with suppress(ValueError):
@@ -144,7 +145,7 @@ def start_directory(
         args.lat_dir.mkdir(parents=True, exist_ok=True)
         for name in ("words.txt", "tokens.txt", "lexicon.txt"):
             shutil.copyfile(graph.directory / name, args.lat_dir / name)
-        (args.lat_dir / "frame_shift").write_text(f"{frame_shift:g}\n", encoding="utf-8")
+        (args.lat_dir / FRAME_SHIFT_FILE).write_text(f"{frame_shift:g}\n", encoding="utf-8")
         (args.lat_dir / "num_jobs").write_text(f"{num_jobs}\n", encoding="utf-8")
         stamp.write()
     settings = {"acwt": options.acoustic_scale, "beam": options.beam, "lattice_beam": options.lattice_beam}

@@ -14,7 +14,6 @@ from lorescore.nbest.formats import (
     reading_lines,
     writing_lines,
 )
-from lorescore.wer.units import CER
 
 GIVEN = "as given"
 LAYOUTS = "; ".join(f"{form.name}: {form.layout}" for form in FORMATS.values())
@@ -50,11 +49,11 @@ def run(args: argparse.Namespace) -> None:
         raise InputError("IN and OUT are the same", path=args.output, mend="choose another name for OUT")
     options = FormatOptions(args.ref, args.utts, args.acoustic_scale)
     nbest = source.read(args.input, options)
-    wers = wer_lines(nbest) if nbest.refs else {}
+    wers = wer_lines(nbest) if nbest.refs else []
     target.write(args.output, nbest, options)
     for line in reading_lines(args.input, source, why_source, nbest):
         print(line)
-    for name, line in wers.items():
-        print(f"{args.input}: {name}{', characters:' if nbest.metric == CER else ''} {line}")
+    for line in wers:
+        print(f"{args.input}: {line}")
     for line in writing_lines(args.output, target, why_target, nbest):
         print(line)

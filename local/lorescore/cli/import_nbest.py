@@ -101,7 +101,7 @@ def run(args: argparse.Namespace) -> None:
         nbest = with_context(nbest, args.context, places)
         if args.context:
             _say_contexts(args, nbest, num_recordings(nbest, places))
-    wers = wer_lines(nbest) if nbest.refs else {}
+    wers = wer_lines(nbest) if nbest.refs else []
     _warn_of_decomposed(nbest)
     if is_new:
         write_nbest_dir(args.out, nbest)
@@ -117,8 +117,8 @@ def run(args: argparse.Namespace) -> None:
         print(f"{args.out}: {nbest.info['stopped']} searches in large lattices were stopped")
     if not nbest.refs:
         print(f"{args.out}: {NO_REFS}")
-    for name, line in wers.items():
-        print(f"{args.out}: {name}{', characters:' if nbest.metric == CER else ''} {line}")
+    for line in wers:
+        print(f"{args.out}: {line}")
 
 
 def _say_contexts(args: argparse.Namespace, nbest: NbestSet, recordings: int) -> None:
@@ -215,15 +215,15 @@ def _is_up_to_date(nbest_dir: Path, wanted: Mapping[str, Any]) -> bool:
     return as_wanted and info.get("checksum") == content_checksum(nbest_dir)
 
 
-def wer_lines(nbest: NbestSet) -> dict[str, str]:
-    """Kaldi's %WER lines of the first pass's best and of the best that the lists, and the lattices, hold."""
+def wer_lines(nbest: NbestSet) -> list[str]:
+    """Kaldi's %WER lines, named: of the first pass's best, and of the best that the lists, and the lattices, hold."""
     lines = {
         name: _wer_of(nbest.refs, texts, nbest.metric)
         for name, texts in (("1-best", first_pass(nbest)), ("oracle", oracle(nbest)))
     }
     if LATTICE_ORACLE in nbest.info:
         lines["lattice oracle"] = nbest.info[LATTICE_ORACLE]
-    return lines
+    return [f"{name}{', characters:' if nbest.metric == CER else ''} {line}" for name, line in lines.items()]
 
 
 def _wer_of(refs: Mapping[str, str], texts: Mapping[str, str], metric: str) -> str:

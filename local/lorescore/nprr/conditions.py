@@ -41,6 +41,12 @@ class Condition:
         }
 
 
+def condition_of(record: NprrRecord | AreaRecord) -> Condition:
+    """The lists that a record is of."""
+    rates = record.rates if isinstance(record, AreaRecord) else (record.rate,)
+    return Condition(record.set, record.perturbation, record.kind, rates, record.seeds)
+
+
 @dataclass(frozen=True)
 class MeasuredSet:
     """A set's lists as one rescorer chooses from them.

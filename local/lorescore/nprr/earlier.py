@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lorescore.nbest.directory import content_checksum
 from lorescore.nbest.info import is_nbest_dir
-from lorescore.nprr.conditions import Condition
+from lorescore.nprr.conditions import Condition, condition_of
 from lorescore.nprr.records import AreaRecord, NprrRecord, read_areas, read_records
 from lorescore.nprr.stored import SUFFIX, WordErrors, read_word_errors
 
@@ -61,9 +61,7 @@ def read_earlier(
     def stays(one: NprrRecord | AreaRecord) -> bool:
         if (one.set, one.perturbation, one.kind) in now:
             return False
-        rates = one.rates if isinstance(one, AreaRecord) else (one.rate,)
-        of_rates = Condition(one.set, one.perturbation, one.kind, rates, one.seeds).names(tag).values()
-        names = [one.set, *(name for of_rate in of_rates for name in of_rate)]
+        names = [one.set, *(name for of_rate in condition_of(one).names(tag).values() for name in of_rate)]
         changed = [name for name in names if stored.checksums.get(name) != _checksum(nbest_root / name)]
         if changed:
             logger.info("%s: the lists of %s have changed: %s %s is left out", path, changed[0], one.set, one.lists)

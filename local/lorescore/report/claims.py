@@ -19,12 +19,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from lorescore.nprr import AreaRecord, WordErrors
-from lorescore.nprr.conditions import Condition, area_in, areas_compared, mismatch
+from lorescore.nprr.conditions import Condition, area_in, areas_compared, condition_of, mismatch
 from lorescore.perturb.settings import HOMOPHONE, KINDS
 from lorescore.report.comparison import group_models
 from lorescore.report.models import Model
 from lorescore.report.tables import FEW_UTTERANCES, NONE, Table, interval_text, p_text
-from lorescore.report.word_errors import MeasuredErrors, condition_of
+from lorescore.report.word_errors import MeasuredErrors
 
 LEVEL = 0.05
 ADALORA, OTHERS = "adalora", ("full", "vanilla")

@@ -120,8 +120,8 @@ def write_report(exp_dir: Path) -> Report:
     measured.require_same_lists()
     results = replace(
         results,
-        nprr=tuple(map(measured.with_differences, results.nprr)),
-        areas=tuple(map(measured.with_area_differences, results.areas)),
+        nprr=tuple(map(measured.compared, results.nprr)),
+        areas=tuple(map(measured.compared, results.areas)),
     )
     dev_name = f"the set `{results.dev_set}`" if results.dev_set else "the dev set"
     wer = _section("Table 1: word error rate", WER_LEGEND.format(min_speakers=MIN_SPEAKERS), wer_tables(results))

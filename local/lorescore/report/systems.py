@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
@@ -114,8 +115,13 @@ class Systems:
         """Interval of the systems' mean WER over speakers; None also where there are too few."""
         if not self.speakers:
             return None
-        totals = totals_over_resamples(self.by_speaker[[*self._places(tags), -1]])
-        return interval_of_resamples(totals[:, :-1].mean(axis=1), totals[:, -1], deviations_to_each_side(self.speakers))
+        errors, ref_words = self._speakers_resampled[:, self._places(tags)], self._speakers_resampled[:, -1]
+        return interval_of_resamples(errors.mean(axis=1), ref_words, deviations_to_each_side(self.speakers))
+
+    @cached_property
+    def _speakers_resampled(self) -> Counts:
+        """`by_speaker` over the resamples of the speakers, (R, systems + 1)."""
+        return totals_over_resamples(self.by_speaker)
 
     def change(self, tags: Sequence[str]) -> RelativeChange | None:
         """From the first pass to the systems' mean."""

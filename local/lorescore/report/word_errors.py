@@ -3,13 +3,23 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from lorescore.errors import InputError
 from lorescore.nprr import AreaRecord, NprrRecord, WordErrors, read_word_errors
-from lorescore.nprr.conditions import Condition, areas_compared, areas_exchanged, compared_at, mismatch
+from lorescore.nprr.conditions import (
+    Condition,
+    areas_compared,
+    areas_exchanged,
+    compared_at,
+    condition_of,
+    mismatch,
+)
 from lorescore.nprr.stored import SUFFIX
 from lorescore.report.collect import read_utt2spk
 from lorescore.wer.speakers import speakers_to_resample
+
+Record = TypeVar("Record", NprrRecord, AreaRecord)
 
 
 @dataclass(frozen=True)
@@ -59,28 +69,17 @@ class MeasuredErrors:
                         mend="measure both again: ./run.sh --stage 8 --stop_stage 9",
                     )
 
-    def with_differences(self, record: NprrRecord) -> NprrRecord:
+    def compared(self, record: Record) -> Record:
         """A record with its difference to the reference model as both are now; stage 9 wrote it as they were then."""
         pair = self._pair(record, record.reference)
         if record.difference is None or pair is None:
             return record
-        condition = Condition(record.set, record.perturbation, record.kind, (record.rate,), record.seeds)
-        tags = (record.tag, record.reference)
-        return replace(
-            record,
-            difference=None if mismatch(condition, tags, pair) else compared_at(condition, record.rate, tags, pair),
-        )
-
-    def with_area_differences(self, area: AreaRecord) -> AreaRecord:
-        """The same for an area."""
-        pair = self._pair(area, area.reference)
-        if area.difference is None or pair is None:
-            return area
-        tags = (area.tag, area.reference)
-        condition = condition_of(area)
-        return replace(
-            area, difference=None if mismatch(condition, tags, pair) else areas_compared(condition, tags, pair)
-        )
+        tags, condition = (record.tag, record.reference), condition_of(record)
+        if mismatch(condition, tags, pair):
+            return replace(record, difference=None)
+        if isinstance(record, AreaRecord):
+            return replace(record, difference=areas_compared(condition, tags, pair))
+        return replace(record, difference=compared_at(condition, record.rate, tags, pair))
 
     def p_over_speakers(self, area: AreaRecord, other: str) -> float | None:
         """Two-sided p of the difference between an area and another rescorer's on the same lists.
@@ -102,8 +101,3 @@ class MeasuredErrors:
         """The word errors of a record's rescorer and of another; None where they are not there."""
         first, second = self.by_tag.get(record.tag), self.by_tag.get(other)
         return None if first is None or second is None else (first, second)
-
-
-def condition_of(area: AreaRecord) -> Condition:
-    """The lists that an area was measured on."""
-    return Condition(area.set, area.perturbation, area.kind, area.rates, area.seeds)
