@@ -7,6 +7,7 @@ import pytest
 import torch
 from plm_models import CAUSAL, ENCODERS, SENTENCES, new_rescorer
 from torch import nn
+from transformers.pytorch_utils import Conv1D
 
 from lorescore.plm.load import fetch_plm
 from lorescore.plm.settings import PlmSettings
@@ -55,7 +56,7 @@ def test_the_weights_of_linear_layers_alone_are_in_bf16(tmp_path: Path, family: 
     rescorer.apply(BF16, torch.device("meta"))  # any device but a CPU
     for module in model.modules():
         for name, parameter in module.named_parameters(recurse=False):
-            linear = type(module).__name__ in ("Linear", "Conv1D") and name == "weight"
+            linear = isinstance(module, nn.Linear | Conv1D) and name == "weight"
             assert parameter.dtype == (torch.bfloat16 if linear else torch.float32), f"{name} of {module}"
     assert {name: buffer.dtype for name, buffer in model.named_buffers()} == buffers
     if scorer == "cls":

@@ -8,6 +8,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 from plm_models import new_rescorer
+from torch import nn
+from transformers.pytorch_utils import Conv1D
 
 from lorescore.errors import InputError
 from lorescore.scoring.int8 import Int8Linear
@@ -70,7 +72,7 @@ def test_fewer_bits_give_nearly_the_same_scores(tmp_path: Path, family: str, opt
 def test_every_product_with_weights_is_in_8_bits(tmp_path: Path, family: str, scorer: str) -> None:
     """The vocabulary projection too, although it is not called as a whole."""
     exact = with_options(tmp_path, family, ScoringOptions(), scorer).scorer.model
-    weighted = {name for name, module in exact.named_modules() if type(module).__name__ in ("Linear", "Conv1D")}
+    weighted = {name for name, module in exact.named_modules() if isinstance(module, nn.Linear | Conv1D)}
     few = with_options(tmp_path, family, ScoringOptions(quantize="int8"), scorer).scorer.model
     assert {name for name, module in few.named_modules() if isinstance(module, Int8Linear)} == weighted
     assert few.get_output_embeddings() in [module for module in few.modules() if isinstance(module, Int8Linear)]

@@ -15,6 +15,7 @@ from transformers.utils import logging as transformers_logging
 
 from lorescore.errors import InputError
 from lorescore.files import checksum, read_yaml, write_yaml
+from lorescore.plm.onednn import use_onednn
 from lorescore.plm.settings import PlmSettings
 from lorescore.plm.source import PLM_FILE, describe, not_fetched, require_unchanged, source_files
 
@@ -148,6 +149,7 @@ def load_model(directory: Path, scorer: str) -> PreTrainedModel:
     _drop_pooler(model)
     model.requires_grad_(False)
     model.eval()
+    use_onednn(model)
     return model
 
 

@@ -99,7 +99,7 @@ def quantize(model: nn.Module, read_calibration: Callable[[], object]) -> None:
         torch._int_mm(torch.ones(32, 32, dtype=torch.int8), torch.ones(32, 32, dtype=torch.int8))
     except (AttributeError, RuntimeError) as error:
         raise InputError("this PyTorch has no 8-bit matrix product", mend="leave out --quantize int8") from error
-    layers = {name: module for name, module in model.named_modules() if type(module) in (nn.Linear, Conv1D)}
+    layers = {name: module for name, module in model.named_modules() if isinstance(module, nn.Linear | Conv1D)}
     inputs: dict[str, list[torch.Tensor]] = {name: [] for name in layers}
     hooks = []
     for name, layer in layers.items():

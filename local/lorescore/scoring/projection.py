@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
+from lorescore.plm.onednn import OneDnnLinear, linear
 from lorescore.scoring.int8 import Int8Linear
 
 # Positions whose logits over the vocabulary are held at once, where a PLM gives those of all positions of a forward
@@ -56,7 +57,7 @@ def _chunk_log_probs(
 ) -> torch.Tensor:
     """The same for one chunk of states."""
     # Blocks do not pay on a GPU, and a layer of another kind, or one with hooks, has to be called as a whole.
-    blocks = type(projection) in (nn.Linear, Int8Linear) and not projection._forward_pre_hooks
+    blocks = type(projection) in (nn.Linear, OneDnnLinear, Int8Linear) and not projection._forward_pre_hooks
     if states.device.type != "cpu" or not blocks:
         logits = _capped(projection(states), cap)
         return logits[row, target] - torch.logsumexp(logits, dim=-1)[row]
@@ -85,4 +86,5 @@ def _blocks(projection: nn.Module, states: torch.Tensor) -> Iterator[tuple[int, 
             yield first, projection.part(states, first, last)
         else:
             bias = None if projection.bias is None else projection.bias[first:last]
-            yield first, functional.linear(states, projection.weight[first:last], bias)
+            product = linear if isinstance(projection, OneDnnLinear) else functional.linear
+            yield first, product(states, projection.weight[first:last], bias)
