@@ -8,7 +8,7 @@ from lorescore.scoring.options import ScoringOptions
 from sections import Context, Numbers, Section, Table
 from sections.accuracy import EXACT_NAME, HEADER, cells, measure_options, with_references
 
-HISTORIES = (1, 2, 3, 4, 5, 6, 8, 12)
+HISTORIES = (1, 2, 3, 4, 5, 6, 7, 8, 12)
 
 
 def measure(context: Context, lists: NamedLists) -> Numbers:
