@@ -18,7 +18,7 @@ from lorescore.errors import InputError
 from lorescore.plm.settings import PlmSettings
 from lorescore.scoring.clm import CausalScorer
 from lorescore.scoring.packing import NUM_QUERIES
-from lorescore.scoring.projection import CHUNK_STATES, PROJECTED_POSITIONS
+from lorescore.scoring.projection import CHUNK_STATES_IN_BLOCKS, PROJECTED_POSITIONS
 from lorescore.scoring.rescorer import Rescorer
 
 RescorerOf = Callable[..., Rescorer]
@@ -98,9 +98,9 @@ def test_scores_do_not_depend_on_the_order_of_lists_and_texts(rescorer_of: Resco
 def test_more_prefixes_than_one_chunk_of_the_projection_holds(rescorer_of: RescorerOf) -> None:
     rescorer = rescorer_of("llama", plm_text="lower")
     words = ["the", "cat", "sat", "see", "mat", "rain", "door", "sea"]
-    texts = [" ".join([first, second, *words]) for first in words for second in words]
+    texts = [" ".join([first, second, *words, *words]) for first in words for second in words]
     tree = rescorer.encode(texts)
-    assert len(tree) > CHUNK_STATES
+    assert len(tree) > CHUNK_STATES_IN_BLOCKS
     with torch.inference_mode():
         expected = [alone(rescorer, text).item() for text in texts]
     assert rescorer.score([texts])[0] == pytest.approx(expected, abs=1e-4)

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from lorescore.scoring.int8 import Int8Linear
-from lorescore.scoring.projection import BLOCK_TOKENS, CHUNK_STATES, log_probs
+from lorescore.scoring.projection import BLOCK_TOKENS, CHUNK_STATES, CHUNK_STATES_IN_BLOCKS, log_probs
 
 VOCABULARY = 2 * BLOCK_TOKENS + 7
 
@@ -22,7 +22,7 @@ def expected(projection: nn.Module, cap: float | None, states: torch.Tensor) -> 
 def test_blocks_equal_the_whole(kind: str, cap: float | None) -> None:
     torch.manual_seed(0)
     linear = nn.Linear(8, VOCABULARY, bias=kind == "bias")
-    states = torch.randn(CHUNK_STATES + 5, 8)
+    states = torch.randn(CHUNK_STATES_IN_BLOCKS + 5, 8)
     with torch.no_grad():
         projection = {"int8": Int8Linear(linear, states), "layers": nn.Sequential(nn.Tanh(), linear)}.get(kind, linear)
     rng = np.random.default_rng(1)

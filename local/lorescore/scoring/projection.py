@@ -19,6 +19,8 @@ from lorescore.scoring.int8 import Int8Linear
 # pass: 1,024 x 30,522 float32 are 125 MB.
 PROJECTED_POSITIONS = 1024
 CHUNK_STATES = 512
+# In blocks no more than a few MB of logits are there at once, and a product of more states is faster.
+CHUNK_STATES_IN_BLOCKS = 1024
 BLOCK_TOKENS = 4096
 
 
@@ -38,13 +40,15 @@ def log_probs(
         (n,), float32. With gradients the logits are computed anew in the backward pass rather than kept.
     """
     chunks = []
+    # With gradients the logits of all blocks of a chunk are kept.
+    size = CHUNK_STATES_IN_BLOCKS if _in_blocks(projection, states) and not torch.is_grad_enabled() else CHUNK_STATES
     all_rows, all_targets = (torch.from_numpy(one).to(states.device) for one in (rows, targets))
-    for first in range(0, len(states), CHUNK_STATES):
-        begin, end = np.searchsorted(rows, [first, first + CHUNK_STATES]).tolist()
+    for first in range(0, len(states), size):
+        begin, end = np.searchsorted(rows, [first, first + size]).tolist()
         if begin == end:
             continue
         row, target = all_rows[begin:end] - first, all_targets[begin:end]
-        arguments = (projection, cap, states[first : first + CHUNK_STATES], row, target)
+        arguments = (projection, cap, states[first : first + size], row, target)
         if torch.is_grad_enabled():
             chunks.append(checkpoint(_chunk_log_probs, *arguments, use_reentrant=False))
         else:
@@ -56,9 +60,7 @@ def _chunk_log_probs(
     projection: nn.Module, cap: float | None, states: torch.Tensor, row: torch.Tensor, target: torch.Tensor
 ) -> torch.Tensor:
     """The same for one chunk of states."""
-    # Blocks do not pay on a GPU, and a layer of another kind, or one with hooks, has to be called as a whole.
-    blocks = type(projection) in (nn.Linear, OneDnnLinear, Int8Linear) and not projection._forward_pre_hooks
-    if states.device.type != "cpu" or not blocks:
+    if not _in_blocks(projection, states):
         logits = _capped(projection(states), cap)
         return logits[row, target] - torch.logsumexp(logits, dim=-1)[row]
     sums, found, places = [], [], []
@@ -70,6 +72,15 @@ def _chunk_log_probs(
         places.append(inside)
     total = torch.logsumexp(torch.stack(sums), dim=0)
     return torch.cat(found)[torch.argsort(torch.cat(places))] - total[row]
+
+
+def _in_blocks(projection: nn.Module, states: torch.Tensor) -> bool:
+    """Whether logits are computed in blocks of the vocabulary.
+
+    That does not pay on a GPU, and a layer of another kind, or one with hooks, has to be called as a whole.
+    """
+    plain = type(projection) in (nn.Linear, OneDnnLinear, Int8Linear) and not projection._forward_pre_hooks
+    return plain and states.device.type == "cpu"
 
 
 def _capped(logits: torch.Tensor, cap: float | None) -> torch.Tensor:

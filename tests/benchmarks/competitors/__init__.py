@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Protocol
 
 from lorescore.errors import InputError
-from lorescore.plm.load import load_plm
 from lorescore.plm.settings import PlmSettings
 from lorescore.scoring.rescorer import Rescorer
 
@@ -48,13 +47,18 @@ def load_competitors(plm_dir: Path, plm: PlmSettings, rescorer: Rescorer, work_d
         if find_spec(package) is None:
             raise InputError(f"the Python package {package} is not installed", mend="pip install '.[bench]'")
     # These take seconds to import, and only this function needs them.
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
     from competitors.lorescore_tree import LorescoreTree
     from competitors.minicons_scorer import MiniconsScorer
     from competitors.one_by_one import OneByOne
     from competitors.padded_batches import PaddedBatches
     from competitors.speechbrain_rescorer import SpeechBrainRescorer
 
-    model, tokenizer = load_plm(plm_dir, plm)
+    # As a user of Transformers has it: not with the linear layers that `load_plm` gives (`lorescore.plm.onednn`).
+    model = AutoModelForCausalLM.from_pretrained(plm_dir, dtype=torch.float32).eval()
+    tokenizer = AutoTokenizer.from_pretrained(plm_dir)
     return [
         LorescoreTree(rescorer),
         PaddedBatches(model, tokenizer, plm),
