@@ -16,16 +16,15 @@ import logging
 import shutil
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from lorescore.cli.jobs import Job, Stamp, run_jobs
 from lorescore.errors import InputError
-from lorescore.files import checksum, read_lines, read_table, write_table, write_yaml
+from lorescore.files import checksum, read_table, write_table, write_yaml
 from lorescore.lattice.backends import DECODED, Backend, choose_backend, make_lattices, prepare_backend
 from lorescore.lattice.graph import Graph
 from lorescore.lattice.search import SearchOptions
-from lorescore.lattice.source import FRAME_SHIFT_FILE
+from lorescore.lattice.source import FRAME_SHIFT_FILE, read_frame_shift
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -110,22 +109,6 @@ def too_short(args: argparse.Namespace, job: int) -> list[str]:
     """The utterances of a job that are too short for the model: they have no posteriors, and so no path."""
     path = args.ctc_dir / f"ctc.{job}.too_short"
     return list(read_table(path)) if path.is_file() else []
-
-
-def read_frame_shift(ctc_dir: Path) -> float:
-    """Seconds of a frame, as local/ctc_posteriors.py measured them.
-
-    Raises:
-        InputError: There is no such file, or no such number in it.
-    """
-    path = ctc_dir / FRAME_SHIFT_FILE
-    mend = "give --frame_shift: hop length x subsampling / sampling rate"
-    for number, line in read_lines(path, mend=mend):
-        with suppress(ValueError):
-            if (shift := float(line)) > 0:
-                return shift
-        raise InputError(f"{line!r:.60}, expected seconds", path=path, line=number, mend=mend)
-    raise InputError("empty, expected seconds", path=path, mend=mend)
 
 
 def start_directory(

@@ -11,6 +11,7 @@ where its first unit does.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,19 +64,12 @@ class LatticeSource:
             InputError: This is no directory with lattices, Kaldi's have no words.txt, a file is not of its format, or
                 the frame shift is not above 0.
         """
-        tokens_path, lexicon_path, shift_path = (
-            directory / name for name in (TOKENS_FILE, LEXICON_FILE, FRAME_SHIFT_FILE)
-        )
+        tokens_path, lexicon_path = directory / TOKENS_FILE, directory / LEXICON_FILE
         if not directory.is_dir():
             message = "a file, expected the directory of the lattices" if directory.exists() else "no such directory"
             raise InputError(message, path=directory, mend=CHECK_PATH)
-        if frame_shift is None and shift_path.is_file():
-            said = next((line.strip() for _, line in read_lines(shift_path)), "")
-            try:
-                frame_shift = float(said)
-            except ValueError as error:
-                message = f"expected seconds, found {said!r:.60}"
-                raise InputError(message, path=shift_path, line=1, mend="correct it") from error
+        if frame_shift is None and (directory / FRAME_SHIFT_FILE).is_file():
+            frame_shift = read_frame_shift(directory)
         shift = FRAME_SHIFT_S if frame_shift is None else frame_shift
         if not 0 < shift < float("inf"):
             raise InputError(f"frame shift of {shift} s, expected more than 0", mend="give that of the first pass")
@@ -154,3 +148,18 @@ def _is_word_aligned(path: AlignedPath) -> bool:
     """Whether silence and each word have arcs of their own. In a decoder's raw lattice an arc emits one id at most."""
     has_silence = any(arc.word == EPSILON and len(arc.alignment) > 1 for arc in path.arcs)
     return has_silence and all(arc.alignment for arc in path.arcs if arc.word != EPSILON)
+
+
+def read_frame_shift(directory: Path) -> float:
+    """Seconds from one frame to the next, as the first pass wrote them beside its posteriors or lattices.
+
+    Raises:
+        InputError: There is no such file, or no number above 0 in its first line.
+    """
+    path = directory / FRAME_SHIFT_FILE
+    mend = "give --frame_shift: hop length x subsampling / sampling rate"
+    said = next((line.strip() for _, line in read_lines(path, mend=mend)), "")
+    with suppress(ValueError):
+        if 0 < (shift := float(said)) < float("inf"):
+            return shift
+    raise InputError(f"expected seconds, found {said!r:.60}", path=path, line=1, mend=mend)
