@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
+from unittest.mock import patch
 
 from lorescore.errors import InputError
+from lorescore.plm import onednn
 from lorescore.plm.settings import PlmSettings
 from lorescore.scoring.rescorer import Rescorer
 
@@ -59,8 +61,12 @@ def load_competitors(plm_dir: Path, plm: PlmSettings, rescorer: Rescorer, work_d
     # As a user of Transformers has it: not with the linear layers that `load_plm` gives (`lorescore.plm.onednn`).
     model = AutoModelForCausalLM.from_pretrained(plm_dir, dtype=torch.float32).eval()
     tokenizer = AutoTokenizer.from_pretrained(plm_dir)
+    by_tree = [LorescoreTree(rescorer)]
+    if onednn.is_faster():
+        with patch.object(onednn, "is_faster", return_value=False):
+            by_tree.append(LorescoreTree(Rescorer.new(plm_dir, plm), "lorescore with MKL's products"))
     return [
-        LorescoreTree(rescorer),
+        *by_tree,
         PaddedBatches(model, tokenizer, plm),
         MiniconsScorer(model, plm_dir, plm),
         SpeechBrainRescorer(plm_dir, plm, work_dir),
