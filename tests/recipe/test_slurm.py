@@ -20,8 +20,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
 
 
 def jobs(env: dict[str, str]) -> list[str]:
-    """The jobs that Slurm knows as waiting or running."""
-    asked = subprocess.run(["squeue", "--noheader"], env=env, capture_output=True, text=True, check=True)
+    """The jobs that Slurm knows as waiting or running; not those that it still clears up after."""
+    states = ["squeue", "--noheader", "--states=PENDING,RUNNING"]
+    asked = subprocess.run(states, env=env, capture_output=True, text=True, check=True)
     return asked.stdout.splitlines()
 
 
