@@ -69,6 +69,10 @@ class OneDnnLinear(nn.Linear):
         """(..., in_features) -> (..., out_features)."""
         return linear(inputs, self.weight, self.bias)
 
+    def part(self, inputs: torch.Tensor, first: int, last: int) -> torch.Tensor:
+        """The outputs from `first` to before `last`: (..., in_features) -> (..., last - first)."""
+        return linear(inputs, self.weight[first:last], None if self.bias is None else self.bias[first:last])
+
 
 class OneDnnConv1D(Conv1D):
     """GPT-2's linear layer, whose weight is stored the other way round, by oneDNN."""

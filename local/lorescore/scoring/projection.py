@@ -12,14 +12,14 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from lorescore.plm.onednn import OneDnnLinear, linear
+from lorescore.plm.onednn import OneDnnLinear
 from lorescore.scoring.int8 import Int8Linear
 
 # Positions whose logits over the vocabulary are held at once, where a PLM gives those of all positions of a forward
 # pass: 1,024 x 30,522 float32 are 125 MB.
 PROJECTED_POSITIONS = 1024
 CHUNK_STATES = 512
-# In blocks no more than a few MB of logits are there at once, and a product of more states is faster.
+# In blocks 16 MB of logits are there at once, and a product of more states is faster.
 CHUNK_STATES_IN_BLOCKS = 1024
 BLOCK_TOKENS = 4096
 
@@ -93,9 +93,8 @@ def _blocks(projection: nn.Module, states: torch.Tensor) -> Iterator[tuple[int, 
     assert isinstance(projection, nn.Linear | Int8Linear)
     for first in range(0, projection.out_features, BLOCK_TOKENS):
         last = min(first + BLOCK_TOKENS, projection.out_features)
-        if isinstance(projection, Int8Linear):
+        if isinstance(projection, Int8Linear | OneDnnLinear):
             yield first, projection.part(states, first, last)
         else:
             bias = None if projection.bias is None else projection.bias[first:last]
-            product = linear if isinstance(projection, OneDnnLinear) else functional.linear
-            yield first, product(states, projection.weight[first:last], bias)
+            yield first, functional.linear(states, projection.weight[first:last], bias)

@@ -99,13 +99,14 @@ def measure(context: Context, lists: NamedLists) -> Numbers:
             for way, rate in multiply_rates(shape).items():
                 rates[shape][way] = max(rates[shape].get(way, 0.0), rate)
         runs.append(seconds(lambda: rescorer.score(texts)))
+    best = {shape: max(rate.values()) for shape, rate in rates.items()}
     return {
         "utterances": len(nbest),
         "distinct_prefixes": len(lengths),
         "operations": arithmetic.operations(lengths),
-        "rates": {shape: max(rate.values()) for shape, rate in rates.items()},
+        "rates": best,
         "torch_rates": {shape: rate["torch"] for shape, rate in rates.items()},
-        "all_products_rate": sum(products.values()) / sum(products[one] / max(rates[one].values()) for one in products),
+        "all_products_rate": sum(products.values()) / sum(products[shape] / best[shape] for shape in products),
         "seconds": runs,
     }
 
