@@ -33,6 +33,16 @@ def test_blocks_equal_the_whole(kind: str, cap: float | None) -> None:
         torch.testing.assert_close(found, expected(projection, cap, states)[rows, targets], rtol=0, atol=1e-5)
 
 
+def test_a_token_that_is_never_said_does_not_cost_digits() -> None:
+    torch.manual_seed(0)
+    projection = nn.Linear(8, VOCABULARY)
+    states, targets = torch.randn(3, 8), np.array([1, BLOCK_TOKENS + 1, VOCABULARY - 1])
+    with torch.no_grad():
+        projection.bias[::BLOCK_TOKENS] = -1e6
+        found = log_probs(projection, None, states, np.arange(3), targets)
+        torch.testing.assert_close(found, expected(projection, None, states)[np.arange(3), targets], rtol=0, atol=1e-5)
+
+
 def test_gradients_equal_those_of_the_whole() -> None:
     torch.manual_seed(0)
     linear = nn.Linear(8, VOCABULARY)
