@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
+from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -41,15 +42,14 @@ def use_onednn(model: nn.Module) -> None:
                 layer.__class__ = _BY_ONEDNN[type(layer)]
 
 
-def store_by_columns(model: nn.Module) -> None:
+def store_by_columns(model: PreTrainedModel) -> None:
     """Store the weights of a model's linear layers by columns, of which oneDNN multiplies small ones a tenth faster.
 
-    For scoring: a backward pass multiplies with the transposed weights, which are then the slower ones. What a layer
-    shares with an embedding, whose rows are looked up, stays.
+    For scoring: a backward pass multiplies with the transposed weights, which are then the slower ones. The vocabulary
+    projection stays, whose rows are taken by blocks or looked up as an embedding's.
     """
-    rows = {id(layer.weight) for layer in model.modules() if isinstance(layer, nn.Embedding)}
     for layer in model.modules():
-        if isinstance(layer, OneDnnLinear) and id(layer.weight) not in rows:
+        if isinstance(layer, OneDnnLinear) and layer is not model.get_output_embeddings():
             layer.weight.data = layer.weight.data.t().contiguous().t()
 
 
@@ -119,5 +119,7 @@ class _Linear(torch.autograd.Function):
 
 def _product(rows: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
     """(rows, k), (n, k), (n,) -> (rows, n): the operator that `torch.compile` puts in for linear layers."""
+    if not (weight.is_contiguous() or weight.t().is_contiguous()):
+        weight = weight.contiguous()  # of other strides oneDNN has its reference code alone, a thousand times slower
     product: torch.Tensor = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "")
     return product
