@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 from measure import median, side_by_side
-from samples import NamedLists, cased_texts, largest_difference, sample, tuned
+from samples import NamedLists, cased_texts, largest_difference, sample, sample_by_words, tuned
 
 from lorescore.combine import ScoredLists, Weights, best_ranks
 from lorescore.scoring.options import EXACT, ScoringOptions
@@ -40,7 +40,7 @@ def measure_options(
     """
     nbest = sample(lists.nbest, context.utterances or WER_UTTERANCES)
     texts = cased_texts(nbest, context.plm)
-    few = cased_texts(context.sample(lists.nbest, SAMPLE_WORDS), context.plm)
+    few = cased_texts(sample_by_words(nbest, SAMPLE_WORDS), context.plm)
     rescorers = {name: context.rescorer(one) for name, one in ({EXACT_NAME: EXACT} | dict(options)).items()}
     rows: dict[str, Numbers] = {}
     exact: list[list[float]] = []  # the first
