@@ -101,26 +101,3 @@ def test_without_avx512_pytorchs_own_stay(cpuinfo: Path, monkeypatch: pytest.Mon
     cpuinfo.write_text(AMD, encoding="utf-8")
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
     assert not onednn.is_faster()
-
-
-@pytest.mark.parametrize("family", [*CAUSAL, *ENCODERS])
-def test_weights_by_columns_are_the_same_weights(family: str, cpuinfo: Path, tmp_path: Path) -> None:
-    cpuinfo.write_text(AMD, encoding="utf-8")
-    torch.manual_seed(0)
-    auto = AutoModelForCausalLM if family in CAUSAL else AutoModel
-    model = auto.from_config((CAUSAL | ENCODERS)[family]).eval()
-    onednn.use_onednn(model)
-    before, values = {name: one.clone() for name, one in model.state_dict().items()}, outputs(model)
-    onednn.store_by_columns(model)
-    for name, one in model.state_dict().items():
-        assert torch.equal(one, before[name]), name
-    torch.testing.assert_close(outputs(model), values, rtol=1e-4, atol=1e-5)
-    assert model.get_input_embeddings().weight.is_contiguous()
-    head = model.get_output_embeddings()
-    assert head is None or head.weight.is_contiguous()
-    layers = [layer for layer in model.modules() if type(layer) is onednn.OneDnnLinear and layer is not head]
-    assert all(layer.weight.t().is_contiguous() for layer in layers)
-    model.save_pretrained(tmp_path / "model")
-    again = auto.from_pretrained(tmp_path / "model").state_dict()
-    for name in before.keys() & again.keys():
-        assert torch.equal(again[name], before[name]), name

@@ -14,7 +14,6 @@ import torch
 from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
-from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -40,17 +39,6 @@ def use_onednn(model: nn.Module) -> None:
         for layer in model.modules():
             if type(layer) in _BY_ONEDNN:
                 layer.__class__ = _BY_ONEDNN[type(layer)]
-
-
-def store_by_columns(model: PreTrainedModel) -> None:
-    """Store the weights of a model's linear layers by columns, of which oneDNN multiplies small ones a tenth faster.
-
-    For scoring: a backward pass multiplies with the transposed weights, which are then the slower ones. The vocabulary
-    projection stays, whose rows are taken by blocks or looked up as an embedding's.
-    """
-    for layer in model.modules():
-        if isinstance(layer, OneDnnLinear) and layer is not model.get_output_embeddings():
-            layer.weight.data = layer.weight.data.t().contiguous().t()
 
 
 def linear(inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
