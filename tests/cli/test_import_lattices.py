@@ -116,6 +116,12 @@ def test_fallback(
         )
         (one, *_) = read_nbest_dir(tmp_path / "out").lists
         assert (one.utt, one.texts, one.scores) == ("174-2-10", [""], [-3.25])
+    assert "up to date" not in call(*arguments, "--fallback", "empty").out
+    outcome = call(*arguments, "--fallback", "empty")
+    assert outcome.out.startswith(f"{tmp_path / 'out'}: up to date\n")
+    assert f"{tmp_path / 'out'}: 1 of them without a lattice, with an empty hypothesis alone\n" in outcome.out
+    (one, *_) = read_nbest_dir(tmp_path / "out").lists
+    assert (one.utt, one.texts, one.scores) == ("174-2-10", [""], [0.0])
 
 
 def test_one_path_is_refused_where_more_were_asked_for(lattice_dir: Path, tmp_path: Path, call: Call) -> None:

@@ -13,7 +13,7 @@ from lorescore.combine import first_pass, oracle
 from lorescore.errors import InputError
 from lorescore.files import read_yaml
 from lorescore.lattice.lattices import Arc, Cost, Final, Lattice
-from lorescore.lattice.nbest import PathSettings, lists_from_lattices
+from lorescore.lattice.nbest import NOTHING, PathSettings, lists_from_lattices
 from lorescore.lattice.paths import MAX_ARCS
 from lorescore.nbest import Hypothesis, read_nbest_dir, write_nbest_dir
 from lorescore.nbest.lists import CostParts
@@ -127,6 +127,11 @@ def test_unusable_lattices(given: list[Lattice], reason: str, caplog: pytest.Log
     assert caplog.messages[-1] == "1 of 2 utterances have the first pass's best alone"
     with pytest.raises(InputError, match=reason):
         lists_from_lattices(given, PathSettings(), refs=REFS)
+    with caplog.at_level(logging.WARNING):
+        made = lists_from_lattices(given, PathSettings(), refs=REFS, fallback=NOTHING)
+    assert [one.texts[0] for one in made.nbest][1] == ""
+    assert (made.fallbacks, made.oracle["a-2"]) == (("a-2",), "")
+    assert caplog.messages[-1] == "1 of 2 utterances have an empty hypothesis alone"
 
 
 def test_without_references_the_fallback_says_which_utterances_there_are() -> None:

@@ -294,3 +294,21 @@ def test_the_words_of_the_right_graph(two_graphs: Path, of: str) -> None:
     assert f"{SCRIPT}: words of the lattices: {graph}/words.txt\n" in done.stdout
     by_utt = {one.utt: one.texts for one in read_nbest_dir(two_graphs / "exp/out/nbest")}
     assert by_utt["u1"][0] == "the cat sat"
+
+
+@pytest.mark.slow
+@needs_environment
+@needs_sclite
+def test_an_utterance_that_the_decoder_failed_on_can_count_as_deleted(kaldi: Path) -> None:
+    new_rescorer(kaldi / "plm", "llama", plm_text="lower").save(kaldi / "exp/plm" / TAG)
+    (kaldi / "exp/tri3/decode_test/lat.2.gz").write_bytes(gzip.compress(b""))
+    options = ("--plm-dir", f"exp/plm/{TAG}", "--lm-weight", "0", "--acwt", str(ACWT))
+    places = ("data/test", "exp/tri3/decode_test", "exp/tri3/decode_test_plm")
+    done = call(kaldi, *options, *places)
+    assert done.returncode == 1
+    assert "no lattice for utterance u2" in done.stdout + done.stderr
+    done = call(kaldi, *options, "--fallback", "empty", *places)
+    assert done.returncode == 0, done.stderr
+    out = kaldi / places[2]
+    assert read_table(out / "text") == {"u1": "the cat sat", "u2": ""}
+    assert " 2 / 5, 0 ins, 2 del, 0 sub " in (out / "scoring_kaldi/best_wer").read_text()

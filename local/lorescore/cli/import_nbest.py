@@ -12,10 +12,10 @@ from lorescore.combine import first_pass, oracle
 from lorescore.errors import InputError
 from lorescore.files import checksum, read_table, read_yaml
 from lorescore.lattice.archives import read_lattices
-from lorescore.lattice.nbest import PathSettings, lists_from_lattices
+from lorescore.lattice.nbest import NOTHING, PathSettings, lists_from_lattices, stands_in
 from lorescore.lattice.ngram import NgramModel
 from lorescore.lattice.sampling import NBEST_SCALE
-from lorescore.nbest import NbestSet, read_nbest_dir, write_nbest_dir
+from lorescore.nbest import Hypothesis, NbestSet, read_nbest_dir, write_nbest_dir
 from lorescore.nbest.context import num_recordings, read_segments, with_context
 from lorescore.nbest.directory import content_checksum
 from lorescore.nbest.espnet import read_espnet_decode
@@ -28,6 +28,7 @@ from lorescore.wer.units import first_decomposed
 logger = logging.getLogger(__name__)
 
 NO_REFS = "without references, so no WER; weights cannot be tuned on these lists, nor a rescorer trained (--ref)"
+EMPTY = "empty"  # what --fallback may say instead of naming a first pass
 LATTICE_ORACLE = "lattice_oracle"  # where nbest.yaml has the lattices' %WER line, which needs the lattices
 
 
@@ -83,9 +84,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     lattices.add_argument("--nbest_scale", type=float, default=NBEST_SCALE, help="scale of the costs in --sample")
     lattices.add_argument(
         "--fallback",
-        type=Path,
         help="ESPnet decode or N-best directory whose best stands in where a lattice is missing or has no path; "
-        "else that is an error",
+        f"{EMPTY}: an empty hypothesis does; else that is an error",
     )
 
 
@@ -112,7 +112,8 @@ def run(args: argparse.Namespace) -> None:
         print(f"{args.out}: up to date")
     print(f"{args.out}: {len(nbest)} utterances, {nbest.num_hypotheses} hypotheses")
     if nbest.info.get("fallbacks"):
-        print(f"{args.out}: {nbest.info['fallbacks']} of them without a lattice, with the first pass's best alone")
+        what = stands_in(args.fallback == EMPTY)
+        print(f"{args.out}: {nbest.info['fallbacks']} of them without a lattice, with {what} alone")
     if nbest.info.get("stopped"):
         print(f"{args.out}: {nbest.info['stopped']} searches in large lattices were stopped")
     if not nbest.refs:
@@ -167,15 +168,18 @@ def _from_lattices(args: argparse.Namespace) -> tuple[NbestSet, bool]:
     refs = read_table(args.ref, mend="correct --ref") if args.ref else {}
     if args.ref and not refs:
         raise InputError("empty, expected `utt words`", path=args.ref, mend="correct --ref")
-    stand_in = _first_pass(args.fallback) if args.fallback else NbestSet(())
+    fallback: dict[str, Hypothesis] | Hypothesis = NOTHING if args.fallback == EMPTY else {}
     wanted = settings.provenance() | {"input_checksum": checksum(_input_files(args))}
     wanted |= {"metric": args.metric or WER} | _context_settings(args)
-    if args.fallback:
+    if args.fallback == EMPTY:
+        wanted["fallback_checksum"] = EMPTY
+    elif args.fallback:
+        stand_in = _first_pass(Path(args.fallback))
         wanted["fallback_checksum"] = stand_in.info.get("checksum") or stand_in.info["input_checksum"]
+        fallback = {one.utt: one.hypotheses[0] for one in stand_in}
     if _is_up_to_date(args.out, wanted):
         return read_nbest_dir(args.out), False
     lattices = read_lattices(args.lattice_dir, args.words, require_path=False)
-    fallback = {one.utt: one.hypotheses[0] for one in stand_in}
     lm_cost = NgramModel.read(args.lm_arpa).lm_cost if args.lm_arpa else None
     made = lists_from_lattices(lattices, settings, refs=refs, fallback=fallback, lm_cost=lm_cost)
     info = {**made.nbest.info, **wanted}

@@ -21,7 +21,11 @@ from lorescore.nbest.lists import CostParts, Hypothesis, NbestList, NbestSet
 logger = logging.getLogger(__name__)
 
 SOURCE = "lattice"  # in nbest.yaml
-NO_FALLBACK = "decode this utterance again, or name a first pass whose best stands in: --fallback"
+NO_FALLBACK = (
+    "decode this utterance again, or say what stands in: --fallback, a first pass or `empty` (all its words count as "
+    "deleted)"
+)
+NOTHING = Hypothesis.from_parts("", CostParts(0.0, 0.0, 0.0), 1.0)  # what a decoder that failed has recognised
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ def lists_from_lattices(
     settings: PathSettings,
     *,
     refs: Mapping[str, str] | None = None,
-    fallback: Mapping[str, Hypothesis] | None = None,
+    fallback: Mapping[str, Hypothesis] | Hypothesis | None = None,
     lm_cost: Callable[[str], float] | None = None,
 ) -> LatticeLists:
     """The N-best lists of lattices, which are read one at a time.
@@ -113,14 +117,17 @@ def lists_from_lattices(
         settings: Which paths.
         refs: Reference text by utterance; None or empty: there are none. With references the lists are of exactly
             their utterances, otherwise of those that have a lattice or a fallback.
-        fallback: The first pass's best by utterance, for utterances whose lattice is missing or has no path.
+        fallback: The first pass's best by utterance, for utterances whose lattice is missing or has no path; or one
+            hypothesis for any of them, such as `NOTHING`.
         lm_cost: The cost (negative log score) that the first pass's LM gives a text; None: it is not told apart.
 
     Raises:
         InputError: An utterance has neither a lattice with a path nor a fallback, or a lattice but no reference, or
             two lattices; there are no utterances; or `lattices` raises one.
     """
-    refs, fallback = refs or {}, fallback or {}
+    refs = refs or {}
+    by_utt = fallback if isinstance(fallback, Mapping) else {}
+    for_any = fallback if isinstance(fallback, Hypothesis) else None
     lists: dict[str, NbestList] = {}
     oracle: dict[str, str] = {}
     unusable: dict[str, InputError] = {}
@@ -144,21 +151,26 @@ def lists_from_lattices(
         if not found.complete:
             stopped.append(utt)
             logger.warning("utterance %s: the search in its lattice was stopped at %d paths", utt, len(found.paths))
-    fallbacks = sorted((set(refs) or {*lists, *unusable, *fallback}) - set(lists))
+    fallbacks = sorted((set(refs) or {*lists, *unusable, *by_utt}) - set(lists))
     for utt in fallbacks:
-        hypothesis = _fallback(utt, unusable.get(utt), fallback, settings.acoustic_scale)
+        hypothesis = _fallback(utt, unusable.get(utt), by_utt.get(utt, for_any), settings.acoustic_scale)
         lists[utt] = NbestList(utt, (hypothesis,))
         if refs:
             oracle[utt] = hypothesis.text
     if not lists:
         raise InputError("no lattices", mend="decode again: stage 3")
     if fallbacks:
-        logger.warning("%d of %d utterances have the first pass's best alone", len(fallbacks), len(lists))
+        logger.warning("%d of %d utterances have %s alone", len(fallbacks), len(lists), stands_in(for_any is NOTHING))
     if stopped:
         logger.warning("the search was stopped in %d of %d lattices", len(stopped), len(lists) - len(fallbacks))
     info = {**settings.provenance(), "fallbacks": len(fallbacks), "stopped": len(stopped)}
     ordered = tuple(lists[utt] for utt in sorted(lists))
     return LatticeLists(NbestSet(ordered, refs, info), tuple(fallbacks), tuple(sorted(stopped)), oracle)
+
+
+def stands_in(is_nothing: bool) -> str:
+    """What a fallback is, in words."""
+    return "an empty hypothesis" if is_nothing else "the first pass's best"
 
 
 def _hypothesis(path: LatticePath, acoustic_scale: float, lm_cost: Callable[[str], float] | None) -> Hypothesis:
@@ -167,17 +179,14 @@ def _hypothesis(path: LatticePath, acoustic_scale: float, lm_cost: Callable[[str
     return Hypothesis.from_parts(text, CostParts(path.cost.acoustic, path.cost.graph - lmonly, lmonly), acoustic_scale)
 
 
-def _fallback(
-    utt: str, error: InputError | None, fallback: Mapping[str, Hypothesis], acoustic_scale: float
-) -> Hypothesis:
-    """The first pass's best, with a warning; where its cost is not in parts, all of it counts as nolm.
+def _fallback(utt: str, error: InputError | None, one: Hypothesis | None, acoustic_scale: float) -> Hypothesis:
+    """What stands in, with a warning; where its cost is not in parts, all of it counts as nolm.
 
     Raises:
         InputError: There is none; it names the utterance.
     """
     problem = error.message if error else f"no lattice for utterance {utt}"
-    if utt not in fallback:
+    if one is None:
         raise InputError(problem, mend=NO_FALLBACK)
-    logger.warning("%s: the first pass's best stands in", problem)
-    one = fallback[utt]
+    logger.warning("%s: %s stands in", problem, stands_in(one is NOTHING))
     return Hypothesis.from_parts(one.text, one.parts or CostParts(0.0, -one.score, 0.0), acoustic_scale)
