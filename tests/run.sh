@@ -3,6 +3,7 @@
 # Arguments go to pytest: tests/run.sh -m "not slow" tests/wer; -n 0 for one process, as a debugger needs.
 set -euo pipefail
 
+case "${1:-}" in -h|--help) sed -n '2,3s/^# //p' "$0"; exit 0 ;; esac
 cd "$(dirname "$0")/.."
 local/setup.sh
 # shellcheck source=path.sh
