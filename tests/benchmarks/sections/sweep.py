@@ -20,7 +20,6 @@ SAMPLE_WORDS = 600  # distinct word prefixes of the clean lists that are timed
 # A full sweep: every perturbation of a kind.
 FULL_RATES, FULL_SEEDS = (0.05, 0.1, 0.2, 0.3), (1, 2, 3, 4, 5)
 FULL_UTTERANCES = 40  # of which its tokens are counted
-FULL_HISTORIES = (None, 8, 4)
 
 
 def versions(nbest: NbestSet, lexicon: HomophoneLexicon) -> list[NbestSet]:
@@ -30,7 +29,7 @@ def versions(nbest: NbestSet, lexicon: HomophoneLexicon) -> list[NbestSet]:
 
 
 def full_sweep(rescorer: Rescorer, context: Context, nbest: NbestSet, lexicon: HomophoneLexicon) -> Numbers:
-    """Tokens of a full sweep over those of the clean lists, by kind and history."""
+    """Tokens of a full sweep over those of the clean lists, by kind."""
     clean = cased_texts(nbest, context.plm)
     found: Numbers = {"utterances": len(nbest), "kinds": {}}
     for kind in ALL_KINDS:
@@ -43,17 +42,11 @@ def full_sweep(rescorer: Rescorer, context: Context, nbest: NbestSet, lexicon: H
         texts = [cased_texts(one, context.plm) for one in sets]
         texts.append(worst_candidates(nbest, lexicon, kind, context))
         together = distinct_texts(texts)
-        ratios = {}
-        for history in FULL_HISTORIES:
-            rescorer.scorer.history = history
-            ratios[str(history)] = states(rescorer, together)
-        rescorer.scorer.history = None
-        of_clean = states(rescorer, clean)
         found["kinds"][kind] = {
             "versions": 1 + len(PERTURBATIONS) * len(FULL_RATES) * len(FULL_SEEDS),
             "texts": sum(map(len, together)),
-            "clean": of_clean,
-            "states": ratios,
+            "clean": states(rescorer, clean),
+            "shared": states(rescorer, together),
         }
     return found
 
@@ -133,12 +126,13 @@ def table(parts: Mapping[str, Numbers]) -> Table:
                 )
             )
         for kind, full in part["full"]["kinds"].items():
-            for history, tokens in full["states"].items():
-                way = f"full sweep, {kind}" + ("" if history == "None" else f", history {history}")
-                utterances = f"{lists}, {part['full']['utterances']} utterances"
-                table.rows.append(
-                    (utterances, full["versions"], way, full["texts"], tokens, tokens / full["clean"], None, None, None)
+            utterances, tokens = f"{lists}, {part['full']['utterances']} utterances", full["shared"]
+            table.rows.append(
+                (
+                    *(utterances, full["versions"], f"full sweep, {kind}", full["texts"]),
+                    *(tokens, tokens / full["clean"], None, None, None),
                 )
+            )
     return table
 
 
