@@ -18,7 +18,10 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from lorescore.plm.onednn import is_faster, linear
+
 NAME = "lorescore_blocks"
+ONEDNN_ROWS = 192  # of a head's product, from which on oneDNN's is worth a call of its own
 
 Blocks = Sequence[tuple[slice, slice | torch.Tensor, torch.Tensor]]
 _blocks: ContextVar[Blocks | None] = ContextVar("blocks", default=None)
@@ -98,9 +101,19 @@ def _in_steps(
     The heads that share a key stand below each other, as the rows of one product.
     """
     heads, groups = key.shape[1], query.shape[1] // key.shape[1]
+    queries_of_heads, keys_of_heads, values_of_heads = query[0] * scale, key[0].contiguous(), value[0].contiguous()
     outputs = []
     for queries, keys, mask in blocks:
-        rows = query[0, :, queries].reshape(heads, -1, query.shape[-1])
-        seen = torch.baddbmm(mask.repeat(groups, 1), rows, key[0, :, keys].transpose(1, 2), alpha=scale)
-        outputs.append((seen.softmax(-1) @ value[0, :, keys]).view(1, query.shape[1], len(mask), -1))
+        rows = queries_of_heads[:, queries].reshape(heads, -1, query.shape[-1])
+        seen = _products(rows, keys_of_heads[:, keys])
+        seen.view(heads, groups, *mask.shape).add_(mask)
+        summed = _products(seen.softmax(-1), values_of_heads[:, keys].transpose(1, 2))
+        outputs.append(summed.view(1, query.shape[1], len(mask), -1))
     return outputs
+
+
+def _products(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """(heads, n, k), (heads, m, k) -> (heads, n, m): where oneDNN is faster, larger ones by it, head by head."""
+    if is_faster() and left.shape[1] >= ONEDNN_ROWS:
+        return torch.stack([linear(one, other, None) for one, other in zip(left, right, strict=True)])
+    return left @ right.transpose(1, 2)
