@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from lorescore.plm import onednn
 from lorescore.scoring import attention
 from lorescore.scoring.attention import ONEDNN_ROWS
 
@@ -12,12 +13,12 @@ SCALE = SIZE**-0.5
 
 
 @pytest.mark.skipif(not hasattr(torch.ops.mkldnn, "_linear_pointwise"), reason="this PyTorch has no oneDNN")
-@pytest.mark.parametrize("onednn", [True, False])
+@pytest.mark.parametrize("is_faster", [True, False])
 @pytest.mark.parametrize(("heads", "groups"), [(2, 3), (3, 1)])
 def test_blocks_in_steps_equal_pytorchs_attention(
-    heads: int, groups: int, onednn: bool, monkeypatch: pytest.MonkeyPatch
+    heads: int, groups: int, is_faster: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attention, "is_faster", lambda: onednn)
+    monkeypatch.setattr(onednn, "is_faster", lambda: is_faster)
     torch.manual_seed(0)
     lengths = (ONEDNN_ROWS // groups + 3, 5, ONEDNN_ROWS // groups)
     total = sum(lengths)

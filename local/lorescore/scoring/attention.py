@@ -18,7 +18,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from lorescore.plm.onednn import is_faster, linear
+from lorescore.plm import onednn
 
 NAME = "lorescore_blocks"
 ONEDNN_ROWS = 192  # of a head's product, from which on oneDNN's is worth a call of its own
@@ -114,6 +114,6 @@ def _in_steps(
 
 def _products(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     """(heads, n, k), (heads, m, k) -> (heads, n, m): where oneDNN is faster, larger ones by it, head by head."""
-    if is_faster() and left.shape[1] >= ONEDNN_ROWS:
-        return torch.stack([linear(one, other, None) for one, other in zip(left, right, strict=True)])
+    if onednn.is_faster() and left.shape[1] >= ONEDNN_ROWS:
+        return torch.stack([onednn.linear(one, other, None) for one, other in zip(left, right, strict=True)])
     return left @ right.transpose(1, 2)

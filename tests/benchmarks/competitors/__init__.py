@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
-from unittest.mock import patch
 
 from lorescore.errors import InputError
 from lorescore.plm import onednn
@@ -52,7 +51,7 @@ def load_competitors(plm_dir: Path, plm: PlmSettings, rescorer: Rescorer, work_d
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from competitors.lorescore_tree import LorescoreTree
+    from competitors.lorescore_tree import LorescoreTree, LorescoreTreeByMkl
     from competitors.minicons_scorer import MiniconsScorer
     from competitors.one_by_one import OneByOne
     from competitors.padded_batches import PaddedBatches
@@ -61,12 +60,10 @@ def load_competitors(plm_dir: Path, plm: PlmSettings, rescorer: Rescorer, work_d
     # As a user of Transformers has it: not with the linear layers that `load_plm` gives (`lorescore.plm.onednn`).
     model = AutoModelForCausalLM.from_pretrained(plm_dir, dtype=torch.float32).eval()
     tokenizer = AutoTokenizer.from_pretrained(plm_dir)
-    by_tree = [LorescoreTree(rescorer)]
-    if onednn.is_faster():
-        with patch.object(onednn, "is_faster", return_value=False):
-            by_tree.append(LorescoreTree(Rescorer.new(plm_dir, plm), "lorescore with MKL's products"))
+    by_mkl = [LorescoreTreeByMkl(plm_dir, plm)] if onednn.is_faster() else []
     return [
-        *by_tree,
+        LorescoreTree(rescorer),
+        *by_mkl,
         PaddedBatches(model, tokenizer, plm),
         MiniconsScorer(model, plm_dir, plm),
         SpeechBrainRescorer(plm_dir, plm, work_dir),

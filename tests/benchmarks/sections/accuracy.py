@@ -104,12 +104,15 @@ def cells(part: Numbers, name: str) -> Row:
     taken = median(one["seconds"])
     has_interval = one is not exact and "change" in one  # older measurements have none
     interval = "{:+.2f} to {:+.2f}".format(*one["change"]) if has_interval else ""
-    # Older measurements did not count the sample's.
-    fewer = exact["sample_states"] / one["sample_states"] if "sample_states" in one else None
     return (
         *(f"{one['wer']:.2f}", f"{one['wer'] - exact['wer']:+.2f}", interval),
         *(one["states"], one["states"] / exact["states"]),
-        *(taken, median(exact["seconds"]) / taken, fewer, f"{one['difference']:.1e}"),
+        *(
+            taken,
+            median(exact["seconds"]) / taken,
+            exact["sample_states"] / one["sample_states"],
+            f"{one['difference']:.1e}",
+        ),
     )
 
 
