@@ -81,6 +81,14 @@ def test_states_of_the_same_history_are_one() -> None:
     assert len(PrefixTree.build(sequences, history=1)) == 6
 
 
+def test_states_near_the_end_stay_apart() -> None:
+    one, other = [0, 1, 2, 3, 4, 5], [0, 9, 2, 3, 4, 5]
+    assert len(PrefixTree.build([one, other], history=2)) == 5 + 2  # "2 3" is followed by "4 5"
+    assert len(PrefixTree.build([one[:-1], other[:-1]], history=2)) == 4 + 3  # by "4" alone
+    # A state that is near the end of one sequence is there for another that goes on.
+    assert len(PrefixTree.build([one[:-1], other], history=2)) == 4 + 2 + 1
+
+
 @given(SEQUENCES, st.integers(1, 4))
 def test_a_merged_state_has_the_history_that_its_sequences_ask_for(sequences: list[list[int]], history: int) -> None:
     tree = PrefixTree.build(sequences, history=history)

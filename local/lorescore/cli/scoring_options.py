@@ -12,7 +12,8 @@ def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--history",
         type=int,
-        help="clm: hypotheses of a list share the scores of what follows so many equal tokens; left out: exact scores",
+        help="clm: hypotheses of a list share the scores of what follows so many equal tokens, where as many follow; "
+        "left out: exact scores",
     )
 
 
