@@ -92,6 +92,9 @@ def test_stage_4_makes_sets_of_disjoint_speakers(librispeech_dev: Path, tmp_path
     for name in ("train", "dev"):
         assert speakers[name] & clean and speakers[name] - clean
     assert speakers["test_clean"] <= clean and not speakers["test_other"] & clean
+    held_out = read_nbest_dir(tmp_path / "exp" / "nbest" / "held_out")  # all that is not of the training speakers
+    assert len(held_out) == 2703 + 2864 - 2777
+    assert {split[one.utt.split("-")[0]] for one in held_out} == {"dev", "test"}
 
 
 @pytest.mark.parametrize("option", [["--max_trian", "5"], ["--asr_decode", ""], []])

@@ -51,5 +51,11 @@ fi
 if [[ "${part}" =~ ^(best|all)$ ]]; then  # what plm/ has: on all lists of the training speakers
     "${decoder[@]}" --stage 5 --stop_stage 7 --lora vanilla --seeds 1 --suffix all --train_set train_all \
         --train_config conf/train_all.yaml --perturb_train homophone:0.2 --consistency 0.1
+    # shellcheck source=path.sh
+    . "../../../path.sh"
+    for tag in smollm2_clm_none smollm2_clm_vanilla_mwer_s1_all; do  # its weights, for sets that are none of these
+        python3 -m lorescore rescore --nbest exp/nbest/held_out --model "exp/plm/${tag}" --tune --dtype "${dtype}" \
+            --score_cache exp/score_cache.sqlite --out "exp/eval/${tag}/held_out"
+    done
 fi
 [[ ! "${part}" =~ ^(robustness|all)$ ]] || "${decoder[@]}" --stage 10

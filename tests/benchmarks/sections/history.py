@@ -1,4 +1,4 @@
-"""History merging: WER and states against the number K of last tokens that have to agree."""
+"""History merging: WER and states against the number K of tokens that have to agree, and to follow."""
 
 from collections.abc import Mapping
 
@@ -29,9 +29,9 @@ def table(parts: Mapping[str, Numbers]) -> Table:
 SECTION = Section(
     name="history",
     title="History merging",
-    about="Two states of a list are one where their last K tokens agree. The weights are tuned on the same lists for "
-    "each K, so that the WERs compare what the scores hold; 95 % is the paired interval of the difference by "
-    "bootstrap over utterances. Seconds are of a smaller sample, in float32.",
+    about="Two states of a list are one where their last K tokens agree and at least K more follow. The weights are "
+    "tuned on the same lists for each K, so that the WERs compare what the scores hold; 95 % is the paired interval of "
+    "the difference by bootstrap over utterances. Seconds are of a smaller sample, in float32.",
     measure=measure,
     table=table,
     choose=with_references,

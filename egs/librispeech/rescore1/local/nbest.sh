@@ -37,3 +37,6 @@ for condition in clean other; do
     "${subset[@]}" --nbest_dir "exp/nbest/dev_${condition}" --spk_list exp/split/test.spk --max_utts "${max_test}" \
         --out "exp/nbest/test_${condition}"
 done
+# All lists that nothing is trained on: what the weights for other sets than these two are tuned on (compare.sh).
+cat exp/split/{dev,test}.spk > exp/split/held_out.spk
+"${subset[@]}" --nbest_dir "${both[@]}" --spk_list exp/split/held_out.spk --out exp/nbest/held_out
