@@ -227,7 +227,7 @@ def test_robustness_that_is_older_than_the_scores_is_said(exp_dir: Path, caplog:
 def test_robustness_on_different_lists_is_not_compared(tmp_path: Path) -> None:
     write_nprr(tmp_path, ["none"], ["test"], [0.1])
     write_records(tmp_path / "nprr" / "full.json", [make_record("full", "test", "1best", 0.1, utts=150)])
-    with pytest.raises(InputError, match="different lists: the first pass has WER"):
+    with pytest.raises(InputError, match="different lists: the first pass has the error rates"):
         collect(tmp_path)
     write_records(tmp_path / "nprr" / "full.json", [make_record("full", "test", "1best", 0.1)])
     both = read_records(tmp_path / "nprr" / f"{tag_of('none')}.json")

@@ -118,7 +118,11 @@ def test_axes_of_sets_in_characters(exp_dir: Path, monkeypatch: pytest.MonkeyPat
         save_png(figure, path)
 
     monkeypatch.setattr("lorescore.report.results.save_png", keep)
-    write_report(exp_dir)
+    report = write_report(exp_dir)
+    captions = re.findall(r"<figcaption>(.*?)<", report.page.read_text(encoding="utf-8"))
+    for caption in ("CER by system and set", "CER on dev during training", "CER and trainable parameters"):
+        assert caption in captions
+    assert not [caption for caption in captions if "WER" in caption]
     labels = {name: figure.axes[0].get_ylabel() for name, figure in figures.items()}
     assert labels["nprr.png"] == "NPRR (% of the clean CER)"
     assert labels["training.png"] == "CER on dev (%)"

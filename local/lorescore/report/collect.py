@@ -197,7 +197,7 @@ def _require_same_lists(records: Iterable[NprrRecord]) -> None:
             if not math.isclose(wer, other_wer, abs_tol=1e-6):
                 raise InputError(
                     f"NPRR of {record.tag} and {other.tag} ({record.set}, {record.lists}, rate {record.rate:g}) is of "
-                    f"different lists: the first pass has WER {wer:.4f} and {other_wer:.4f}",
+                    f"different lists: the first pass has the error rates {wer:.4f} and {other_wer:.4f}",
                     mend="measure both again: ./run.sh --stage 8 --stop_stage 9",
                 )
 
@@ -208,9 +208,10 @@ def _warn_of_other_scores(records: Iterable[NprrRecord], scores: Mapping[str, Ma
         score = scores.get(set_name, {}).get(tag)
         if score and not math.isclose(score.wer, nprr.clean_wer, abs_tol=1e-3):
             logger.warning(
-                "%s on %s has WER %.2f now, and had %.2f when NPRR was measured: stage 9 measures it again",
+                "%s on %s has %s %.2f now, and had %.2f when NPRR was measured: stage 9 measures it again",
                 tag,
                 set_name,
+                score.metric.upper(),
                 score.wer,
                 nprr.clean_wer,
             )

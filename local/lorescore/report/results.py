@@ -179,8 +179,9 @@ def _write_markdown(path: Path, blocks: Sequence[Block], top_level: int = 1) -> 
 def _figures(results: Results, exp_dir: Path) -> dict[str, tuple[str, Figure]]:
     """Caption and figure by file name, of what there is data for."""
     figures: dict[str, tuple[str, Figure]] = {}
+    error_rate = results.metric.upper()
     if results.scores:
-        figures["wer.png"] = ("WER by system and set", wer_figure(results))
+        figures["wer.png"] = (f"{error_rate} by system and set", wer_figure(results))
     if any(nprr.value is not None for record in results.nprr for nprr in (record.nprr, record.first_pass)):
         figures["nprr.png"] = ("NPRR by rate, kind and set", nprr_figure(results, results.metric))
     for set_name in dict.fromkeys(record.set for record in results.nprr):
@@ -192,7 +193,7 @@ def _figures(results: Results, exp_dir: Path) -> dict[str, tuple[str, Figure]]:
     trained = [model for model in results.models.values() if model.history]
     if trained:
         figure = training_figure(trained, styles_of(results), results.metric)
-        figures["training.png"] = ("WER on dev during training", figure)
+        figures["training.png"] = (f"{error_rate} on dev during training", figure)
     for model in results.models.values():
         if model.ranks:
             figures[f"ranks_{model.tag}.png"] = (f"Final ranks of {model.tag}", ranks_figure(model.tag, model.ranks))

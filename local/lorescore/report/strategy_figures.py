@@ -40,10 +40,16 @@ def strategy_figures(
     """
     figures = {}
     if comparisons:
-        figures["parameters.png"] = ("WER and trainable parameters", parameters_figure(comparisons, metric))
+        figures["parameters.png"] = (
+            f"{metric.upper()} and trainable parameters",
+            parameters_figure(comparisons, metric),
+        )
     curves = read_rank_curves(exp_dir, list(models))
     if curves:
-        figures["mixed_ranks.png"] = ("WER of a mixed-rank adapter by its rank", rank_curves_figure(curves, metric))
+        figures["mixed_ranks.png"] = (
+            f"{metric.upper()} of a mixed-rank adapter by its rank",
+            rank_curves_figure(curves, metric),
+        )
     for name, of in group_models(list(models.values())).items():
         ranks = {model.seed: model.ranks for model in of if model.ranks}
         if len(ranks) > 1 and len({frozenset(one) for one in ranks.values()}) == 1:

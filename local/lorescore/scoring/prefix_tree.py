@@ -9,9 +9,9 @@ are still to come: the second takes the first's predictions, as words with the s
 Kaldi's lattice rescoring. A list then costs about its divergences, not what follows them. That the state is a
 transformer's, whose context goes back to the start of the first hypothesis that came there, is this project's own
 reading. So is that states near the end of a hypothesis stay apart: the error of a merger is in the few predictions
-after it, and there it would save no more than those. At the same number of states (K = 5, against 6 up to the end) that
-changes 14 % fewer choices on LibriSpeech's dev-other lists, and as many on dev-clean's. Without merging the scores are
-exact.
+after it, and there it would save no more than those. At the same number of states (a history of 5, against
+6 up to the end) that changes 14 % fewer choices on LibriSpeech's dev-other lists, and as many on dev-clean's. Without
+merging the scores are exact.
 """
 
 from collections.abc import Iterator, Sequence
