@@ -37,7 +37,7 @@ for set in ${sets}; do
     lorescore rescore --nbest "exp/eval/nbest/${set}" --model "${model}" --out "${out}" --dtype "${dtype}" \
         --score_cache exp/score_cache.sqlite ${weights:+--weights "${weights}"}
     mkdir -p "$(dirname "${first_pass}")"
-    sort "${asr_decode}/${set}"/logdir/output.*/1best_recog/text > "${first_pass}"
+    sed -nE 's/^([^ ]+)-1( |$)/\1\2/p' "exp/eval/nbest/${set}/words_text" > "${first_pass}"
     lorescore score --ref "exp/eval/nbest/${set}/text" --hyp "${out}/text" --out "${out}" --baseline "${first_pass}" \
         --weights "${out}/weights.yaml"
 done
