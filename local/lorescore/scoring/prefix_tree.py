@@ -141,31 +141,31 @@ class _Builder:
                 break
             child = self.children.get((state, token))
             if child is None:
-                child = self._state(state, token, sequence[: index + 1], len(sequence) - index - 1, passed)
+                child = self._state(state, sequence, index, passed)
                 self.children[state, token] = child
             state = child
             passed.add(state)
         return path
 
-    def _state(self, parent: int, token: int, prefix: Sequence[int], ahead: int, passed: set[int]) -> int:
-        """A new state for a prefix, or with history merging one that has its last tokens.
+    def _state(self, parent: int, sequence: Sequence[int], index: int, passed: set[int]) -> int:
+        """A new state for a sequence up to `index`, or with history merging one that has the last of these tokens.
 
         Args:
             parent: The state before it.
-            token: The prefix's last token.
-            prefix: From the sequence's first token on.
-            ahead: Tokens that come after it.
+            sequence: It begins with the root's token, so that an index is a depth.
+            index: Of the state's token.
             passed: States that the sequence has been in.
         """
         alike: list[int] = []
         if self.history is not None:
-            alike = self.by_history.setdefault(tuple(prefix[-self.history :]), [])
-            depth = len(prefix) - 1
-            # A sequence never comes back to a state: words that it repeats are not at the same place.
-            near = [one for one in alike if one not in passed and abs(self.depths[one] - depth) <= MERGE_DISTANCE]
-            if near and ahead >= self.history:
-                return min(near, key=lambda one: (abs(self.depths[one] - depth), one))
-        self.tokens.append(token)
+            last = sequence[max(0, index + 1 - self.history) : index + 1]
+            alike = self.by_history.setdefault(tuple(last), [])
+            if len(sequence) - index - 1 >= self.history:
+                # A sequence never comes back to a state: words that it repeats are not at the same place.
+                near = [one for one in alike if one not in passed and abs(self.depths[one] - index) <= MERGE_DISTANCE]
+                if near:
+                    return min(near, key=lambda one: (abs(self.depths[one] - index), one))
+        self.tokens.append(int(sequence[index]))
         self.parents.append(parent)
         self.depths.append(self.depths[parent] + 1)
         alike.append(len(self.tokens) - 1)
