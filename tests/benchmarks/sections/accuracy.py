@@ -84,16 +84,14 @@ def change_interval(errors: Counts, exact_errors: Counts, ref_words: Counts) -> 
 
 
 HEADER = (
-    *(
-        "WER",
-        "WER - exact",
-        "95 %",
-        "tokens scored",
-        "of the exact ones",
-        "seconds of the sample",
-        "faster than exact by",
-        "fewer tokens there by",
-    ),
+    "WER",
+    "WER - exact",
+    "95 %",
+    "tokens scored",
+    "of the exact ones",
+    "seconds of the sample",
+    "faster than exact by",
+    "fewer tokens there by",
     "largest difference, nats",
 )
 
@@ -102,17 +100,17 @@ def cells(part: Numbers, name: str) -> Row:
     """The cells under HEADER of one option."""
     one, exact = part["rows"][name], part["rows"][EXACT_NAME]
     taken = median(one["seconds"])
-    has_interval = one is not exact and "change" in one  # older measurements have none
-    interval = "{:+.2f} to {:+.2f}".format(*one["change"]) if has_interval else ""
+    interval = "" if one is exact else "{:+.2f} to {:+.2f}".format(*one["change"])
     return (
-        *(f"{one['wer']:.2f}", f"{one['wer'] - exact['wer']:+.2f}", interval),
-        *(one["states"], one["states"] / exact["states"]),
-        *(
-            taken,
-            median(exact["seconds"]) / taken,
-            exact["sample_states"] / one["sample_states"],
-            f"{one['difference']:.1e}",
-        ),
+        f"{one['wer']:.2f}",
+        f"{one['wer'] - exact['wer']:+.2f}",
+        interval,
+        one["states"],
+        one["states"] / exact["states"],
+        taken,
+        median(exact["seconds"]) / taken,
+        exact["sample_states"] / one["sample_states"],
+        f"{one['difference']:.1e}",
     )
 
 
