@@ -90,6 +90,24 @@ def test_a_plm_gives_the_same_outputs_and_gradients(family: str, cpuinfo: Path) 
     torch.testing.assert_close(results[1], results[0], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("family", [*CAUSAL, *ENCODERS])
+def test_weights_by_columns_change_nothing_but_their_strides(family: str, cpuinfo: Path) -> None:
+    cpuinfo.write_text(AMD, encoding="utf-8")
+    torch.manual_seed(0)
+    auto = AutoModelForCausalLM if family in CAUSAL else AutoModel
+    model = auto.from_config((CAUSAL | ENCODERS)[family]).eval()
+    onednn.use_onednn(model)
+    before = outputs(model).detach()
+    weights = {name: one.clone() for name, one in model.named_parameters()}
+    embeddings = [one.weight for one in (model.get_input_embeddings(), model.get_output_embeddings()) if one]
+    onednn.store_by_columns(model)
+    assert all(torch.equal(one, weights[name]) for name, one in model.named_parameters())
+    layers = [one for one in model.modules() if type(one) is onednn.OneDnnLinear]
+    assert all(one.weight.t().is_contiguous() for one in layers if one is not model.get_output_embeddings())
+    assert all(one.is_contiguous() for one in embeddings)
+    torch.testing.assert_close(outputs(model).detach(), before, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize(("text", "expected"), [(AMD, True), (INTEL, False), (None, False)])
 def test_which_processors_gain(cpuinfo: Path, text: str | None, expected: bool) -> None:
     if text is not None:

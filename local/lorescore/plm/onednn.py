@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
+from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -39,6 +40,19 @@ def use_onednn(model: nn.Module) -> None:
         for layer in model.modules():
             if type(layer) in _BY_ONEDNN:
                 layer.__class__ = _BY_ONEDNN[type(layer)]
+
+
+@torch.no_grad()
+def store_by_columns(model: PreTrainedModel) -> None:
+    """Store the weights of linear layers by columns, for scoring on a CPU: oneDNN takes products of few rows faster so.
+
+    A fifth faster for 256 rows, 3 % for 1,024. The vocabulary projection stays as it is: its weight is mostly that of
+    the embeddings, and it is taken in blocks of rows.
+    """
+    projection = model.get_output_embeddings()
+    for layer in model.modules():
+        if isinstance(layer, OneDnnLinear) and layer is not projection and layer.weight.device.type == "cpu":
+            layer.weight.data = layer.weight.t().contiguous().t()
 
 
 def linear(inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:

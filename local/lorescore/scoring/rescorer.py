@@ -26,6 +26,7 @@ from lorescore.files import read_yaml, write_yaml
 from lorescore.nbest.lists import NbestList
 from lorescore.plm.load import cannot_be_written, is_encoder, load_model, load_plm, without_bars
 from lorescore.plm.mixed import truncate
+from lorescore.plm.onednn import store_by_columns
 from lorescore.plm.settings import PlmSettings
 from lorescore.progress import Progress, silent
 from lorescore.scoring.bf16 import round_linear_layers
@@ -142,6 +143,8 @@ class Rescorer(ListScorer):
         self.scorer.to(device)
         if options.quantize:
             quantize(self.scorer.model, lambda: self.score([[sentence] for sentence in CALIBRATION]))
+        elif options.torch_dtype(device) == torch.float32:
+            store_by_columns(self.scorer.model)
 
     def save(self, directory: Path, records: Mapping[str, Mapping[str, Any]] | None = None) -> None:
         """Write the rescorer under its name when it is complete.
