@@ -11,6 +11,7 @@ from lorescore.files import write_table, write_yaml
 
 Call = Callable[..., object]
 
+RESCORE_USES = "(stage 6: --tags, --dev and --sets; lists from anywhere: --nbest and --model)"
 VALID_STRATEGIES = "valid: " + " ".join(STRATEGIES)
 
 
@@ -94,6 +95,9 @@ def files(exp: Path) -> set[Path]:
         ),
         (["--dev", "tset"], "{exp}/nbest/tset: no N-best directory: words_text is missing (stage 4 makes"),
         (["--dev", "test", "--sets", "x"], "{exp}/nbest/x: no N-best directory: words_text is missing"),
+        (["--dev", "test", "--lm_weight", "0"], f"--lm_weight does not go with stage 6 {RESCORE_USES}"),
+        (["--dev", "test", "--metric", "cer"], f"--metric does not go with stage 6 {RESCORE_USES}"),
+        (["--nbest", "-", "--model", "x", "--decode", "mbr"], f"--decode does not go with --nbest {RESCORE_USES}"),
     ],
 )
 def test_rescore(exp: Path, call: Call, arguments: list[str], message: str) -> None:

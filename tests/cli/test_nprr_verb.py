@@ -269,6 +269,11 @@ USES = "(stage 9: --tags and --sets; any N-best directories: --clean and --pertu
             f"--reference does not go with --clean {USES}",
         ),
         (
+            ("--clean", "{0}/clean", "--perturbed", "{0}/p1", "--rates", "0.2"),
+            f"--rates does not go with --clean {USES}",
+        ),
+        (("--tags", "x", "--sets", "y", "--lm_weight", "0"), f"--lm_weight does not go with --tags {USES}"),
+        (
             ("--clean", "{0}/clean", "--perturbed", "{0}/p1", "--costs", "lm", "--word_bonus", "1"),
             "--word_bonus without --lm_weight (",
         ),

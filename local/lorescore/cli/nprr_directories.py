@@ -17,6 +17,8 @@ from lorescore.nbest.info import INFO, read_info
 from lorescore.nprr.directories import measure_directories, write_result
 from lorescore.wer.units import require_metric
 
+DIRECTORY_OPTIONS = {"costs": "", "weights": None, "lm_weight": None, "word_bonus": 0.0, "out_dir": None}
+
 
 def add_directory_arguments(parser: argparse.ArgumentParser) -> None:
     """The options beside those of stage 9."""

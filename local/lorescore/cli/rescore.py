@@ -14,8 +14,9 @@ from pathlib import Path
 from lorescore.choices import DECODES, nearest_hint, require_choice
 from lorescore.cli.cache_options import add_cache_argument, cache_path
 from lorescore.cli.progress import progress
-from lorescore.cli.rescore_nbest import add_nbest_arguments, run_nbest, times_of
+from lorescore.cli.rescore_nbest import NBEST_OPTIONS, add_nbest_arguments, run_nbest, times_of
 from lorescore.cli.scoring_options import add_scoring_arguments, scoring_options
+from lorescore.cli.uses import refuse_options
 from lorescore.combine import (
     FIRST_PASS,
     ORACLE,
@@ -40,6 +41,8 @@ from lorescore.scoring.stored import TRAIN_IT, unfinished
 from lorescore.wer import word_error_rate
 
 SET = "{set}"  # stands for the set's name in --lattice_dir
+TWO_USES = "stage 6: --tags, --dev and --sets; lists from anywhere: --nbest and --model"
+STAGE_OPTIONS = {"tags": "", "dev": None, "sets": "", "decode": "map"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sets", default="", help="further sets of exp/nbest, separated by spaces")
     parser.add_argument(
         "--decode",
-        default="map",
+        default=STAGE_OPTIONS["decode"],
         help="map: the highest combined score; mbr: beside it, as <tag>_mbr, the fewest expected word errors",
     )
     parser.add_argument(
@@ -73,8 +76,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """First pass and oracle, then one rescorer after the other."""
     if args.nbest is not None:
+        refuse_options(args, STAGE_OPTIONS, "--nbest", TWO_USES)
         run_nbest(args)
         return
+    refuse_options(args, NBEST_OPTIONS, "stage 6", TWO_USES)
     if not args.dev:
         raise InputError("no --dev", mend="name the set to tune the weights on, or lists to rescore at once: --nbest")
     tags = args.tags.split()

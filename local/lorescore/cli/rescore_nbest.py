@@ -39,6 +39,16 @@ from lorescore.wer import METRICS, WER, word_error_rate
 from lorescore.wer.ctm import NOMINAL_WORD_S
 
 STDIN = "-"
+NBEST_OPTIONS = {
+    "model": None,
+    "weights": None,
+    "lm_weight": None,
+    "word_bonus": 0.0,
+    "metric": None,
+    "tune": False,
+    "lists_at_a_time": 1,
+    "out": None,
+}
 CONFIDENCE_SCALE = 1.0  # posteriors of the combined scores as they are, where no development set has told better
 
 
