@@ -214,7 +214,6 @@ def _is_up_to_date(nbest_dir: Path, wanted: Mapping[str, Any]) -> bool:
     if not (nbest_dir / "nbest.yaml").is_file():
         return False
     info = read_yaml(nbest_dir / "nbest.yaml")
-    info = {"context": 0, "metric": WER} | info  # those of lists made before there was a choice
     as_wanted = all(info.get(key) == value for key, value in wanted.items())
     return as_wanted and info.get("checksum") == content_checksum(nbest_dir)
 

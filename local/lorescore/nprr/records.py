@@ -2,8 +2,6 @@
 
 {"nprr": [a record for each set, perturbation, kind and rate],
  "areas": [a record for each set, perturbation and kind]}
-
-A file that is a list, as earlier versions wrote it, has the former alone.
 """
 
 import json
@@ -44,7 +42,7 @@ class NprrRecord:
         perturbation: What replaced a word, as in `lorescore.perturb`.
         reference: The tag of the model that this one is compared with; its own, or empty, where with none.
         difference: NPRR minus the reference's; None where it was not compared.
-        losses: What the lists lost and what the rescorer lost; None where an earlier version wrote the record.
+        losses: What the lists lost and what the rescorer lost; None where they were not measured.
     """
 
     tag: str
@@ -119,7 +117,7 @@ def read_records(path: Path) -> list[NprrRecord]:
 
 
 def read_areas(path: Path) -> list[AreaRecord]:
-    """Read the records of areas that `write_records` wrote; none of an earlier version's.
+    """Read the records of areas that `write_records` wrote.
 
     Raises:
         InputError: As `read_records`.
@@ -133,8 +131,6 @@ def _parsed(path: Path, key: str, parse: Callable[[dict[str, Any]], Record]) -> 
         content = json.loads("\n".join(line for _, line in read_lines(path)))
     except json.JSONDecodeError as error:
         raise InputError(f"not JSON: {error.msg}", path=path, line=error.lineno, mend=MEND) from error
-    if isinstance(content, list):
-        content = {"nprr": content, "areas": []}
     items = content.get(key) if isinstance(content, dict) else None
     if not isinstance(items, list):
         raise InputError(f"expected a JSON object with a list of records under {key!r}", path=path, mend=MEND)
@@ -154,7 +150,7 @@ def _nprr_record(item: dict[str, Any]) -> NprrRecord:
         rate=float(item["rate"]),
         nprr=_nprr_from_json(item["nprr"]),
         first_pass=_nprr_from_json(item["first_pass"]),
-        losses=None if item.get("losses") is None else _floats(Losses, item["losses"]),
+        losses=None if item["losses"] is None else _floats(Losses, item["losses"]),
     )
 
 
@@ -170,14 +166,14 @@ def _area_record(item: dict[str, Any]) -> AreaRecord:
 
 def _common(item: dict[str, Any]) -> dict[str, Any]:
     """The fields that both kinds of records have."""
-    difference = item.get("difference")
+    difference = item["difference"]
     return {
         "tag": str(item["tag"]),
         "set": str(item["set"]),
         "kind": str(item["kind"]),
         "seeds": tuple(int(seed) for seed in item["seeds"]),
-        "perturbation": str(item.get("perturbation", HOMOPHONE)),
-        "reference": str(item.get("reference", "")),
+        "perturbation": str(item["perturbation"]),
+        "reference": str(item["reference"]),
         "difference": None if difference is None else _floats(NprrDifference, difference),
     }
 

@@ -13,7 +13,7 @@ from lorescore.files import write_table
 from lorescore.nbest import NbestList, NbestSet
 from lorescore.perturb.lexicon import HomophoneLexicon
 from lorescore.perturb.replacement import PerturbationCounts, perturb_and_count
-from lorescore.perturb.settings import HOMOPHONE, NEAR, SPLIT, Perturbation
+from lorescore.perturb.settings import NEAR, SPLIT, Perturbation
 
 INFO_KEY = "perturbation"
 COUNTS_FILE = "perturbed"
@@ -105,5 +105,4 @@ def is_up_to_date(
     wanted = provenance(nbest, lexicon, settings, versions)
     if not isinstance(recorded, Mapping) or wanted["source_checksum"] is None:
         return False
-    recorded = {"perturbation": HOMOPHONE, **recorded}  # that of lists made before there were others
     return all(recorded.get(key) == value for key, value in wanted.items())
