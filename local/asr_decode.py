@@ -15,9 +15,10 @@ import shutil
 import sys
 from pathlib import Path
 
-from lorescore.cli.jobs import Job, Stamp, read_wav_scp, run_jobs, shares
+from lorescore.cli.jobs import Job, read_wav_scp, run_jobs, shares
 from lorescore.errors import InputError
 from lorescore.files import atomic_write, checksum
+from lorescore.stamp import Stamp
 
 
 def main(argv: list[str] | None = None) -> int:

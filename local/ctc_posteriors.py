@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lorescore.cli.jobs import Job, Stamp, read_wav_scp, run_jobs, shares
+from lorescore.cli.jobs import Job, read_wav_scp, run_jobs, shares
 from lorescore.errors import InputError
 from lorescore.files import atomic_write, checksum, read_lines, read_table, write_table
 from lorescore.lattice.source import FRAME_SHIFT_FILE
+from lorescore.stamp import Stamp
 
 if TYPE_CHECKING:
     import torch

@@ -18,13 +18,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lorescore.cli.jobs import Job, Stamp, run_jobs
+from lorescore.cli.jobs import Job, run_jobs
 from lorescore.errors import InputError
 from lorescore.files import checksum, read_table, write_table, write_yaml
 from lorescore.lattice.backends import DECODED, Backend, choose_backend, make_lattices, prepare_backend
 from lorescore.lattice.graph import Graph
 from lorescore.lattice.search import SearchOptions
 from lorescore.lattice.source import FRAME_SHIFT_FILE, read_frame_shift
+from lorescore.stamp import Stamp
 
 
 def main(argv: list[str] | None = None) -> int:

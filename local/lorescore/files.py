@@ -4,6 +4,7 @@ import codecs
 import hashlib
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -37,7 +38,16 @@ def single_spaced(text: str) -> str:
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[IO[str]]:
-    """Open a text file for writing that appears under its name only when it is complete.
+    """Open a text file for writing that appears under its name only when it is complete; see `whole_file`."""
+    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A temporary name for a file, which takes its own name when it is complete.
 
     Args:
         path: Where the file will be; its folder is made.
@@ -48,16 +58,33 @@ def atomic_write(path: Path) -> Iterator[IO[str]]:
     temporary = temporary_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
+        yield temporary
         temporary.replace(path)
     except OSError as error:
         raise unwritable(path, error) from error
     finally:
         with suppress(OSError):  # the folder itself may be what could not be made
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_directory(path: Path) -> Iterator[Path]:
+    """A temporary directory, which takes its own name when it is complete.
+
+    Raises:
+        InputError: There is something under that name already, or it cannot be written.
+    """
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise InputError("is there already", path=path, mend="choose another name or delete it")
+    temporary = temporary_beside(path)
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def temporary_beside(path: Path) -> Path:

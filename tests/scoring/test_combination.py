@@ -16,7 +16,8 @@ from lorescore import Combination, InputError, Rescorer
 from lorescore.combine import ScoredLists, Weights, best_ranks, error_count, tune, tune_members, wer
 from lorescore.files import read_yaml, write_yaml
 from lorescore.nbest import NbestSet, list_costs, read_nbest_dir, write_nbest_dir
-from lorescore.scoring.combination import Scoring, combine_rescorers, load_list_scorer
+from lorescore.scoring.combination import combine_rescorers, load_list_scorer
+from lorescore.scoring.directories import Scoring
 from lorescore.scoring.stored import Member, stored_members
 
 FIRST, SECOND, BOTH = "llama_clm_none", "bert_cls_none", "both"

@@ -30,6 +30,7 @@ from lorescore.scoring.cache import ScoreCache, cache_version
 from lorescore.scoring.options import ScoringOptions, default_device
 from lorescore.scoring.rescorer import Rescorer
 from lorescore.scoring.sets import rescorer_checksum, score_nbest_dirs
+from lorescore.stamp import Stamp
 
 TAG = "tiny"
 Item = TypeVar("Item")
@@ -140,9 +141,9 @@ def test_scoring_that_is_cut_off_leaves_nothing_finished(rescorer_dir: Path, cle
     assert score_nbest_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir]) == 20
 
 
-@pytest.mark.parametrize("write", ["write_costs", "atomic_write"])
+@pytest.mark.parametrize(("where", "write"), [(sets, "write_costs"), (Stamp, "write")])
 def test_writing_that_is_cut_off_does_not_look_finished(
-    rescorer_dir: Path, clean_dir: Path, monkeypatch: pytest.MonkeyPatch, write: str
+    rescorer_dir: Path, clean_dir: Path, monkeypatch: pytest.MonkeyPatch, where: object, write: str
 ) -> None:
     # First the costs of other lists are finished; then the costs (or their stamp) of these are cut off.
     lists = read_nbest_dir(clean_dir)
@@ -155,7 +156,7 @@ def test_writing_that_is_cut_off_does_not_look_finished(
         def killed(*args: object) -> None:
             raise KeyboardInterrupt
 
-        patch.setattr(sets, write, killed)
+        patch.setattr(where, write, killed)
         with pytest.raises(KeyboardInterrupt):
             score_nbest_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir])
     # Neither these lists nor the others, should they come back, have finished costs.

@@ -12,7 +12,7 @@ from lorescore.errors import InputError
 from lorescore.files import read_yaml
 from lorescore.plm.load import fetch_plm
 from lorescore.plm.settings import PlmSettings
-from lorescore.scoring.combination import Scoring
+from lorescore.scoring.directories import Scoring
 from lorescore.scoring.rescorer import Rescorer
 
 NONE, VANILLA = "llama_clm_none", "llama_clm_vanilla_mwer_s1"

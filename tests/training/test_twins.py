@@ -16,11 +16,12 @@ from toy_nbest import toy_nbest
 from lorescore.errors import InputError
 from lorescore.nbest import Hypothesis, NbestList, NbestSet
 from lorescore.perturb import HomophoneLexicon
+from lorescore.perturb.replacement import sources
 from lorescore.scoring.rescorer import Rescorer
 from lorescore.training.data import training_lists
 from lorescore.training.settings import TrainingSettings
 from lorescore.training.teacher import TeacherScores
-from lorescore.training.twins import Twins, sources
+from lorescore.training.twins import Twins
 from lorescore.wer import edit_counts
 from lorescore.wer.distances import count_words
 

@@ -15,7 +15,8 @@ from lorescore.combine import FIRST_PASS, ORACLE
 from lorescore.decode import MBR
 from lorescore.errors import InputError
 from lorescore.nbest import read_nbest_dir
-from lorescore.scoring.combination import Scoring, combine_rescorers
+from lorescore.scoring.combination import combine_rescorers
+from lorescore.scoring.directories import Scoring
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 

@@ -1,6 +1,5 @@
 """Parallel jobs of a stage: a process with one thread and a log each, so that results do not depend on their number."""
 
-import hashlib
 import os
 import signal
 import subprocess
@@ -14,7 +13,7 @@ from typing import TypeVar
 
 from lorescore.cli.progress import duration
 from lorescore.errors import InputError
-from lorescore.files import atomic_write, read_table
+from lorescore.files import read_table
 
 Item = TypeVar("Item")
 
@@ -60,32 +59,6 @@ def shares(items: Sequence[Item], nj: int) -> list[Sequence[Item]]:
         raise InputError(f"--nj {nj}, expected 1 or more", mend="correct --nj")
     nj = min(nj, len(items))
     return [items[job * len(items) // nj : (job + 1) * len(items) // nj] for job in range(nj)]
-
-
-@dataclass(frozen=True)
-class Stamp:
-    """A file that says what the output beside it was made from.
-
-    Attributes:
-        path: The file.
-        made_from: Everything that the output depends on.
-    """
-
-    path: Path
-    made_from: str
-
-    @property
-    def _digest(self) -> str:
-        return hashlib.sha256(self.made_from.encode()).hexdigest()
-
-    def is_current(self) -> bool:
-        """Whether the output was made from the same."""
-        return self.path.is_file() and self.path.read_text(encoding="utf-8").strip() == self._digest
-
-    def write(self) -> None:
-        """Say that what follows is made from this."""
-        with atomic_write(self.path) as file:
-            file.write(f"{self._digest}\n")
 
 
 def run_jobs(

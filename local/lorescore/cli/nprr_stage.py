@@ -11,7 +11,6 @@ from pathlib import Path
 
 from lorescore.choices import FROZEN, parse_numbers, require_choice
 from lorescore.cli.cache_options import cache_path
-from lorescore.cli.jobs import Stamp
 from lorescore.cli.progress import progress
 from lorescore.cli.rescore import require_rescorers
 from lorescore.cli.scoring_options import scoring_options
@@ -32,10 +31,11 @@ from lorescore.nprr.conditions import Condition, MeasuredSet, mismatch, records_
 from lorescore.nprr.earlier import read_earlier
 from lorescore.nprr.stored import SUFFIX
 from lorescore.perturb import KINDS, PERTURBATIONS
-from lorescore.scoring.combination import Scoring
+from lorescore.scoring.directories import Scoring
 from lorescore.scoring.options import ScoringOptions, default_device
 from lorescore.scoring.sets import rescorer_checksum
 from lorescore.scoring.stored import read_config
+from lorescore.stamp import Stamp
 from lorescore.wer.resampling import Counts
 
 logger = logging.getLogger(__name__)

@@ -10,6 +10,7 @@ import argparse
 import itertools
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from lorescore.cli.cache_options import add_cache_argument, cache_path
 from lorescore.cli.lexicon_options import add_lexicon_arguments, read_pronunciations
 from lorescore.cli.progress import progress
 from lorescore.cli.rescore import require_rescorers
-from lorescore.cli.worst import rescorer_score
 from lorescore.errors import InputError
 from lorescore.files import read_yaml
 from lorescore.nbest import NbestSet, read_nbest_dir, write_nbest_dir
@@ -39,7 +39,7 @@ from lorescore.perturb import (
 from lorescore.perturb.sets import COUNTS_FILE, INFO_KEY
 from lorescore.perturb.settings import HOMOPHONE, NEAR, SPLIT
 from lorescore.perturb.worst import require_candidates, worst_versions
-from lorescore.scoring.combination import Scoring
+from lorescore.scoring.directories import Scoring
 from lorescore.scoring.sets import rescorer_checksum
 
 logger = logging.getLogger(__name__)
@@ -153,7 +153,8 @@ def _make_worst(
     missing = [one for one, info in found.items() if not info]
     if missing:
         cache = cache_path(args.score_cache, args.plm_dir.parent)
-        score = rescorer_score(rescorer_dir, Scoring(cache_path=cache, progress=progress))
+        scoring = Scoring(cache_path=cache, progress=progress)
+        score = partial(scoring.score_texts, rescorer_dir, what=WORST)
         worst = perturb_worst(nbest, lexicon, missing, score, args.num_candidates, versions)
         for one, made in zip(missing, worst, strict=True):
             yield out_dirs[one], _write(out_dirs[one], made), False

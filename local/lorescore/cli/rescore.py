@@ -36,7 +36,7 @@ from lorescore.lattice.source import FRAME_SHIFT_S, LatticeSource
 from lorescore.lattice.write_back import CTM, Chosen, write_back
 from lorescore.nbest import NbestSet, list_costs, read_nbest_dir
 from lorescore.nbest.directory import require_same_metric
-from lorescore.scoring.combination import Scoring
+from lorescore.scoring.directories import Scoring
 from lorescore.scoring.stored import TRAIN_IT, unfinished
 from lorescore.wer import word_error_rate
 

@@ -25,7 +25,8 @@ from lorescore.lattice.source import LatticeSource
 from lorescore.lattice.write_back import CTM, RECORD, Chosen, write_back
 from lorescore.nbest import list_costs, read_nbest_dir
 from lorescore.nbest.info import is_nbest_dir
-from lorescore.scoring.combination import Scoring, load_list_scorer
+from lorescore.scoring.combination import load_list_scorer
+from lorescore.scoring.directories import Scoring
 from lorescore.scoring.stored import (
     TUNE_THEM,
     WEIGHTS_FILE,

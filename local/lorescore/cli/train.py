@@ -23,7 +23,6 @@ from lorescore.cli.plm_options import (
 )
 from lorescore.cli.progress import progress
 from lorescore.cli.train_options import add_training_arguments, training_settings, true_or_false
-from lorescore.cli.worst import rescorer_score
 from lorescore.errors import InputError
 from lorescore.files import checksum, read_lines, split_words
 from lorescore.nbest import NbestSet, list_costs, read_nbest_dir
@@ -32,7 +31,7 @@ from lorescore.perturb.worst import Score
 from lorescore.plm.settings import PlmSettings
 from lorescore.plm.source import fetched_checksum, not_fetched
 from lorescore.plm.strategy import Strategy
-from lorescore.scoring.combination import Scoring
+from lorescore.scoring.directories import Scoring
 from lorescore.scoring.options import ScoringOptions, default_device
 from lorescore.scoring.sets import rescorer_checksum
 from lorescore.scoring.stored import read_config, require_no_members
@@ -234,7 +233,7 @@ def _asked_once(teacher: Path, scoring: Scoring) -> Score:
 
     def score(lists: Sequence[Sequence[str]], contexts: Sequence[Sequence[str]]) -> Sequence[Sequence[float]]:
         try:
-            return rescorer_score(teacher, scoring, "perturbed")(lists, contexts)
+            return scoring.score_texts(teacher, lists, contexts, "perturbed")
         finally:
             scoring.unload()
 

@@ -22,6 +22,7 @@ from lorescore.lattice.determinize import determinize
 from lorescore.lattice.graph import Graph
 from lorescore.lattice.lattices import Lattice
 from lorescore.lattice.search import SearchOptions, check_log_probs
+from lorescore.stamp import Stamp
 
 logger = logging.getLogger(__name__)
 
@@ -79,12 +80,11 @@ def prepare_backend(backend: Backend, graph: Graph) -> None:
     Raises:
         InputError: k2 cannot compose the graph.
     """
-    done = graph.directory / "HLG.k2.made_from"
-    made_from = checksum([graph.directory / "L_disambig.fst.txt", graph.directory / "G.fst.txt", K2_PROGRAM])
-    if backend.name != "k2" or (done.is_file() and done.read_text(encoding="utf-8").strip() == made_from):
-        return
-    _run_k2(backend, ["--compile", str(graph.directory)])
-    done.write_text(f"{made_from}\n", encoding="utf-8")
+    parts = [graph.directory / "L_disambig.fst.txt", graph.directory / "G.fst.txt", K2_PROGRAM]
+    stamp = Stamp(graph.directory / "HLG.k2.made_from", checksum(parts))
+    if backend.name == "k2" and not stamp.is_current():
+        _run_k2(backend, ["--compile", str(graph.directory)])
+        stamp.write()
 
 
 def make_lattices(

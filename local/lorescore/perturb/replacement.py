@@ -111,6 +111,22 @@ def perturb_and_count(
     return replace(one, hypotheses=(*perturbed, *one.hypotheses[len(perturbed) :])), counts
 
 
+def sources(clean: NbestList, perturbed: NbestList) -> Sequence[int]:
+    """The hypothesis that each of a perturbed list's was made from, (m,), as its index in the clean list.
+
+    It is the one of the same rank; of `insert`, whose list is longer, the last of the clean list's before it.
+    """
+    if len(perturbed.hypotheses) == len(clean.hypotheses):
+        return range(len(clean.hypotheses))
+    found: list[int] = []
+    taken = 0
+    for hypothesis in perturbed.hypotheses:
+        if taken < len(clean.hypotheses) and hypothesis == clean.hypotheses[taken]:
+            taken += 1
+        found.append(taken - 1)
+    return found
+
+
 def num_perturbed(one: NbestList, kind: str) -> int:
     """How many hypotheses of a list a kind perturbs, from rank 1."""
     return 1 if kind == "1best" else len(one.hypotheses)

@@ -27,9 +27,10 @@ from lorescore.nbest import NbestSet, read_costs, read_nbest_dir
 from lorescore.nbest.directory import costs_by_list
 from lorescore.nbest.info import is_nbest_dir
 from lorescore.nprr import NprrRecord
+from lorescore.perturb.replacement import sources
 from lorescore.perturb.sets import COUNTS_FILE
 from lorescore.perturb.settings import WORST, Perturbation
-from lorescore.report.marks import Replacement, Word, marked, perturbed_from, replacements
+from lorescore.report.marks import Replacement, Word, marked, replacements
 
 MAX_EXAMPLES = 20  # of a set
 SEED = 1
@@ -177,10 +178,10 @@ class _Pair:
     def example(self, index: int) -> Example:
         """One of the lists."""
         before, after = self.clean.nbest.lists[index], self.perturbed.nbest.lists[index]
-        sources = perturbed_from(before, after)
+        made_from = [before.texts[source] for source in sources(before, after)]
         made = Counter(
             one
-            for source, text in zip(sources, after.texts, strict=True)
+            for source, text in zip(made_from, after.texts, strict=True)
             for one in dict.fromkeys(replacements(source, text)[0])
         )
         systems = [FIRST_PASS, *self.tags, ORACLE]
@@ -196,7 +197,7 @@ class _Pair:
             replaced=sum(int(one[1]) for one in counts) if counts else None,
             replaceable=sum(int(one[0]) for one in counts) if counts else None,
             clean=self.clean.choices(index, systems),
-            perturbed=self.perturbed.choices(index, systems, sources),
+            perturbed=self.perturbed.choices(index, systems, made_from),
         )
 
 

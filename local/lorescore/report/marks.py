@@ -4,7 +4,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from lorescore.files import split_words
-from lorescore.nbest import NbestList
 from lorescore.wer.alignment import NO_WORD, align
 
 CORRECT, SUB, INS, DEL = "", "sub", "ins", "del"
@@ -57,21 +56,6 @@ def marked(ref: str, hyp: str, perturbed: Collection[int] = ()) -> tuple[Word, .
         words.append(Word(hyp_word, error, ref_word, position in perturbed))
         position += 1
     return tuple(words)
-
-
-def perturbed_from(clean: NbestList, perturbed: NbestList) -> list[str]:
-    """The clean text of which each perturbed hypothesis was made; its own text where nothing was.
-
-    Lists with added hypotheses (`insert`) have each of them after the one that it was made from, and its text is not in
-    the clean list; the others have as many hypotheses as the clean one, in its order.
-    """
-    if len(clean.hypotheses) == len(perturbed.hypotheses):
-        return clean.texts
-    originals = set(clean.texts)
-    sources: list[str] = []
-    for text in perturbed.texts:
-        sources.append(text if text in originals else sources[-1])
-    return sources
 
 
 def replacements(old: str, new: str) -> tuple[list[Replacement], set[int]]:

@@ -8,19 +8,18 @@ The members lie beside it. Nothing is trained here: it is the log-linear combina
 ESPnet's users know, in the place of a rescorer, so that every stage and caller takes it as one.
 """
 
-import gc
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lorescore.combine import ScoredLists, Weights, tune_members
 from lorescore.errors import InputError
 from lorescore.files import write_yaml
-from lorescore.nbest import NbestList, NbestSet, cost_file, list_costs, read_nbest_dir, write_costs
+from lorescore.nbest import NbestList, NbestSet, list_costs
 from lorescore.progress import Progress, silent
 from lorescore.scoring.list_scorer import ListScorer
 from lorescore.scoring.options import EXACT, ScoringOptions
-from lorescore.scoring.sets import rescorer_checksum, score_nbest_dirs
+from lorescore.scoring.sets import rescorer_checksum
 from lorescore.scoring.stored import MEMBERS, Member, read_config, require_no_members, stored_members, stored_weights
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ class Combination(ListScorer):
         """Load a combination and its members.
 
         Args:
-            directory: From `write_combination`.
+            directory: From `combine_rescorers`.
             device: Where to score; None: on the GPU where there is one.
             options: How scores are computed.
 
@@ -60,7 +59,8 @@ class Combination(ListScorer):
         members = stored_members(directory)
         if not members:
             raise InputError("a rescorer, no combination", path=directory, mend="load it with lorescore.Rescorer")
-        loaded = [(_load_rescorer(path, device, options), one.weight) for one, path in _directories(directory, members)]
+        found = member_directories(directory, members)
+        loaded = [(load_rescorer(path, device, options), one.weight) for one, path in found]
         return cls(loaded, stored_weights(directory))
 
     def score_lists(self, lists: Iterable[NbestList], progress: Progress = silent) -> list[list[float]]:
@@ -73,72 +73,20 @@ class Combination(ListScorer):
         return sums
 
 
+def load_rescorer(
+    directory: Path, device: "torch.device | str | None" = None, options: ScoringOptions = EXACT
+) -> "Rescorer":
+    """Load a rescorer; where all costs are there, nobody waits for what this imports."""
+    from lorescore.scoring.rescorer import Rescorer
+
+    return Rescorer.load(directory, device, options)
+
+
 def load_list_scorer(directory: Path, options: ScoringOptions = EXACT) -> ListScorer:
     """The rescorer or the combination of a directory."""
     if stored_members(directory):
         return Combination.load(directory, options=options)
-    return _load_rescorer(directory, options=options)
-
-
-class Scoring:
-    """Writes the PLM costs of N-best directories, by a rescorer or by a combination (`scoring.sets`).
-
-    Args:
-        options: How scores are computed.
-        cache_path: The score cache; None: none.
-        progress: Gives the progress bar of what stands before it.
-    """
-
-    def __init__(
-        self,
-        options: ScoringOptions = EXACT,
-        cache_path: Path | None = None,
-        progress: Callable[[str], Progress] = lambda what: silent,
-    ) -> None:
-        self.options, self.cache_path, self.progress = options, cache_path, progress
-        self.loaded: tuple[Path, Rescorer] | None = None
-
-    def score(self, rescorer_dir: Path, nbest_dirs: Sequence[Path], what: str = "") -> int:
-        """Write the costs of every N-best directory that lacks them.
-
-        A rescorer is loaded where there is something to score, and kept until another one is.
-
-        Args:
-            rescorer_dir: The rescorer or combination; the last part of the path is its tag.
-            nbest_dirs: Versions of one set (clean, perturbed): the same utterances in each.
-            what: Stands behind the tag in the progress bar.
-
-        Returns:
-            The number of texts that were scored.
-
-        Raises:
-            InputError: See `score_nbest_dirs` and `Combination.load`.
-        """
-        members = stored_members(rescorer_dir)
-        if not members:
-            return score_nbest_dirs(
-                lambda: self._load(rescorer_dir),
-                rescorer_dir,
-                nbest_dirs,
-                self.progress(f"{rescorer_dir.name} {what}".strip()),
-                cache_path=self.cache_path,
-                options=self.options,
-            )
-        count = sum(self.score(path, nbest_dirs, what) for _, path in _directories(rescorer_dir, members))
-        for nbest_dir in nbest_dirs:
-            _write_sum(rescorer_dir.name, members, nbest_dir)
-        return count
-
-    def unload(self) -> None:
-        """Let go of the rescorer that is loaded, where memory is needed for something else."""
-        self.loaded = None
-        gc.collect()  # parts of a model know each other
-
-    def _load(self, rescorer_dir: Path) -> "Rescorer":
-        if self.loaded is None or self.loaded[0] != rescorer_dir:
-            self.unload()  # two PLMs at once may be too much
-            self.loaded = rescorer_dir, _load_rescorer(rescorer_dir, options=self.options)
-        return self.loaded[1]
+    return load_rescorer(directory, options=options)
 
 
 def combine_rescorers(directory: Path, rescorer_dirs: Sequence[Path], dev_dir: Path, dev: NbestSet) -> list[Member]:
@@ -200,20 +148,11 @@ def combine_rescorers(directory: Path, rescorer_dirs: Sequence[Path], dev_dir: P
     return members
 
 
-def _load_rescorer(
-    directory: Path, device: "torch.device | str | None" = None, options: ScoringOptions = EXACT
-) -> "Rescorer":
-    """Load a rescorer; where all costs are there, nobody waits for what this imports."""
-    from lorescore.scoring.rescorer import Rescorer
-
-    return Rescorer.load(directory, device, options)
-
-
 def _joined(words: Iterable[str]) -> str:
     return "+".join(dict.fromkeys(words))
 
 
-def _directories(directory: Path, members: Iterable[Member]) -> list[tuple[Member, Path]]:
+def member_directories(directory: Path, members: Iterable[Member]) -> list[tuple[Member, Path]]:
     """The members with their directories.
 
     Raises:
@@ -225,15 +164,3 @@ def _directories(directory: Path, members: Iterable[Member]) -> list[tuple[Membe
             message = f"its member {one.tag} is missing or was trained again since the weights were tuned"
             raise InputError(message, path=directory, mend="combine the rescorers again")
     return found
-
-
-def _write_sum(tag: str, members: Sequence[Member], nbest_dir: Path) -> None:
-    """The costs of a combination, from those of its members."""
-    nbest = read_nbest_dir(nbest_dir)
-    costs = [list_costs(nbest_dir, nbest, one.tag) for one in members]
-    keyed: Mapping[str, float] = {
-        key: sum(one.weight * cost for one, cost in zip(members, of_members, strict=True))
-        for one_list, *lists in zip(nbest, *costs, strict=True)
-        for key, *of_members in zip(one_list.nbest_keys(), *lists, strict=True)
-    }
-    write_costs(cost_file(nbest_dir, tag), keyed.items())

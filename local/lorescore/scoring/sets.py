@@ -5,19 +5,19 @@ what texts have in common at the start shares its states (`lorescore.scoring.pre
 before, in another set or in a run that was cut off, has its score from the cache (`lorescore.scoring.cache`).
 """
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from lorescore.files import atomic_write, checksum
-from lorescore.nbest import NbestList, NbestSet, cost_file, read_nbest_dir, write_costs
+from lorescore.files import checksum
+from lorescore.nbest import NbestList, cost_file, read_nbest_dir, write_costs
 from lorescore.plm.settings import PlmSettings
 from lorescore.progress import Item, Progress, silent
 from lorescore.scoring.cache import ROWS_PER_TRANSACTION, ScoreCache, ScoreWriter, cache_version, writing
 from lorescore.scoring.options import EXACT, ScoringOptions, default_device
 from lorescore.scoring.stored import WEIGHTS_FILE, read_config, require_same_plm
 from lorescore.scoring.text import plm_context, plm_text
+from lorescore.stamp import Stamp
 
 if TYPE_CHECKING:  # transformers and peft take seconds to import; where all costs are there, nothing needs them
     from lorescore.scoring.rescorer import Rescorer
@@ -96,8 +96,14 @@ def score_nbest_dirs(
     version = cache_version(rescorer_checksum(rescorer_dir), plm.plm_text, options.describe(default_device()))
     exact = options.history is None
     sets = {path: read_nbest_dir(path) for path in nbest_dirs}
-    stamps = {path: _stamp(version, nbest) for path, nbest in sets.items()}
-    unscored = {path: nbest for path, nbest in sets.items() if _read_stamp(path, tag) != stamps[path]}
+    stamps = {
+        path: Stamp(path / f".lmwt.{tag}.stamp", f"{version} {nbest.info['checksum']}") for path, nbest in sets.items()
+    }
+    unscored = {
+        path: nbest
+        for path, nbest in sets.items()
+        if not (cost_file(path, tag).is_file() and stamps[path].is_current())
+    }
     if not unscored:
         return 0
 
@@ -130,10 +136,9 @@ def score_nbest_dirs(
             for one, of_list in zip(nbest, keys[path], strict=True)
             for nbest_key, key in zip(one.nbest_keys(), of_list, strict=True)
         ]
-        _stamp_file(path, tag).unlink(missing_ok=True)  # it must never stand beside costs that it is not of
+        stamps[path].path.unlink(missing_ok=True)  # it must never stand beside costs that it is not of
         write_costs(cost_file(path, tag), keyed)
-        with atomic_write(_stamp_file(path, tag)) as file:
-            file.write(f"{stamps[path]}\n")
+        stamps[path].write()
     return sum(map(len, lists.values()))
 
 
@@ -162,17 +167,3 @@ def _score(
         contexts=[one.context for one in lists],
     )
     return scores
-
-
-def _stamp(version: str, nbest: NbestSet) -> str:
-    """What a cost file depends on: the rescorer, how it scores, and the lists."""
-    return hashlib.sha256(f"{version} {nbest.info['checksum']}".encode()).hexdigest()
-
-
-def _stamp_file(nbest_dir: Path, tag: str) -> Path:
-    return nbest_dir / f".lmwt.{tag}.stamp"
-
-
-def _read_stamp(nbest_dir: Path, tag: str) -> str:
-    path = _stamp_file(nbest_dir, tag)
-    return path.read_text(encoding="utf-8").strip() if path.is_file() and cost_file(nbest_dir, tag).is_file() else ""

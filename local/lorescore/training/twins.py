@@ -15,7 +15,7 @@ that goes on from a checkpoint have the same twins.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
@@ -23,7 +23,7 @@ import torch
 from lorescore.nbest import NbestList, NbestSet
 from lorescore.perturb.draws import Draws, epoch_seed
 from lorescore.perturb.lexicon import HomophoneLexicon
-from lorescore.perturb.replacement import perturb_list
+from lorescore.perturb.replacement import perturb_list, sources
 from lorescore.perturb.worst import Score
 from lorescore.scoring.rescorer import Rescorer
 from lorescore.training.data import TrainingList, Twin
@@ -116,19 +116,3 @@ class Twins:
                     contexts.append(twin.context)
         for key, scores in zip(keys, score(texts, contexts) if texts else [], strict=True):
             self._teacher[key] = teacher.of([round(-one, SCORE_DECIMALS) for one in scores])
-
-
-def sources(clean: NbestList, twin: NbestList) -> Sequence[int]:
-    """The hypothesis that each of a twin's was made from, (m,), as its index in the clean list.
-
-    It is the one of the same rank; of `insert`, whose list is longer, the last of the clean list's before it.
-    """
-    if len(twin.hypotheses) == len(clean.hypotheses):
-        return range(len(clean.hypotheses))
-    found: list[int] = []
-    taken = 0
-    for hypothesis in twin.hypotheses:
-        if taken < len(clean.hypotheses) and hypothesis == clean.hypotheses[taken]:
-            taken += 1
-        found.append(taken - 1)
-    return found

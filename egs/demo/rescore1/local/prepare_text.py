@@ -14,6 +14,8 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
+from lorescore.files import atomic_write
+
 PARTS_OF_SPEECH = ("adj", "adv", "noun", "verb")
 MIN_WORDS, MAX_WORDS = 3, 14
 # Shares of the hash range, in this order; what is left is asr_train.
@@ -75,12 +77,10 @@ def main() -> None:
     for sentence in read_wordnet(args.wordnet_dir):
         fraction = hash_fraction(sentence, args.seed)
         sets[set_of(fraction)].append((fraction, sentence))
-    args.out_dir.mkdir(parents=True, exist_ok=True)
     for name, members in sorted(sets.items()):
         path = args.out_dir / f"{name}.txt"
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text("".join(f"{sentence}\n" for _, sentence in sorted(members)), encoding="utf-8")
-        temporary.rename(path)
+        with atomic_write(path) as file:
+            file.writelines(f"{sentence}\n" for _, sentence in sorted(members))
         print(f"{path}: {len(members)} sentences")
 
 

@@ -20,6 +20,7 @@ import soundfile
 import soxr
 
 from lorescore.cli.progress import progress
+from lorescore.files import atomic_write
 
 SAMPLE_RATE = 16000  # Hz
 ACCENTS = {"gb": "en-gb", "us": "en-us", "rp": "en-gb-x-rp", "sc": "en-gb-scotland", "wm": "en-gb-x-gbcwmd"}
@@ -78,7 +79,6 @@ def write_data_dir(utterances: list[tuple[str, str, Path, str]], data_dir: Path)
     for (utt, _, _, one), (next_utt, _, _, other) in itertools.pairwise(utterances):
         if utt == next_utt:
             raise SystemExit(f"{data_dir}: {one!r} and {other!r} have one utterance id, {utt}: choose another --seed")
-    data_dir.mkdir(parents=True, exist_ok=True)
     spk2utt: dict[str, list[str]] = {}
     for utt, speaker, _, _ in utterances:
         spk2utt.setdefault(speaker, []).append(utt)
@@ -89,9 +89,8 @@ def write_data_dir(utterances: list[tuple[str, str, Path, str]], data_dir: Path)
         "text": [f"{utt} {sentence}" for utt, _, _, sentence in utterances],
     }
     for name, lines in tables.items():
-        temporary = data_dir / f"{name}.tmp"
-        temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        temporary.rename(data_dir / name)
+        with atomic_write(data_dir / name) as file:
+            file.writelines(f"{line}\n" for line in lines)
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ ESPnet's `token` and `token_int` are not written: an N-best list has words only.
 
 from pathlib import Path
 
-from lorescore.files import write_table
+from lorescore.files import whole_directory, write_table
 from lorescore.nbest.espnet import JOB_DIR, read_espnet_decode
 from lorescore.nbest.formats.format import (
     LOG_SCORES,
@@ -18,7 +18,6 @@ from lorescore.nbest.formats.format import (
     lost_parts,
     lost_record,
     lost_references,
-    whole_directory,
 )
 from lorescore.nbest.lists import NbestSet
 

@@ -1,14 +1,11 @@
 """What a format of N-best lists is: how it is recognised, read and written, and what it cannot hold."""
 
 import math
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from lorescore.errors import InputError
-from lorescore.files import temporary_beside, unwritable
 from lorescore.nbest.lists import NbestSet
 from lorescore.wer.units import WER
 
@@ -121,42 +118,3 @@ def lost_record(nbest: NbestSet) -> list[str]:
     lost = ["the contexts of the utterances"] if any(one.context for one in nbest) else []
     lost += [f"the metric {nbest.metric} (give import-nbest --metric {nbest.metric})"] if nbest.metric != WER else []
     return lost + (["the record of the perturbation in nbest.yaml"] if "perturbation" in nbest.info else [])
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """A temporary name for a binary file, which takes its own name when it is complete.
-
-    Raises:
-        InputError: The file cannot be written.
-    """
-    temporary = temporary_beside(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        raise unwritable(path, error) from error
-    finally:
-        with suppress(OSError):  # the folder itself may be what could not be made
-            temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def whole_directory(path: Path) -> Iterator[Path]:
-    """A temporary directory, which takes its own name when it is complete.
-
-    Raises:
-        InputError: There is something under that name already, or it cannot be written.
-    """
-    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-        raise InputError("is there already", path=path, mend="choose another name or delete it")
-    temporary = temporary_beside(path)
-    try:
-        temporary.mkdir(parents=True)
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        raise unwritable(path, error) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lorescore.errors import InputError
-from lorescore.files import atomic_write, read_lines
+from lorescore.files import atomic_write, read_lines, whole_directory, whole_file
 from lorescore.nbest.formats.collect import Collector, parse_rank, parse_score
 from lorescore.nbest.formats.format import (
     LOG_SCORES,
@@ -24,8 +24,6 @@ from lorescore.nbest.formats.format import (
     FormatOptions,
     head_lines,
     lost_record,
-    whole_directory,
-    whole_file,
 )
 from lorescore.nbest.formats.json_values import parse_json
 from lorescore.nbest.formats.records import PARTS, add_record, is_record, records

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lorescore.errors import InputError
-from lorescore.files import atomic_write, read_lines, read_table, write_table
+from lorescore.files import atomic_write, read_lines, read_table, whole_directory, write_table
 from lorescore.nbest.directory import read_costs, require_same_keys
 from lorescore.nbest.formats.collect import Collector, parse_rank
 from lorescore.nbest.formats.format import (
@@ -28,7 +28,6 @@ from lorescore.nbest.formats.format import (
     decimal,
     lost_record,
     lost_references,
-    whole_directory,
 )
 from lorescore.nbest.lists import CostParts, Hypothesis, NbestSet
 

@@ -1,0 +1,126 @@
+"""PLM costs of N-best directories, by a rescorer or by a combination: what the stages and verbs score with."""
+
+import gc
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from lorescore.nbest import (
+    Hypothesis,
+    NbestList,
+    NbestSet,
+    cost_file,
+    list_costs,
+    read_nbest_dir,
+    write_costs,
+    write_nbest_dir,
+)
+from lorescore.progress import Progress, silent
+from lorescore.scoring.combination import load_rescorer, member_directories
+from lorescore.scoring.options import EXACT, ScoringOptions
+from lorescore.scoring.sets import score_nbest_dirs
+from lorescore.scoring.stored import Member, stored_members
+
+if TYPE_CHECKING:
+    from lorescore.scoring.rescorer import Rescorer
+
+
+class Scoring:
+    """Writes the PLM costs of N-best directories, by a rescorer or by a combination (`scoring.sets`).
+
+    Args:
+        options: How scores are computed.
+        cache_path: The score cache; None: none.
+        progress: Gives the progress bar of what stands before it.
+    """
+
+    def __init__(
+        self,
+        options: ScoringOptions = EXACT,
+        cache_path: Path | None = None,
+        progress: Callable[[str], Progress] = lambda what: silent,
+    ) -> None:
+        self.options, self.cache_path, self.progress = options, cache_path, progress
+        self.loaded: tuple[Path, Rescorer] | None = None
+
+    def score(self, rescorer_dir: Path, nbest_dirs: Sequence[Path], what: str = "") -> int:
+        """Write the costs of every N-best directory that lacks them.
+
+        A rescorer is loaded where there is something to score, and kept until another one is.
+
+        Args:
+            rescorer_dir: The rescorer or combination; the last part of the path is its tag.
+            nbest_dirs: Versions of one set (clean, perturbed): the same utterances in each.
+            what: Stands behind the tag in the progress bar.
+
+        Returns:
+            The number of texts that were scored.
+
+        Raises:
+            InputError: See `score_nbest_dirs` and `Combination.load`.
+        """
+        members = stored_members(rescorer_dir)
+        if not members:
+            return score_nbest_dirs(
+                lambda: self._load(rescorer_dir),
+                rescorer_dir,
+                nbest_dirs,
+                self.progress(f"{rescorer_dir.name} {what}".strip()),
+                cache_path=self.cache_path,
+                options=self.options,
+            )
+        count = sum(self.score(path, nbest_dirs, what) for _, path in member_directories(rescorer_dir, members))
+        for nbest_dir in nbest_dirs:
+            _write_sum(rescorer_dir.name, members, nbest_dir)
+        return count
+
+    def score_texts(
+        self, rescorer_dir: Path, lists: Sequence[Sequence[str]], contexts: Sequence[Sequence[str]], what: str = ""
+    ) -> list[list[float]]:
+        """The PLM scores of lists that are in no directory, such as the candidates of `perturb_worst`.
+
+        Args:
+            rescorer_dir: As in `score`.
+            lists: [list][text].
+            contexts: What stands before each list.
+            what: Stands behind the tag in the progress bar.
+
+        Returns:
+            [list][text]; higher is better.
+        """
+        # As an N-best directory, for which there are cache, batches and checks already.
+        nbest = NbestSet(
+            tuple(
+                NbestList(f"{number:08d}", tuple(Hypothesis(text, 0.0) for text in texts), tuple(context))
+                for number, (texts, context) in enumerate(zip(lists, contexts, strict=True))
+            )
+        )
+        with TemporaryDirectory() as folder:
+            write_nbest_dir(Path(folder), nbest)
+            self.score(rescorer_dir, [Path(folder)], what)
+            costs = list_costs(Path(folder), nbest, rescorer_dir.name)
+        return [[-cost for cost in of_list] for of_list in costs]
+
+    def unload(self) -> None:
+        """Let go of the rescorer that is loaded, where memory is needed for something else."""
+        self.loaded = None
+        gc.collect()  # parts of a model know each other
+
+    def _load(self, rescorer_dir: Path) -> "Rescorer":
+        if self.loaded is None or self.loaded[0] != rescorer_dir:
+            self.unload()  # two PLMs at once may be too much
+            self.loaded = rescorer_dir, load_rescorer(rescorer_dir, options=self.options)
+        return self.loaded[1]
+
+
+def _write_sum(tag: str, members: Sequence[Member], nbest_dir: Path) -> None:
+    """The costs of a combination, from those of its members."""
+    nbest = read_nbest_dir(nbest_dir)
+    costs = [list_costs(nbest_dir, nbest, one.tag) for one in members]
+    keyed: Mapping[str, float] = {
+        key: sum(one.weight * cost for one, cost in zip(members, of_members, strict=True))
+        for one_list, *lists in zip(nbest, *costs, strict=True)
+        for key, *of_members in zip(one_list.nbest_keys(), *lists, strict=True)
+    }
+    write_costs(cost_file(nbest_dir, tag), keyed.items())

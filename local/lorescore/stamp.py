@@ -1,0 +1,33 @@
+"""What an output was made from, in a file beside it: what is up to date is not made again."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from lorescore.files import atomic_write
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """A file that says what the output beside it was made from.
+
+    Attributes:
+        path: The file, which holds the SHA-256 of `made_from`.
+        made_from: Everything that the output depends on.
+    """
+
+    path: Path
+    made_from: str
+
+    @property
+    def _digest(self) -> str:
+        return hashlib.sha256(self.made_from.encode()).hexdigest()
+
+    def is_current(self) -> bool:
+        """Whether the output was made from the same."""
+        return self.path.is_file() and self.path.read_text(encoding="utf-8").strip() == self._digest
+
+    def write(self) -> None:
+        """Say that what follows is made from this."""
+        with atomic_write(self.path) as file:
+            file.write(f"{self._digest}\n")
