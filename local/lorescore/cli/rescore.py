@@ -9,6 +9,7 @@ With `--nbest` it is another thing: one list, file or directory by one rescorer,
 
 import argparse
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from lorescore.choices import DECODES, nearest_hint, require_choice
@@ -166,8 +167,7 @@ def _choose(
     out_dir = exp_dir / "rescore" / system
     ranks = {name: chosen_ranks(lists[name], nbest, weights, posterior_scale) for name, nbest in sets.items()}
     dev_wer = word_error_rate(error_count(lists[dev], ranks[dev]), int(lists[dev].ref_words.sum()))
-    record: dict[str, float | str] = {"lm_weight": weights.lm_weight, "word_bonus": weights.word_bonus}
-    record |= {"metric": weights.metric, "confidence_scale": confidence_scale}
+    record = asdict(weights) | {"confidence_scale": confidence_scale}
     if posterior_scale != MAP_SCALE:
         record["posterior_scale"] = posterior_scale
     write_yaml(out_dir / "weights.yaml", record | {"tuned_on": dev, "dev_wer": round(dev_wer, 4)})

@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -153,12 +154,7 @@ def _rescore_directory(args: argparse.Namespace) -> None:
     weights = given or tune(lists)
     scale = tune_confidence_scale(lists, weights) if args.tune else _confidence_scale(weights_path)
     ranks = best_ranks(lists, weights)
-    record: dict[str, float | str] = {
-        "lm_weight": weights.lm_weight,
-        "word_bonus": weights.word_bonus,
-        "metric": weights.metric,
-        "confidence_scale": scale,
-    }
+    record = asdict(weights) | {"confidence_scale": scale}
     wer = ""
     if nbest.refs:
         percent = word_error_rate(error_count(lists, ranks), int(lists.ref_words.sum()))

@@ -1,1 +1,1 @@
-"""Pretrained language models: find and load one, adapt it with a strategy, put a scalar head on it."""
+"""Pretrained language models: find and load one, adapt it with a strategy."""

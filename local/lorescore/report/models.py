@@ -59,7 +59,7 @@ class Model:
     Attributes:
         tag: Its directory's name, by which it goes everywhere.
         plm: Short name of the PLM.
-        scorer: `clm` or `cls`.
+        scorer: `clm`, `cls` or `pll`.
         strategy: `none`, `full`, `vanilla`, `adalora`, ...
         rank: Of a low-rank strategy.
         objective: What it was trained for.

@@ -1,1 +1,1 @@
-"""PLM scores of hypotheses: the text put to the PLM, the scorers `clm` and `cls`, the rescorer that a user loads."""
+"""PLM scores of hypotheses: the text put to the PLM, the scorers `clm`, `cls` and `pll`, and the rescorer."""

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +77,7 @@ def ordered(scores: Mapping[int, RankScore]) -> tuple[RankScore, ...]:
 def write_ranks(path: Path, curve: RankCurve) -> None:
     """Write the file."""
     ranks = [
-        {"rank": one.rank, "lm_weight": one.weights.lm_weight, "word_bonus": one.weights.word_bonus}
-        | {"metric": one.weights.metric}
-        | {"wer": {name: round(value, 4) for name, value in one.wers.items()}}
+        {"rank": one.rank, **asdict(one.weights), "wer": {name: round(value, 4) for name, value in one.wers.items()}}
         for one in curve.scores
     ]
     with atomic_write(path) as file:
