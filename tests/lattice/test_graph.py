@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lorescore.errors import InputError
 from lorescore.files import read_table, read_yaml
 from lorescore.lattice.graph import Graph, add_disambiguation, make_graph
-from lorescore.lattice.words import make_lexicon
+from lorescore.lattice.lexicon import make_lexicon
 
 
 @pytest.fixture(scope="module")

@@ -17,11 +17,11 @@ from lorescore.lattice.archives import write_lattices
 from lorescore.lattice.backends import Backend, choose_backend
 from lorescore.lattice.graph import Graph, make_graph
 from lorescore.lattice.lattices import Lattice
+from lorescore.lattice.lexicon import SPACE
 from lorescore.lattice.ngram import NgramModel
 from lorescore.lattice.paths import best_path, n_best_paths
 from lorescore.lattice.source import LatticeSource
 from lorescore.lattice.word_paths import AlignedPath
-from lorescore.lattice.words import SPACE
 
 PHONES = ("AH", "B", "D", "DH", "EH", "EY", "IY", "K", "R", "UH")
 # Probability and units; `red` is how `read` may sound and `reed` too, `a` begins `abed`.

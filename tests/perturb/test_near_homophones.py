@@ -10,7 +10,7 @@ import pytest
 from lorescore.nbest import Hypothesis, NbestList, NbestSet
 from lorescore.perturb import HomophoneLexicon, Perturbation, perturb
 from lorescore.perturb.near import SCALE
-from lorescore.perturb.phones import Pronunciation
+from lorescore.pronunciation import Pronunciation
 
 CATS = {
     "cat": "K AE T",

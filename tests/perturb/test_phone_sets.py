@@ -6,7 +6,7 @@ import pytest
 
 from lorescore.errors import InputError
 from lorescore.nbest import Hypothesis, NbestList, NbestSet
-from lorescore.perturb import HomophoneLexicon, Perturbation, is_up_to_date, perturb, read_lexicon
+from lorescore.perturb import HomophoneLexicon, Perturbation, is_up_to_date, lexicon_entries, perturb
 
 MANDARIN = """\
 !SIL sil
@@ -50,7 +50,7 @@ def lists(*texts: str) -> NbestSet:
 
 
 def test_phones_are_taken_as_they_are(lexicon_txt: Path) -> None:
-    assert read_lexicon(lexicon_txt) == [
+    assert lexicon_entries(lexicon_txt) == [
         ("今天", ("j", "in1", "t", "ian1")),
         ("他", ("t", "a1")),
         ("她", ("t", "a1")),
@@ -81,7 +81,7 @@ def test_case_tells_phones_apart(japanese: HomophoneLexicon) -> None:
 
 def test_a_syllable_with_a_tone_is_no_laughter(lexicon_txt: Path) -> None:
     lexicon_txt.write_text("流 lau4\n褛 lau1\n佬 lou2\n[laughter] lau\n!SIL SIL\n", encoding="utf-8")
-    assert [word for word, _ in read_lexicon(lexicon_txt)] == ["流", "褛", "佬"]
+    assert [word for word, _ in lexicon_entries(lexicon_txt)] == ["流", "褛", "佬"]
 
 
 @pytest.mark.parametrize("spell", [str.lower, str.upper])
@@ -110,7 +110,7 @@ GOOD = ["sun S AH N", "cat K AE T", "dog D AO G", "bee B IY1"]
 def test_a_misspelt_phone_of_cmudicts(lexicon_txt: Path, lines: list[str], message: str) -> None:
     lexicon_txt.write_text("".join(f"{line}\n" for line in lines))
     with pytest.raises(InputError, match=message):
-        read_lexicon(lexicon_txt)
+        lexicon_entries(lexicon_txt)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_misspelt_phone_of_cmudicts(lexicon_txt: Path, lines: list[str], messa
 )
 def test_other_phone_sets_that_look_like_cmudicts(lexicon_txt: Path, lines: list[str]) -> None:
     lexicon_txt.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    assert read_lexicon(lexicon_txt) == [(word, tuple(phones)) for word, *phones in map(str.split, lines)]
+    assert lexicon_entries(lexicon_txt) == [(word, tuple(phones)) for word, *phones in map(str.split, lines)]
 
 
 @pytest.mark.parametrize(
@@ -144,12 +144,12 @@ def test_other_phone_sets_that_look_like_cmudicts(lexicon_txt: Path, lines: list
 def test_a_bad_line_of_another_phone_set_is_named(lexicon_txt: Path, text: str, message: str) -> None:
     lexicon_txt.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=message):
-        read_lexicon(lexicon_txt)
+        lexicon_entries(lexicon_txt)
 
 
 def test_a_number_can_be_a_phone(lexicon_txt: Path) -> None:
     lexicon_txt.write_text("öl 2: l\nöffnen 9 f n @ n\nsie z i:\nы 1\n", encoding="utf-8")  # SAMPA; X-SAMPA's 1
-    assert read_lexicon(lexicon_txt)[1::2] == [("öffnen", ("9", "f", "n", "@", "n")), ("ы", ("1",))]
+    assert lexicon_entries(lexicon_txt)[1::2] == [("öffnen", ("9", "f", "n", "@", "n")), ("ы", ("1",))]
 
 
 def test_homophone_tied_and_insert(lexicon_txt: Path) -> None:
@@ -187,12 +187,12 @@ def test_espeak_is_refused_before_it_is_called(lexicon_txt: Path, monkeypatch: p
 
 
 def test_what_is_written_can_be_read(lexicon_txt: Path, tmp_path: Path) -> None:
-    vocab = {word for word, _ in read_lexicon(lexicon_txt)}
+    vocab = {word for word, _ in lexicon_entries(lexicon_txt)}
     lexicon = HomophoneLexicon.for_vocabulary(vocab, lexicon_txt)
     lexicon.write(tmp_path / "out")
     homophones = (tmp_path / "out" / "homophones.txt").read_text(encoding="utf-8")
     assert homophones == "他 她\n再 在\n在 再\n她 他\n"
-    assert HomophoneLexicon.from_entries(read_lexicon(tmp_path / "out" / "lexicon.txt")) == lexicon
+    assert HomophoneLexicon.from_entries(lexicon_entries(tmp_path / "out" / "lexicon.txt")) == lexicon
 
 
 @pytest.mark.parametrize(("old", "new"), [("她 t a1", "她 t a2"), ("她 t a1", "她 T a1"), ("塔 t a3", "塔 t a1")])

@@ -38,20 +38,11 @@ import kaldilm
 
 from lorescore.errors import InputError
 from lorescore.files import atomic_write, checksum, read_lines, read_yaml, split_words, write_yaml
+from lorescore.lattice.lexicon import SPACE, Lexicon, make_lexicon, token_names, write_lexicon
 from lorescore.lattice.ngram import BOS, EOS, NgramModel, estimate_arpa
 from lorescore.lattice.quiet import quiet
-from lorescore.lattice.words import (
-    EPSILON_SYMBOL,
-    SPACE,
-    Lexicon,
-    Units,
-    WordTable,
-    make_lexicon,
-    read_words,
-    token_names,
-    write_lexicon,
-    write_words,
-)
+from lorescore.lattice.words import EPSILON_SYMBOL, WordTable, read_words, write_words
+from lorescore.pronunciation import Pronunciation
 
 if TYPE_CHECKING:
     from kaldifst import StdVectorFst
@@ -181,11 +172,11 @@ def add_disambiguation(lexicon: Lexicon) -> tuple[Lexicon, int]:
     all_units = [units for pronunciations in lexicon.values() for units in pronunciations]
     same = Counter(all_units)
     beginnings = {units[:length] for units in all_units for length in range(1, len(units))}
-    used: Counter[Units] = Counter()
-    result: dict[str, dict[Units, float]] = {word: {} for word in lexicon}
+    used: Counter[Pronunciation] = Counter()
+    result: dict[str, dict[Pronunciation, float]] = {word: {} for word in lexicon}
     for word, pronunciations in lexicon.items():
         for units, cost in pronunciations.items():
-            symbol: Units = ()
+            symbol: Pronunciation = ()
             if same[units] > 1 or units in beginnings:
                 used[units] += 1
                 symbol = (f"#{used[units]}",)

@@ -21,8 +21,9 @@ from lorescore.errors import InputError
 from lorescore.files import CHECK_PATH, checksum, read_lines
 from lorescore.lattice.archives import WORDS_FILE, have_word_ids, read_lattices, words_beside
 from lorescore.lattice.lattices import EPSILON, Lattice
+from lorescore.lattice.lexicon import SPACE, Lexicon, read_lexicon
 from lorescore.lattice.word_paths import AlignedPath
-from lorescore.lattice.words import EPSILON_SYMBOL, SPACE, Lexicon, WordTable, read_lexicon, read_words
+from lorescore.lattice.words import EPSILON_SYMBOL, WordTable, read_words
 
 TOKENS_FILE, LEXICON_FILE, FRAME_SHIFT_FILE = "tokens.txt", "lexicon.txt", "frame_shift"
 FRAME_SHIFT_S = 0.01  # of most Kaldi models; what stage 3 writes has a file that says another

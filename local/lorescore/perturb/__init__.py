@@ -2,7 +2,7 @@
 
 from lorescore.perturb.draws import epoch_seed
 from lorescore.perturb.g2p import G2PS
-from lorescore.perturb.lexicon import HomophoneLexicon, cmudict_entries, read_lexicon
+from lorescore.perturb.lexicon import HomophoneLexicon, cmudict_entries, lexicon_entries
 from lorescore.perturb.replacement import PerturbationCounts, perturb_list
 from lorescore.perturb.sets import Perturbed, is_up_to_date, perturb, provenance
 from lorescore.perturb.settings import KINDS, PERTURBATIONS, WORST, Perturbation
@@ -22,11 +22,11 @@ __all__ = [
     "cmudict_entries",
     "epoch_seed",
     "is_up_to_date",
+    "lexicon_entries",
     "nbest_vocabulary",
     "perturb",
     "perturb_list",
     "perturb_worst",
     "provenance",
-    "read_lexicon",
     "read_vocabulary",
 ]

@@ -8,7 +8,7 @@ of one of the words (`lorescore.perturb.lexicon`).
 from collections.abc import Iterator, Mapping
 from itertools import product
 
-from lorescore.perturb.phones import Pronunciation
+from lorescore.pronunciation import Pronunciation
 
 Words = tuple[str, ...]
 

@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Iterable
 
 from lorescore.errors import InputError
-from lorescore.perturb.phones import Pronunciation
+from lorescore.pronunciation import Pronunciation
 
 logger = logging.getLogger(__name__)
 

@@ -30,8 +30,9 @@ from lorescore.files import read_lines, split_words, write_table
 from lorescore.perturb.boundaries import OtherBoundaries
 from lorescore.perturb.g2p import G2PS, PLAIN_WORD, espeak_entries
 from lorescore.perturb.near import NearHomophones
-from lorescore.perturb.phones import PHONES, Pronunciation, as_cmudict, without_stress
+from lorescore.perturb.phones import PHONES, as_cmudict, without_stress
 from lorescore.perturb.settings import NEAR
+from lorescore.pronunciation import Pronunciation, probability
 
 NON_SPEECH = frozenset({"SIL", "SPN", "NSN", "LAU"})  # the phones of Kaldi's recipes for silence and noises
 # How rare lines and phones that are not CMUdict's have to be in a lexicon to be misspelt: one in so many at most (own
@@ -63,7 +64,7 @@ class _Line(NamedTuple):
     phones: Pronunciation
 
 
-def read_lexicon(path: Path) -> list[tuple[str, Pronunciation]]:
+def lexicon_entries(path: Path) -> list[tuple[str, Pronunciation]]:
     """The entries of a Kaldi `lexicon.txt`, `word PH PH...`, a line a variant, in any phone set.
 
     Where every phone is one of CMUdict's, stress digits and the case of the phones do not matter. Otherwise they are
@@ -112,7 +113,7 @@ def _is_cmudict(phones: Iterable[str]) -> bool:
 
 
 def _is_misspelt(speech: Sequence[_Line], odd: Sequence[_Line]) -> bool:
-    """Whether a lexicon with `odd` lines is one in CMUdict's phones for all that; the rule is in `read_lexicon`."""
+    """Whether a lexicon with `odd` lines is one in CMUdict's phones for all that; the rule is in `lexicon_entries`."""
     phones = {as_cmudict(phone) for line in speech for phone in line.phones}
     odd_phones = phones.difference(PHONES)
     return len(speech) >= LINES_PER_MISSPELT * len(odd) and len(phones) >= PHONES_PER_MISSPELT * len(odd_phones)
@@ -126,24 +127,17 @@ def _require_no_probabilities(odd: Sequence[_Line], num_lines: int, path: Path) 
     Raises:
         InputError: It is one.
     """
-    numbers = [line for line in odd if _is_probability(line.phones[0])]
+    numbers = [line for line in odd if probability(line.phones[0]) is not None]
     for line in numbers:
         if "." in line.phones[0] or len(numbers) == num_lines:
             raise _unknown_phone(line, path)
-
-
-def _is_probability(text: str) -> bool:
-    try:
-        return 0.0 < float(text) <= 1.0
-    except ValueError:
-        return False
 
 
 def _unknown_phone(line: _Line, path: Path) -> InputError:
     """The error for a line with a phone that CMUdict does not have."""
     phone = next(phone for phone in line.phones if not _is_cmudict([phone]))
     what = f"unknown phone {phone!r:.20} of {line.word!r:.60}"
-    if phone.replace(".", "").isdigit() or _is_probability(phone):
+    if phone.replace(".", "").isdigit() or probability(phone) is not None:
         return InputError(what, path=path, line=line.number, mend="give lexicon.txt, not lexiconp.txt")
     message = f"{what} in a lexicon of CMUdict's phones"
     return InputError(message, path=path, line=line.number, mend=nearest_hint(as_cmudict(phone), PHONES))
@@ -186,11 +180,11 @@ class HomophoneLexicon:
             g2p: `none`, or what pronounces the words that the dictionary lacks (`lorescore.perturb.g2p`).
 
         Raises:
-            InputError: The lexicon cannot be used (see `read_lexicon`), the g2p is unknown or not installed, or the
+            InputError: The lexicon cannot be used (see `lexicon_entries`), the g2p is unknown or not installed, or the
                 lexicon's phones are not those of the g2p.
         """
         require_choice("--g2p", g2p, G2PS)
-        lexicon = cls.from_entries(cmudict_entries(vocab) if path is None else read_lexicon(path), vocab)
+        lexicon = cls.from_entries(cmudict_entries(vocab) if path is None else lexicon_entries(path), vocab)
         if g2p == "none":
             return lexicon
         if lexicon.other_phone:

@@ -13,8 +13,9 @@ from itertools import accumulate
 from pathlib import Path
 
 from lorescore.files import write_table
-from lorescore.perturb.phones import PHONES, SKIP, Pronunciation, distance
+from lorescore.perturb.phones import PHONES, SKIP, distance
 from lorescore.perturb.sites import Alternatives
+from lorescore.pronunciation import Pronunciation
 
 SCALE = 15.0  # distance at which a candidate's weight has fallen to 1/e; own choice: a phone left out weighs 1/20
 

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 
-Pronunciation = tuple[str, ...]
+from lorescore.pronunciation import STRESS_MARKS, Pronunciation
 
-STRESS_MARKS = "012"
 # ALINE's positions on the scales of place and manner.
 PLACES = {
     "bilabial": 1.0,
