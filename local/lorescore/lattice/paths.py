@@ -55,16 +55,11 @@ class FoundPaths:
 
 
 def n_best_paths(
-    lattice: Lattice,
-    num_paths: int,
-    *,
-    acoustic_scale: float = 1.0,
-    word_bonus: float = 0.0,
-    max_arcs: int = MAX_ARCS,
+    lattice: Lattice, num_paths: int, *, acoustic_scale: float = 1.0, max_arcs: int = MAX_ARCS
 ) -> FoundPaths:
     """The n cheapest distinct word sequences, where a path costs
 
-        graph cost + acoustic_scale x acoustic cost - word_bonus x number of words
+        graph cost + acoustic_scale x acoustic cost
 
     Equal costs (to 1e-9) are ordered by the words. If more than `max_arcs` arcs are followed, the search stops: the
     paths found so far are the best ones all the same, and the best path is always among them.
@@ -73,7 +68,6 @@ def n_best_paths(
         lattice: The lattice.
         num_paths: How many are wanted, at least 1; a lattice with fewer word sequences gives all that it has.
         acoustic_scale: Weight of the acoustic cost.
-        word_bonus: What a word takes off the cost.
         max_arcs: Bound on the work.
 
     Raises:
@@ -81,20 +75,20 @@ def n_best_paths(
     """
     if num_paths < 1:
         raise ValueError(f"{num_paths} paths, expected 1 or more")
-    ranked = RankedLattice(lattice, acoustic_scale, word_bonus)
+    ranked = RankedLattice(lattice, acoustic_scale)
     found = ranked.search(num_paths, max_arcs)
     if not found.paths:
         return FoundPaths(ranked.search(1, None).paths, complete=False)
     return found
 
 
-def best_path(lattice: Lattice, *, acoustic_scale: float = 1.0, word_bonus: float = 0.0) -> LatticePath:
+def best_path(lattice: Lattice, *, acoustic_scale: float = 1.0) -> LatticePath:
     """The cheapest path, as `n_best_paths` ranks them.
 
     Raises:
         InputError: The lattice has a cycle, no path, or a cost that is not a finite number.
     """
-    return RankedLattice(lattice, acoustic_scale, word_bonus).search(1, None).paths[0]
+    return RankedLattice(lattice, acoustic_scale).search(1, None).paths[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +111,11 @@ class RankedLattice:
         finals: Cost in units and cost of each final state.
     """
 
-    def __init__(self, lattice: Lattice, acoustic_scale: float, word_bonus: float) -> None:
+    def __init__(self, lattice: Lattice, acoustic_scale: float) -> None:
         lattice.require_path()
 
-        def in_units(cost: Cost, num_words: int) -> int:
-            value = cost.graph + acoustic_scale * cost.acoustic - word_bonus * num_words
+        def in_units(cost: Cost) -> int:
+            value = cost.graph + acoustic_scale * cost.acoustic
             if not math.isfinite(value):
                 message = f"the lattice of utterance {lattice.utt} has a cost that is not a finite number"
                 raise InputError(message, mend="make the lattices again")
@@ -137,15 +131,14 @@ class RankedLattice:
             state = order[place]
             if state in lattice.finals:
                 cost = lattice.finals[state].cost
-                units = in_units(cost, 0)
+                units = in_units(cost)
                 self.finals[place], self.to_end[place] = (units, cost), units
             for arc in lattice.leaving[state]:
                 target = number[arc.target]
-                is_word = arc.word != EPSILON
-                units = in_units(arc.cost, int(is_word))
+                units = in_units(arc.cost)
                 if self.to_end[target] < math.inf:
                     ranked = RankedArc(target, arc.word, units, arc.cost)
-                    (self.spoken if is_word else self.silent)[place].append(ranked)
+                    (self.silent if arc.word == EPSILON else self.spoken)[place].append(ranked)
                     self.to_end[place] = min(self.to_end[place], units + self.to_end[target])
 
     def search(self, num_paths: int, max_arcs: int | None) -> FoundPaths:

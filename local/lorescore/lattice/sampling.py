@@ -22,7 +22,6 @@ def random_paths(
     seed: int = 0,
     nbest_scale: float = NBEST_SCALE,
     acoustic_scale: float = 1.0,
-    word_bonus: float = 0.0,
     max_arcs: int = MAX_ARCS,
 ) -> FoundPaths:
     """The distinct word sequences of random paths, best first, as `n_best_paths` ranks them.
@@ -38,7 +37,6 @@ def random_paths(
         seed: Seed of the draws.
         nbest_scale: Flattens the posteriors where it is below 1, so that more distinct ones are drawn.
         acoustic_scale: Weight of the acoustic cost.
-        word_bonus: What a word takes off the cost.
         max_arcs: Bound on the work.
 
     Raises:
@@ -46,7 +44,7 @@ def random_paths(
     """
     if num_paths < 1:
         raise ValueError(f"{num_paths} paths, expected 1 or more")
-    ranked = RankedLattice(lattice, acoustic_scale, word_bonus)
+    ranked = RankedLattice(lattice, acoustic_scale)
     sampler = _Sampler(ranked, nbest_scale)
     digest = hashlib.blake2b(f"{seed} {lattice.utt}".encode()).digest()
     rng = random.Random(int.from_bytes(digest, "big"))
