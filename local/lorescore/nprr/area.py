@@ -22,9 +22,7 @@ from lorescore.errors import InputError
 from lorescore.nprr.counts import clean_and_perturbed
 from lorescore.nprr.measure import NprrDifference, paired_difference
 from lorescore.wer.resampling import (
-    NUM_REPLICATIONS,
     PERCENT,
-    SEED,
     Counts,
     Floats,
     defined_value,
@@ -51,26 +49,20 @@ class NprrArea:
     high: float | None
 
 
-def nprr_area(
-    clean_errors: npt.ArrayLike,
-    perturbed_errors: Mapping[float, npt.ArrayLike],
-    *,
-    num_replications: int = NUM_REPLICATIONS,
-    seed: int = SEED,
-) -> NprrArea:
+def nprr_area(clean_errors: npt.ArrayLike, perturbed_errors: Mapping[float, npt.ArrayLike]) -> NprrArea:
     """The area under the NPRR curve of a model, from the word errors of its rescored lists.
+
+    A resample that draws no clean errors has no area and is left out of the interval.
 
     Args:
         clean_errors: Word errors of each utterance on the clean lists, shape (U,).
         perturbed_errors: By rate, on the perturbed lists of each seed, shape (S, U); S may differ between rates.
-        num_replications: Bootstrap resamples. One that draws no clean errors has no area and is left out.
-        seed: Of the bootstrap.
 
     Raises:
         InputError: No rate is above 0, one is not from 0 to 1, the shapes disagree, or a count is negative.
     """
     curve = _Curve.of(clean_errors, perturbed_errors)
-    low, high = percentile_interval(curve.areas(resampled_totals(curve.errors, num_replications, seed)))
+    low, high = percentile_interval(curve.areas(resampled_totals(curve.errors)))
     return NprrArea(defined_value(curve.areas(curve.errors.sum(axis=1)[None])), low, high)
 
 
@@ -79,9 +71,6 @@ def nprr_area_difference(
     perturbed_errors: Mapping[float, npt.ArrayLike],
     other_clean_errors: npt.ArrayLike,
     other_perturbed_errors: Mapping[float, npt.ArrayLike],
-    *,
-    num_replications: int = NUM_REPLICATIONS,
-    seed: int = SEED,
 ) -> NprrDifference:
     """The area of a model minus that of another, with the same resamples of the utterances for both.
 
@@ -90,8 +79,6 @@ def nprr_area_difference(
         perturbed_errors: By rate, on the perturbed lists of each seed, shape (S, U).
         other_clean_errors: Of the second model, the same utterances in the same order, shape (U,).
         other_perturbed_errors: Of the second model at the same rates, each of shape (S', U).
-        num_replications: Bootstrap resamples.
-        seed: Of the bootstrap.
 
     Raises:
         InputError: As in `nprr_area`, or the models were measured at different rates or on different utterances.
@@ -100,7 +87,7 @@ def nprr_area_difference(
     second = _Curve.of(other_clean_errors, other_perturbed_errors)
     if first.rates != second.rates:
         raise InputError(f"the first model was measured at the rates {first.rates}, the second at {second.rates}")
-    return paired_difference(first.errors, first.areas, second.errors, second.areas, num_replications, seed)
+    return paired_difference(first.errors, first.areas, second.errors, second.areas)
 
 
 def nprr_area_p_by_exchanges(

@@ -24,9 +24,7 @@ import numpy.typing as npt
 
 from lorescore.nprr.counts import clean_and_perturbed, require_words
 from lorescore.wer.resampling import (
-    NUM_REPLICATIONS,
     PERCENT,
-    SEED,
     Counts,
     Floats,
     defined_value,
@@ -78,23 +76,14 @@ class Losses:
         return self.perturbed_oracle - self.clean_oracle
 
 
-def losses_of(
-    clean_errors: npt.ArrayLike,
-    perturbed_errors: npt.ArrayLike,
-    ref_words: npt.ArrayLike,
-    *,
-    num_replications: int = NUM_REPLICATIONS,
-    seed: int = SEED,
-) -> Losses:
-    """What the lists and what the rescorer lost.
+def losses_of(clean_errors: npt.ArrayLike, perturbed_errors: npt.ArrayLike, ref_words: npt.ArrayLike) -> Losses:
+    """What the lists and what the rescorer lost. A resample without a gap is left out of the interval.
 
     Args:
         clean_errors: Word errors of each utterance on the clean lists of the 1-best, the model and the oracle, in this
             order, shape (3, U).
         perturbed_errors: The same on the perturbed lists of each seed, shape (S, 3, U).
         ref_words: Reference words of each utterance, shape (U,).
-        num_replications: Bootstrap resamples. One without a gap is left out.
-        seed: Of the bootstrap.
 
     Raises:
         InputError: The shapes disagree, a count is negative, or there is nothing to count.
@@ -115,7 +104,7 @@ def losses_of(
     clean_share, perturbed_share = (defined_value(_shares(part[None])) for part in (totals[:3], totals[3:]))
     change, low, high = None, None, None
     if clean_share is not None and perturbed_share is not None:
-        resampled = resampled_totals(rows, num_replications, seed)
+        resampled = resampled_totals(rows)
         change = perturbed_share - clean_share
         low, high = percentile_interval(_shares(resampled[:, 3:]) - _shares(resampled[:, :3]))
     list_loss, rescorer_loss = None, None

@@ -22,9 +22,7 @@ import numpy.typing as npt
 from lorescore.errors import InputError
 from lorescore.nprr.counts import clean_and_perturbed, require_words
 from lorescore.wer.resampling import (
-    NUM_REPLICATIONS,
     PERCENT,
-    SEED,
     Counts,
     Floats,
     defined_value,
@@ -74,24 +72,16 @@ class NprrDifference:
     p: float | None
 
 
-def nprr(
-    clean_errors: npt.ArrayLike,
-    perturbed_errors: npt.ArrayLike,
-    ref_words: npt.ArrayLike,
-    *,
-    num_replications: int = NUM_REPLICATIONS,
-    seed: int = SEED,
-) -> Nprr:
+def nprr(clean_errors: npt.ArrayLike, perturbed_errors: npt.ArrayLike, ref_words: npt.ArrayLike) -> Nprr:
     """NPRR of a model from the word errors of its rescored lists.
 
-    The utterances may come in any order, as long as it is the same in all arrays: the result is the same.
+    The utterances may come in any order, as long as it is the same in all arrays: the result is the same. A resample
+    that draws no clean errors has no NPRR and is left out of the interval.
 
     Args:
         clean_errors: Word errors of each utterance on the clean lists, shape (U,).
         perturbed_errors: The same on the perturbed lists of each seed, shape (S, U).
         ref_words: Reference words of each utterance, shape (U,).
-        num_replications: Bootstrap resamples. One that draws no clean errors has no NPRR and is left out.
-        seed: Of the bootstrap.
 
     Raises:
         InputError: The shapes disagree, a count is negative, or there is nothing to count.
@@ -104,7 +94,7 @@ def nprr(
     if not totals[0]:
         return Nprr(None, None, None, (None,) * len(perturbed_wers), clean_wer, perturbed_wer)
     per_seed = PERCENT * (totals[1:] - totals[0]) / totals[0]
-    low, high = percentile_interval(relative_changes(resampled_totals(errors, num_replications, seed)))
+    low, high = percentile_interval(relative_changes(resampled_totals(errors)))
     return Nprr(
         defined_value(relative_changes(totals[None])), low, high, tuple(per_seed.tolist()), clean_wer, perturbed_wer
     )
@@ -115,9 +105,6 @@ def nprr_difference(
     perturbed_errors: npt.ArrayLike,
     other_clean_errors: npt.ArrayLike,
     other_perturbed_errors: npt.ArrayLike,
-    *,
-    num_replications: int = NUM_REPLICATIONS,
-    seed: int = SEED,
 ) -> NprrDifference:
     """NPRR of a model minus NPRR of another, with the same resamples of the utterances for both.
 
@@ -126,20 +113,16 @@ def nprr_difference(
         perturbed_errors: On the perturbed lists of each seed, shape (S, U).
         other_clean_errors: Of the second model, the same utterances in the same order, shape (U,).
         other_perturbed_errors: Of the second model, shape (S', U); paired seeds (S' = S) give the narrowest interval.
-        num_replications: Bootstrap resamples.
-        seed: Of the bootstrap.
 
     Raises:
         InputError: The shapes disagree, a count is negative, or there is nothing to count.
     """
     first = clean_and_perturbed(clean_errors, perturbed_errors)
     second = clean_and_perturbed(other_clean_errors, other_perturbed_errors)
-    return paired_difference(first, relative_changes, second, relative_changes, num_replications, seed)
+    return paired_difference(first, relative_changes, second, relative_changes)
 
 
-def paired_difference(
-    first: Counts, measure: Measure, second: Counts, other_measure: Measure, num_replications: int, seed: int
-) -> NprrDifference:
+def paired_difference(first: Counts, measure: Measure, second: Counts, other_measure: Measure) -> NprrDifference:
     """A figure of one model minus that of another, with the same resamples of the utterances for both.
 
     Args:
@@ -147,8 +130,6 @@ def paired_difference(
         measure: Gives its figure from total errors, (R, N) -> (R,); NaN where undefined.
         second: Errors of the second model on the same utterances, shape (M, U).
         other_measure: Gives the second one's figure, (R, M) -> (R,).
-        num_replications: Bootstrap resamples.
-        seed: Of the bootstrap.
 
     Raises:
         InputError: The models have different numbers of utterances.
@@ -163,7 +144,7 @@ def paired_difference(
     value = defined_value(difference(errors.sum(axis=1)[None]))
     if value is None:
         return NprrDifference(None, None, None, None)
-    replicates = difference(resampled_totals(errors, num_replications, seed))
+    replicates = difference(resampled_totals(errors))
     low, high = percentile_interval(replicates)
     defined = replicates[np.isfinite(replicates)]
     # The observed sample counts as one more resample, so that p is never 0 (Davison and Hinkley 1997, 4.2).

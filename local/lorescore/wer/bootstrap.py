@@ -32,22 +32,13 @@ class Interval:
     high: float
 
 
-def wer_interval(
-    refs: Mapping[str, str],
-    hyps: Mapping[str, str],
-    *,
-    metric: str = WER,
-    replications: int = REPLICATIONS,
-    seed: int = SEED,
-) -> Interval:
+def wer_interval(refs: Mapping[str, str], hyps: Mapping[str, str], *, metric: str = WER) -> Interval:
     """The confidence interval of a WER.
 
     Args:
         refs: Reference text by utterance, at least one.
         hyps: Hypothesis text for each of these utterances.
         metric: `wer`, or `cer` to count characters.
-        replications: Number of resamples.
-        seed: Seed of the draws.
 
     Returns:
         The interval; its ends are not finite where a resample happened to have no reference words (a few utterances,
@@ -55,18 +46,12 @@ def wer_interval(
     """
     utts = sorted(refs)
     texts = (_units(one, utts, metric) for one in (refs, hyps))
-    result = kaldialign.bootstrap_wer_ci(*texts, replications=replications, seed=seed)
+    result = kaldialign.bootstrap_wer_ci(*texts, replications=REPLICATIONS, seed=SEED)
     return Interval(100.0 * result["ci95min"], 100.0 * result["ci95max"])
 
 
 def p_not_better(
-    refs: Mapping[str, str],
-    hyps_a: Mapping[str, str],
-    hyps_b: Mapping[str, str],
-    *,
-    metric: str = WER,
-    replications: int = REPLICATIONS,
-    seed: int = SEED,
+    refs: Mapping[str, str], hyps_a: Mapping[str, str], hyps_b: Mapping[str, str], *, metric: str = WER
 ) -> float:
     """Whether the hypotheses b are better than the hypotheses a. Each resample draws the same utterances of both.
 
@@ -75,8 +60,6 @@ def p_not_better(
         hyps_a: Hypothesis text of the baseline for each of these utterances.
         hyps_b: Hypothesis text of the system that is compared with it.
         metric: `wer`, or `cer` to count characters.
-        replications: Number of resamples.
-        seed: Seed of the draws.
 
     Returns:
         Share of the resamples in which b has as many errors as a, or more. One-sided: near 0 where b is reliably better
@@ -84,8 +67,8 @@ def p_not_better(
     """
     utts = sorted(refs)
     texts = (_units(one, utts, metric) for one in (refs, hyps_a, hyps_b))
-    result = kaldialign.bootstrap_wer_ci(*texts, replications=replications, seed=seed)
-    return (replications - round(result["p_s2_improv_over_s1"] * replications)) / replications
+    result = kaldialign.bootstrap_wer_ci(*texts, replications=REPLICATIONS, seed=SEED)
+    return (REPLICATIONS - round(result["p_s2_improv_over_s1"] * REPLICATIONS)) / REPLICATIONS
 
 
 def interval_of_resamples(errors: Counts | Floats, ref_words: Counts, deviations: float = NORMAL_95) -> Interval | None:

@@ -45,7 +45,7 @@ def relative_change(errors: Counts, other_errors: Counts) -> RelativeChange:
         other_errors: Of the other system, the same utterances in the same order, shape (U,).
     """
     rows = np.stack([other_errors, errors])
-    low, high = percentile_interval(relative_changes(resampled_totals(rows, NUM_REPLICATIONS, SEED)))
+    low, high = percentile_interval(relative_changes(resampled_totals(rows)))
     value = defined_value(relative_changes(rows.sum(axis=1)[None]))
     return RelativeChange(value, low, high)
 
@@ -65,7 +65,7 @@ def relative_changes(totals: Counts) -> Floats:
     return PERCENT * (after - before) / before
 
 
-def resampled_totals(errors: Counts, num_replications: int, seed: int) -> Counts:
+def resampled_totals(errors: Counts, num_replications: int = NUM_REPLICATIONS, seed: int = SEED) -> Counts:
     """Errors over each resample of the utterances, shape (num_replications, rows of `errors`).
 
     The columns are sorted first: a resample draws positions, and only so does the order of the utterances not matter.

@@ -11,9 +11,7 @@ from samples import NamedLists, cased_texts, largest_difference, sample, sample_
 from lorescore.combine import ScoredLists, Weights, best_ranks
 from lorescore.scoring.options import EXACT, ScoringOptions
 from lorescore.wer.resampling import (
-    NUM_REPLICATIONS,
     PERCENT,
-    SEED,
     Counts,
     percentile_interval,
     resampled_totals,
@@ -79,7 +77,7 @@ def chosen_errors(lists: ScoredLists, weights: Weights) -> Counts:
 
 def change_interval(errors: Counts, exact_errors: Counts, ref_words: Counts) -> list[float | None]:
     """The paired 95 % bootstrap interval over utterances of a WER minus the exact one, in percent."""
-    totals = resampled_totals(np.stack([errors, exact_errors, ref_words]), NUM_REPLICATIONS, SEED)
+    totals = resampled_totals(np.stack([errors, exact_errors, ref_words]))
     return list(percentile_interval(PERCENT * (totals[:, 0] - totals[:, 1]) / totals[:, 2]))
 
 
