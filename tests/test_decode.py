@@ -149,9 +149,9 @@ def test_tuned_mbr_is_never_worse_than_map(data: tuple[NbestSet, ScoredLists]) -
 
 
 def test_tuning_by_hand() -> None:
-    # MBR takes `a c` where the posteriors are flat enough: from 1.0 down, of the scales on offer.
+    # MBR takes `a c` where the posteriors are flat enough: where (4/3)^scale is below 2, from 2.0 down.
     nbest, lists = scored({"a b": 4, "a c": 3, "d c": 3}, refs=("a c",))
-    assert tune_posterior_scale(lists, nbest, Weights(), (MAP_SCALE, 20.0, 1.0, 0.5)) == 1.0
+    assert tune_posterior_scale(lists, nbest, Weights()) == 2.0
     nbest, lists = scored({"a b": 4, "a c": 3, "d c": 3}, refs=("a b",))
     assert tune_posterior_scale(lists, nbest, Weights()) == MAP_SCALE
     nbest, lists = scored({"a b": 4})
@@ -179,7 +179,7 @@ def test_confidences_are_of_the_scale_at_which_they_are_right_as_often_as_they_s
     """0.8 against 0.2, and right in four lists of five, or in three or all of them."""
     for refs, expected in (("aaaab", 1.0), ("aaabb", 0.25), ("aaaaa", 4.0)):
         _, lists = scored(*[{"a": 0.8, "b": 0.2}] * 5, refs=tuple(refs))
-        assert tune_confidence_scale(lists, AT, (MAP_SCALE, 4.0, 1.0, 0.25)) == expected
+        assert tune_confidence_scale(lists, AT) == expected
 
 
 def test_lists_that_say_nothing_about_confidences_leave_the_highest_finite_scale() -> None:

@@ -76,7 +76,7 @@ def test_scores_and_order(rescorer: Rescorer) -> None:
     (done,) = rescorer.rescore([PAIRS])
     (plm_scores,) = rescorer.score([[text for text, _ in PAIRS]])
     assert rescorer.weights == Weights(0.25, 0.5)
-    lists = ScoredLists.build(NbestSet((as_nbest_list(PAIRS, "u"),)), [[-score for score in plm_scores]])
+    lists = ScoredLists.build(NbestSet((as_nbest_list(PAIRS),)), [[-score for score in plm_scores]])
     combined = combined_scores(lists, Weights(0.25, 0.5)).tolist()
     by_rank = sorted(done.hypotheses, key=lambda one: one.rank)
     assert [(one.text, one.score) for one in by_rank] == PAIRS

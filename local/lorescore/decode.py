@@ -54,16 +54,15 @@ def chosen_ranks(lists: ScoredLists, nbest: NbestSet, weights: Weights, posterio
     return _mbr_ranks(lists, _list_distances(nbest), weights, posterior_scale)
 
 
-def tune_posterior_scale(
-    lists: ScoredLists, nbest: NbestSet, weights: Weights, scales: Sequence[float] = POSTERIOR_SCALES
-) -> float:
+def tune_posterior_scale(lists: ScoredLists, nbest: NbestSet, weights: Weights) -> float:
     """The scale with the fewest word errors; of equally good ones the highest. For a development set only.
+
+    As MAP_SCALE is one of POSTERIOR_SCALES, MBR is no worse than MAP on these lists.
 
     Args:
         lists: The scored lists, with references.
         nbest: The lists that they were built of.
         weights: Of the combined score, already tuned.
-        scales: The scales to choose from. With MAP_SCALE among them, MBR is no worse than MAP on these lists.
 
     Raises:
         InputError: There are no reference words.
@@ -72,21 +71,19 @@ def tune_posterior_scale(
         raise InputError("no reference words to tune the posterior scale on", mend="add the references of this set")
     distances = _list_distances(nbest)
     return min(
-        scales,
-        key=lambda scale: (error_count(lists, _mbr_ranks(lists, distances, weights, scale)), -scale),
+        POSTERIOR_SCALES, key=lambda scale: (error_count(lists, _mbr_ranks(lists, distances, weights, scale)), -scale)
     )
 
 
-def tune_confidence_scale(lists: ScoredLists, weights: Weights, scales: Sequence[float] = POSTERIOR_SCALES) -> float:
+def tune_confidence_scale(lists: ScoredLists, weights: Weights) -> float:
     """The scale at which posteriors serve best as confidences. For a development set only.
 
-    It is the finite one that gives the hypotheses with the fewest word errors of their list, together, the highest
-    likelihood over the lists; of equally good ones the highest.
+    It is the finite one of POSTERIOR_SCALES that gives the hypotheses with the fewest word errors of their list,
+    together, the highest likelihood over the lists; of equally good ones the highest.
 
     Args:
         lists: The scored lists, with references.
         weights: Of the combined score, already tuned.
-        scales: The scales to choose from; MAP_SCALE among them is passed over.
     """
     begins = lists.offsets[:-1]
     is_best = lists.errors == np.repeat(np.minimum.reduceat(lists.errors, begins), lists.sizes)
@@ -95,7 +92,7 @@ def tune_confidence_scale(lists: ScoredLists, weights: Weights, scales: Sequence
         of_best = np.add.reduceat(np.where(is_best, posteriors(lists, weights, scale), 0.0), begins)
         return math.fsum(np.log(np.maximum(of_best, np.finfo(np.float64).tiny)))
 
-    return max(filter(math.isfinite, scales), key=lambda scale: (log_likelihood(scale), scale))
+    return max(filter(math.isfinite, POSTERIOR_SCALES), key=lambda scale: (log_likelihood(scale), scale))
 
 
 def posteriors(lists: ScoredLists, weights: Weights, posterior_scale: float) -> Floats:

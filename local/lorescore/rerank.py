@@ -66,12 +66,11 @@ class RescoredList:
         return self.hypotheses[0]
 
 
-def as_nbest_list(one: ListLike, utt: str = "") -> NbestList:
-    """A list in the project's own type.
+def as_nbest_list(one: ListLike) -> NbestList:
+    """A list in the project's own type; the id of its utterance is empty where it has none.
 
     Args:
         one: The list; it may be empty.
-        utt: The utterance's id, where the list has none.
 
     Raises:
         InputError: An item is no pair of text and score, or a score is not a finite number.
@@ -90,7 +89,7 @@ def as_nbest_list(one: ListLike, utt: str = "") -> NbestList:
             raise InputError(f"the text of hypothesis {rank} is {text!r:.60}, expected a string")
         _require_finite(rank, score)
         hypotheses.append(Hypothesis(single_spaced(text), float(score)))
-    return NbestList(utt, tuple(hypotheses))
+    return NbestList("", tuple(hypotheses))
 
 
 def _require_finite(rank: int, score: Any) -> None:

@@ -30,17 +30,14 @@ def test_times_from_an_alignment() -> None:
     assert [time for pair in times(words) for time in pair] == pytest.approx([0.0, 0.1, 0.16, 0.16])
 
 
-def test_words_without_an_alignment_are_spread_evenly() -> None:
-    assert times(timed_words("u", ["a", "b", "c", "d"], duration=2.0)) == [(0, 0.5), (0.5, 0.5), (1, 0.5), (1.5, 0.5)]
+def test_words_without_an_alignment_are_equally_long() -> None:
     assert times(timed_words("u", ["a", "b"])) == [(0.0, NOMINAL_WORD_S), (NOMINAL_WORD_S, NOMINAL_WORD_S)]
-    assert timed_words("u", [], duration=2.0) == []
+    assert timed_words("u", []) == []
 
 
 def test_times_that_cannot_be_given() -> None:
     with pytest.raises(InputError, match="frame shift of 0.0 s, expected more than 0"):
         timed_words("u", ["a"], spans=[(0, 1)])
-    with pytest.raises(InputError, match="utterance u has a duration of -1.0 s"):
-        timed_words("u", ["a"], duration=-1.0)
 
 
 def test_the_file_is_sorted(tmp_path: Path) -> None:
@@ -118,7 +115,7 @@ def test_lines_that_are_no_ctm(tmp_path: Path, line: str, message: str) -> None:
 
 def spread(hyps: dict[str, str]) -> list[CtmWord]:
     """The ctm of texts without times."""
-    return [word for utt, text in hyps.items() for word in timed_words(utt, text.split(), duration=2.0)]
+    return [word for utt, text in hyps.items() for word in timed_words(utt, text.split())]
 
 
 @needs_sclite
@@ -131,8 +128,8 @@ def test_the_counts_are_those_of_trn_files(tmp_path: Path) -> None:
     assert counts == EditCounts(ins=5, del_=5, sub=2, ref_words=12)
     assert sorted(path.name for path in (tmp_path / "ctm").iterdir()) == ["hyp.ctm", "ref.stm", "result.txt"]
     assert (tmp_path / "ctm" / "ref.stm").read_text().splitlines()[:2] == [
-        "S1-u0 1 S1 0.000 3.000 <O>",
-        "s1-u1 1 s1 0.000 3.000 <O> a b c",
+        "S1-u0 1 S1 0.000 2.500 <O>",  # the five words of the longest hypothesis, and a second
+        "s1-u1 1 s1 0.000 2.500 <O> a b c",
     ]
 
 

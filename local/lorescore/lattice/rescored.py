@@ -155,22 +155,17 @@ def rescored_lattice(
 
 
 def differing_utterances(
-    originals: Iterable[Lattice],
-    rescored: Mapping[str, Lattice],
-    *,
-    acoustic_scale: float = 1.0,
-    tolerance: float = COST_TOLERANCE,
+    originals: Iterable[Lattice], rescored: Mapping[str, Lattice], *, acoustic_scale: float = 1.0
 ) -> list[str]:
     """The check of a rescoring with unchanged scores (w = 0): where it did not reproduce the original.
 
-    An utterance agrees where the original's best path has the same graph and acoustic cost in the rescored lattice, and
-    no path there is cheaper; a tie is no difference.
+    An utterance agrees where the original's best path has the same graph and acoustic cost in the rescored lattice (to
+    COST_TOLERANCE), and no path there is cheaper; a tie is no difference.
 
     Args:
         originals: The lattices that the lists are of.
         rescored: The lattices made of these lists, by utterance.
         acoustic_scale: At which paths are compared.
-        tolerance: Of each cost.
 
     Returns:
         The utterances that differ or are missing, in the order of the originals.
@@ -181,7 +176,7 @@ def differing_utterances(
     return [
         original.utt
         for original in originals
-        if original.utt not in rescored or not _reproduces(original, rescored[original.utt], acoustic_scale, tolerance)
+        if original.utt not in rescored or not _reproduces(original, rescored[original.utt], acoustic_scale)
     ]
 
 
@@ -193,14 +188,14 @@ def _has_path(lattice: Lattice) -> bool:
     return True
 
 
-def _reproduces(original: Lattice, rescored: Lattice, acoustic_scale: float, tolerance: float) -> bool:
+def _reproduces(original: Lattice, rescored: Lattice, acoustic_scale: float) -> bool:
     first, best = (best_path(lattice, acoustic_scale=acoustic_scale) for lattice in (original, rescored))
     again = path_of_words(rescored, first.words, acoustic_scale=acoustic_scale)
     return (
         again is not None
-        and abs(again.cost.graph - first.cost.graph) <= tolerance
-        and abs(again.cost.acoustic - first.cost.acoustic) <= tolerance
-        and total_cost(best.cost, acoustic_scale) >= total_cost(first.cost, acoustic_scale) - tolerance
+        and abs(again.cost.graph - first.cost.graph) <= COST_TOLERANCE
+        and abs(again.cost.acoustic - first.cost.acoustic) <= COST_TOLERANCE
+        and total_cost(best.cost, acoustic_scale) >= total_cost(first.cost, acoustic_scale) - COST_TOLERANCE
     )
 
 

@@ -74,7 +74,7 @@ class _Fields:
         return InputError(message, path=self.path, line=self.line, mend=WRITE_AGAIN)
 
 
-def read_slf(file: BinaryIO, path: Path, utt: str, fillers: Collection[str] = FILLERS) -> Lattice:
+def read_slf(file: BinaryIO, path: Path, utt: str) -> Lattice:
     """The lattice of a file. Arcs have no alignment; times and pronunciation variants are not kept.
 
     Whether the lattice has a path is not looked at here.
@@ -83,7 +83,6 @@ def read_slf(file: BinaryIO, path: Path, utt: str, fillers: Collection[str] = FI
         file: The file, uncompressed.
         path: Its name, for messages.
         utt: The utterance's id: the header's UTTERANCE is a path as often as an id.
-        fillers: Words that become EPSILON, as !NULL does.
 
     Raises:
         InputError: A line is not of this form, a score is not a finite number, there are more or fewer nodes or links
@@ -109,11 +108,11 @@ def read_slf(file: BinaryIO, path: Path, utt: str, fillers: Collection[str] = FI
             raise header.error(f"node {node} is missing")
 
     scores = _Scores.of(header)
-    arcs = [_arc(link, nodes, scores, fillers) for link in links]
+    arcs = [_arc(link, nodes, scores) for link in links]
     start = _end_node(header, "start", nodes, {arc.target for arc in arcs})
     end = _end_node(header, "end", nodes, {arc.source for arc in arcs})
     # Words and scores on nodes are those of the links that enter them; nothing enters this one.
-    first, cost = _spoken(nodes[start].values.get("W", NULL_WORD), fillers), scores.cost(nodes[start])
+    first, cost = _spoken(nodes[start].values.get("W", NULL_WORD)), scores.cost(nodes[start])
     if first != EPSILON or cost != Cost():
         arcs.append(Arc(len(nodes), start, first, cost))
         start = len(nodes)
@@ -164,7 +163,7 @@ class _Scores:
         return 0.0
 
 
-def _arc(link: _Fields, nodes: Mapping[int, _Fields], scores: _Scores, fillers: Collection[str]) -> Arc:
+def _arc(link: _Fields, nodes: Mapping[int, _Fields], scores: _Scores) -> Arc:
     source, target = link.integer("S"), link.integer("E")
     for node in (source, target):
         if node not in nodes:
@@ -172,11 +171,11 @@ def _arc(link: _Fields, nodes: Mapping[int, _Fields], scores: _Scores, fillers: 
     word = link.values.get("W", nodes[target].values.get("W", NULL_WORD))
     # SRILM's -htk-scores-on-nodes leaves none but l on the links.
     cost = scores.cost(link, nodes[target], penalty=0.0 if word == NULL_WORD else scores.word_penalty)
-    return Arc(source, target, _spoken(word, fillers), cost)
+    return Arc(source, target, _spoken(word), cost)
 
 
-def _spoken(word: str, fillers: Collection[str]) -> str:
-    return EPSILON if word == NULL_WORD or word in fillers else word
+def _spoken(word: str) -> str:
+    return EPSILON if word == NULL_WORD or word in FILLERS else word
 
 
 def _end_node(header: _Fields, name: str, nodes: Collection[int], linked: Collection[int]) -> int:

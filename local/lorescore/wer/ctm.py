@@ -53,7 +53,6 @@ def timed_words(
     confidences: Sequence[float] | None = None,
     spans: Sequence[tuple[float, float]] | None = None,
     frame_shift: float = 0.0,
-    duration: float | None = None,
 ) -> list[CtmWord]:
     """The words of a hypothesis with their times.
 
@@ -61,21 +60,16 @@ def timed_words(
         utt: The utterance's id.
         words: The hypothesis.
         confidences: Of each word.
-        spans: First frame of each word and the frame after its last; None: the words are spread evenly over
-            `duration`.
+        spans: First frame of each word and the frame after its last; None: NOMINAL_WORD_S a word.
         frame_shift: Seconds from one frame to the next; needed with `spans`.
-        duration: Seconds of the utterance, for words without spans; None: NOMINAL_WORD_S a word.
 
     Raises:
-        InputError: There are spans but no frame shift, or the duration is negative.
+        InputError: There are spans but no frame shift.
     """
     if spans is not None and not frame_shift > 0:
         raise InputError(f"frame shift of {frame_shift} s, expected more than 0", mend="give that of the first pass")
-    if duration is not None and not duration >= 0:
-        raise InputError(f"utterance {utt} has a duration of {duration} s", mend="correct its duration")
     if spans is None:
-        step = NOMINAL_WORD_S if duration is None else duration / max(1, len(words))
-        times = [(index * step, step) for index in range(len(words))]
+        times = [(index * NOMINAL_WORD_S, NOMINAL_WORD_S) for index in range(len(words))]
     else:
         times = [(start * frame_shift, (end - start) * frame_shift) for start, end in spans]
     known: Sequence[float | None] = [None] * len(words) if confidences is None else confidences
