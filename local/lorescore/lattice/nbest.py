@@ -89,16 +89,14 @@ class LatticeLists:
     """The N-best lists of lattices, and what happened on the way.
 
     Attributes:
-        nbest: The lists, sorted by utterance; `info` has the settings and how many the next two are.
-        fallbacks: Utterances whose one hypothesis is the fallback, as their lattice is missing or has no path.
-        stopped: Utterances whose search was stopped: the list may be shorter than it could be.
+        nbest: The lists, sorted by utterance. `info` has the settings; how many `fallbacks` there are, lists whose one
+            hypothesis is the fallback, as their lattice is missing or has no path; and how many searches were
+            `stopped`, so that the list may be shorter than it could be.
         oracle: The text of the lattice's path with the fewest word errors by utterance (the fallback where that stands
             in); empty where there are no references.
     """
 
     nbest: NbestSet
-    fallbacks: tuple[str, ...]
-    stopped: tuple[str, ...]
     oracle: Mapping[str, str]
 
 
@@ -131,7 +129,7 @@ def lists_from_lattices(
     lists: dict[str, NbestList] = {}
     oracle: dict[str, str] = {}
     unusable: dict[str, InputError] = {}
-    stopped = []
+    stopped = 0
     for lattice in lattices:
         utt = lattice.utt
         if utt in lists or utt in unusable:
@@ -149,7 +147,7 @@ def lists_from_lattices(
         if refs:
             oracle[utt] = " ".join(lattice_oracle(lattice, refs[utt]).words)
         if not found.complete:
-            stopped.append(utt)
+            stopped += 1
             logger.warning("utterance %s: the search in its lattice was stopped at %d paths", utt, len(found.paths))
     fallbacks = sorted((set(refs) or {*lists, *unusable, *by_utt}) - set(lists))
     for utt in fallbacks:
@@ -162,10 +160,10 @@ def lists_from_lattices(
     if fallbacks:
         logger.warning("%d of %d utterances have %s alone", len(fallbacks), len(lists), stands_in(for_any is NOTHING))
     if stopped:
-        logger.warning("the search was stopped in %d of %d lattices", len(stopped), len(lists) - len(fallbacks))
-    info = {**settings.provenance(), "fallbacks": len(fallbacks), "stopped": len(stopped)}
+        logger.warning("the search was stopped in %d of %d lattices", stopped, len(lists) - len(fallbacks))
+    info = {**settings.provenance(), "fallbacks": len(fallbacks), "stopped": stopped}
     ordered = tuple(lists[utt] for utt in sorted(lists))
-    return LatticeLists(NbestSet(ordered, refs, info), tuple(fallbacks), tuple(sorted(stopped)), oracle)
+    return LatticeLists(NbestSet(ordered, refs, info), oracle)
 
 
 def stands_in(is_nothing: bool) -> str:
