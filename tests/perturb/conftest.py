@@ -3,7 +3,7 @@
 import pytest
 
 from lorescore.nbest import Hypothesis, NbestList, NbestSet
-from lorescore.perturb import HomophoneLexicon
+from lorescore.perturb import HomophoneLexicon, cmudict_entries
 
 ENTRIES = [
     ("sun", ["S", "AH1", "N"]),
@@ -40,4 +40,4 @@ def nbest() -> NbestSet:
 
 @pytest.fixture(scope="session")
 def cmudict_lexicon() -> HomophoneLexicon:
-    return HomophoneLexicon.from_cmudict()
+    return HomophoneLexicon.from_entries(cmudict_entries())

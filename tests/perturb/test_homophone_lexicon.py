@@ -29,14 +29,14 @@ def test_words_without_homophones(lexicon: HomophoneLexicon) -> None:
 
 
 def test_both_words_are_in_the_vocabulary() -> None:
-    lexicon = HomophoneLexicon.from_cmudict(["THEIR", "there", "sun", "zzz"])
+    lexicon = HomophoneLexicon.for_vocabulary(["THEIR", "there", "sun", "zzz"])
     assert dict(lexicon.homophones) == {"their": ("there",), "there": ("their",)}
     assert sorted(lexicon.pronunciations) == ["sun", "their", "there"]
 
 
 @pytest.mark.parametrize("vocab", [[], ["zzz"], ["sun", "moon"]])
 def test_a_vocabulary_without_homophones_gives_an_empty_lexicon(vocab: list[str]) -> None:
-    assert len(HomophoneLexicon.from_cmudict(vocab)) == 0
+    assert len(HomophoneLexicon.for_vocabulary(vocab)) == 0
 
 
 def test_only_plain_words(cmudict_lexicon: HomophoneLexicon) -> None:

@@ -159,20 +159,10 @@ class HomophoneLexicon:
     other_phone: str = ""
 
     @classmethod
-    def from_cmudict(cls, vocab: Collection[str] | None = None) -> "HomophoneLexicon":
-        """The homophones of a vocabulary by CMUdict.
-
-        Args:
-            vocab: Words in any case; None takes every word of CMUdict. Words that CMUdict lacks have no homophones.
-
-        Returns:
-            The lexicon, which is empty where no two words of the vocabulary share a pronunciation.
-        """
-        return cls.from_entries(cmudict_entries(vocab))
-
-    @classmethod
     def for_vocabulary(cls, vocab: Collection[str], path: Path | None = None, g2p: str = "none") -> "HomophoneLexicon":
         """The homophones of a vocabulary by CMUdict or a user's lexicon, and for the words it lacks by a g2p.
+
+        It is empty where no two words of the vocabulary share a pronunciation.
 
         Args:
             vocab: Words in any case.

@@ -77,7 +77,7 @@ def states(rescorer: Rescorer, lists: list[list[str]]) -> int:
 def measure(context: Context, lists: NamedLists) -> Numbers:
     """Tokens over all the lists, seconds over a sample."""
     rescorer = context.rescorer()
-    lexicon = HomophoneLexicon.from_cmudict(nbest_vocabulary([lists.nbest]))
+    lexicon = HomophoneLexicon.for_vocabulary(nbest_vocabulary([lists.nbest]))
     all_sets = [cased_texts(nbest, context.plm) for nbest in versions(lists.nbest, lexicon)]
     nbest = context.sample(lists.nbest, SAMPLE_WORDS)
     few = [cased_texts(one, context.plm) for one in versions(nbest, lexicon)]
