@@ -1,11 +1,17 @@
-"""Random lattices as archives hold them: with transition-ids, odd costs, dead states and words of any script."""
+"""Random lattices as archives hold them: with transition-ids, odd costs, dead states and words of any script.
+
+And a writer of Kaldi's other type, Lattice, which the library reads and has no need to write.
+"""
 
 import gzip
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import strategies as st
 
-from lorescore.lattice.lattices import Arc, Cost, Final, Lattice
+from lorescore.lattice.kaldi import from_start, text_lines
+from lorescore.lattice.lattices import EPSILON, Arc, Cost, Final, Lattice
 from lorescore.lattice.words import WordTable
 
 WORDS = ("a", "the", "żółw", "c'est", "x\u00a0y", "#0", "[laughter]")
@@ -46,3 +52,43 @@ def write_bytes(path: Path, content: bytes) -> Path:
     """A file of this content, gzip where its name says so."""
     path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
     return path
+
+
+def expanded(lattice: Lattice) -> Lattice:
+    """The lattice with at most one transition-id an arc and none on a final state: what Kaldi calls a Lattice.
+
+    An arc becomes a chain, its word and cost on the chain's first arc, as in Kaldi's ConvertLattice
+    (src/fstext/lattice-utils-inl.h); new states come after the old ones.
+    """
+    arcs: list[Arc] = []
+    finals: dict[int, Final] = {}
+    num_states = lattice.num_states
+    for state, leaving in enumerate(lattice.leaving):
+        if final := lattice.finals.get(state):
+            last, cost = state, final.cost
+            for transition_id in final.alignment:
+                arcs.append(Arc(last, num_states, EPSILON, cost, (transition_id,)))
+                last, cost, num_states = num_states, Cost(), num_states + 1
+            finals[last] = Final(cost)
+        for arc in leaving:
+            source, word, cost = state, arc.word, arc.cost
+            for transition_id in arc.alignment[:-1]:
+                arcs.append(Arc(source, num_states, word, cost, (transition_id,)))
+                source, word, cost, num_states = num_states, EPSILON, Cost(), num_states + 1
+            arcs.append(Arc(source, arc.target, word, cost, arc.alignment[-1:]))
+    return from_start(lattice.utt, 0, arcs, finals)
+
+
+def write_expanded(path: Path, lattices: Iterable[Lattice], table: WordTable) -> None:
+    """A text archive of Lattices, as Kaldi prints them."""
+    path.write_text("".join(line for one in lattices for line in _expanded_lines(expanded(one), table)), "utf-8")
+
+
+def _expanded_lines(lattice: Lattice, table: WordTable) -> Iterator[str]:
+    """The lines of a CompactLattice without transition-ids, each put into its arc's line, and no comma at the end."""
+    transition_ids = iter([str(arc.alignment[0] if arc.alignment else 0) for arc in lattice.arcs])
+    without = replace(lattice, arcs=tuple(replace(arc, alignment=()) for arc in lattice.arcs))
+    for line in text_lines(without, table):
+        fields = line.removesuffix("\n").removesuffix(",").split("\t")
+        is_arc = len(fields) > 2
+        yield "\t".join([*fields[:2], next(transition_ids), *fields[2:]] if is_arc else fields) + "\n"

@@ -7,14 +7,13 @@ import zlib
 from pathlib import Path
 
 import pytest
-from archived_lattices import TABLE, corpora, write_bytes
+from archived_lattices import TABLE, corpora, expanded, write_bytes, write_expanded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_kaldi import COMPACT, EXPANDED, LATTICES, WORDS
 
 from lorescore.errors import InputError
 from lorescore.lattice.archives import read_lattices, write_lattices
-from lorescore.lattice.kaldi import expanded
 from lorescore.lattice.kaldi_binary import read_binary
 from lorescore.lattice.lattices import Cost, Final, Lattice
 from lorescore.lattice.words import WordTable
@@ -69,14 +68,14 @@ def without_properties(archive: bytes) -> bytes:
 def test_archives_that_kaldi_wrote(tmp_path: Path, name: str, mark: bytes) -> None:
     """With Kaldi's sign of binary data as well, which its lattice writers leave out."""
     magic = struct.pack("<i", 2125659606)
-    for archive, lattices, text, compact in (
-        (KALDI_COMPACT, LATTICES, COMPACT, True),
-        (KALDI_LATTICE, [expanded(lattice) for lattice in LATTICES], EXPANDED, False),
+    for archive, lattices, text, write in (
+        (KALDI_COMPACT, LATTICES, COMPACT, write_lattices),
+        (KALDI_LATTICE, [expanded(lattice) for lattice in LATTICES], EXPANDED, write_expanded),
     ):
         found = list(read_lattices(write_bytes(tmp_path / name, archive.replace(b" " + magic, mark + magic)), WORDS))
         assert [lattice.utt for lattice in found] == ["utt1", "utt-2", "utt3"]
         assert [lattice.finals.keys() for lattice in found] == [lattice.finals.keys() for lattice in lattices]
-        write_lattices(tmp_path / "text", found, WORDS, compact=compact)
+        write(tmp_path / "text", found, WORDS)
         assert (tmp_path / "text").read_text() == text
 
 
@@ -104,7 +103,7 @@ def test_lattices_read_back(tmp_path_factory: pytest.TempPathFactory, drawn: tup
     path.write_bytes(b"".join(packed(lattice, TABLE, compact=compact) for lattice in corpus))
     found = list(read_lattices(path, TABLE))
     assert list(map(in_floats, found)) == list(map(in_floats, corpus))
-    write_lattices(text, found, TABLE, compact=compact)  # nine digits are enough for 32 bits
+    (write_lattices if compact else write_expanded)(text, found, TABLE)  # nine digits are enough for 32 bits
     assert list(map(in_floats, read_lattices(text, TABLE))) == list(map(in_floats, found))
 
 

@@ -107,8 +107,8 @@ def have_word_ids(directory: Path) -> bool:
     return False
 
 
-def write_lattices(path: Path, lattices: Iterable[Lattice], words: WordTable | Path, *, compact: bool = True) -> int:
-    """Write a Kaldi text archive, which appears under its name only when it is complete.
+def write_lattices(path: Path, lattices: Iterable[Lattice], words: WordTable | Path) -> int:
+    """Write a Kaldi text archive of CompactLattices, which appears under its name only when it is complete.
 
     The same lattices give the same bytes. What Kaldi or this function wrote is written again as it was, provided that
     its start state is 0 and its last state is not one that nothing enters or leaves.
@@ -117,7 +117,6 @@ def write_lattices(path: Path, lattices: Iterable[Lattice], words: WordTable | P
         path: The archive; gzip where its name ends in `.gz`.
         lattices: The lattices, in the order in which they are written (Kaldi wants them sorted by utterance).
         words: The words and their ids.
-        compact: Write CompactLattices; False: Lattices, for which arcs with several transition-ids are expanded.
 
     Returns:
         The number of lattices.
@@ -138,7 +137,7 @@ def write_lattices(path: Path, lattices: Iterable[Lattice], words: WordTable | P
                     message = f"utterance {lattice.utt} for the second time"
                     raise InputError(message, path=path, mend="keep one lattice an utterance")
                 seen.add(lattice.utt)
-                file.write("".join(text_lines(lattice, table, compact=compact)).encode("utf-8"))
+                file.write("".join(text_lines(lattice, table)).encode("utf-8"))
     return len(seen)
 
 

@@ -23,10 +23,10 @@ from typing import BinaryIO
 
 from lorescore.errors import InputError
 from lorescore.files import split_words
-from lorescore.lattice.lattices import EPSILON, Arc, Cost, Final, Lattice
+from lorescore.lattice.lattices import Arc, Cost, Final, Lattice
 from lorescore.lattice.words import WordTable, is_natural
 
-NEVER = "Infinity"  # Kaldi's cost of what is not possible
+NEVER = "Infinity,Infinity"  # Kaldi's weight Zero, of a state that is not final; a comma follows in a CompactLattice
 NUMBER = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 LATTICE_WEIGHT = re.compile(rf"({NUMBER}),({NUMBER})")
 COMPACT_WEIGHT = re.compile(rf"({NUMBER}),({NUMBER}),([0-9]{{1,18}}(?:_[0-9]{{1,18}})*)?")
@@ -89,38 +89,12 @@ def from_start(utt: str, start: int, arcs: Iterable[Arc], finals: Mapping[int, F
     return Lattice(utt, tuple(sorted(arcs, key=lambda arc: arc.source)), dict(sorted(finals.items())))
 
 
-def expanded(lattice: Lattice) -> Lattice:
-    """The lattice with at most one transition-id an arc and none on a final state: what Kaldi calls a Lattice.
-
-    An arc becomes a chain, its word and cost on the chain's first arc, as in Kaldi's ConvertLattice
-    (src/fstext/lattice-utils-inl.h); new states come after the old ones.
-    """
-    arcs: list[Arc] = []
-    finals: dict[int, Final] = {}
-    num_states = lattice.num_states
-    for state, leaving in enumerate(lattice.leaving):
-        if final := lattice.finals.get(state):
-            last, cost = state, final.cost
-            for transition_id in final.alignment:
-                arcs.append(Arc(last, num_states, EPSILON, cost, (transition_id,)))
-                last, cost, num_states = num_states, Cost(), num_states + 1
-            finals[last] = Final(cost)
-        for arc in leaving:
-            source, word, cost = state, arc.word, arc.cost
-            for transition_id in arc.alignment[:-1]:
-                arcs.append(Arc(source, num_states, word, cost, (transition_id,)))
-                source, word, cost, num_states = num_states, EPSILON, Cost(), num_states + 1
-            arcs.append(Arc(source, arc.target, word, cost, arc.alignment[-1:]))
-    return from_start(lattice.utt, 0, arcs, finals)
-
-
-def text_lines(lattice: Lattice, table: WordTable, *, compact: bool = True) -> Iterator[str]:
-    """What stands in a text archive for a lattice, line by line with line ends.
+def text_lines(lattice: Lattice, table: WordTable) -> Iterator[str]:
+    """What stands in a text archive for a CompactLattice, line by line with line ends.
 
     Args:
         lattice: The lattice.
         table: The words.
-        compact: Write a CompactLattice; False: a Lattice, for which arcs with several transition-ids are expanded.
 
     Raises:
         InputError: The table does not have a word, a cost is not finite, or the utterance id is empty or has white
@@ -129,42 +103,33 @@ def text_lines(lattice: Lattice, table: WordTable, *, compact: bool = True) -> I
     if split_words(lattice.utt) != [lattice.utt]:
         raise InputError(f"utterance id {lattice.utt!r} is empty or has white space", mend="rename the utterance")
     yield f"{lattice.utt} \n"
-    lattice = lattice if compact else expanded(lattice)
     for state, leaving in enumerate(lattice.leaving):
         for arc in leaving:
             if arc.word not in table.ids:
                 message = f"word {arc.word} of utterance {lattice.utt} is not in {table.path or 'the word table'}"
                 raise InputError(message, mend="add it to words.txt")
-            transition_id = "" if compact else f"{arc.alignment[0] if arc.alignment else 0}\t"
-            weight = _printed_weight(lattice.utt, arc, compact)
-            yield f"{state}\t{arc.target}\t{transition_id}{table.ids[arc.word]}{weight}\n"
+            yield f"{state}\t{arc.target}\t{table.ids[arc.word]}{_printed_weight(lattice.utt, arc)}\n"
         if final := lattice.finals.get(state):
-            yield f"{state}{_printed_weight(lattice.utt, final, compact)}\n"
+            yield f"{state}{_printed_weight(lattice.utt, final)}\n"
         elif not leaving:
-            yield f"{state}\t{_never(compact)}\n"
+            yield f"{state}\t{NEVER},\n"
     yield "\n"
 
 
-def _printed_weight(utt: str, part: Arc | Final, compact: bool) -> str:
+def _printed_weight(utt: str, part: Arc | Final) -> str:
     """A weight as Kaldi prints it, after a tab; nothing for the weight One."""
     graph, acoustic = part.cost.graph, part.cost.acoustic
     if not (math.isfinite(graph) and math.isfinite(acoustic)):
         raise InputError(f"a cost of {graph},{acoustic} in the lattice of utterance {utt}", mend="rescore it again")
-    if not (graph or acoustic or (compact and part.alignment)):
+    if not (graph or acoustic or part.alignment):
         return ""
-    costs = f"\t{_printed_cost(graph)},{_printed_cost(acoustic)}"
-    return f"{costs},{'_'.join(map(str, part.alignment))}" if compact else costs
+    return f"\t{_printed_cost(graph)},{_printed_cost(acoustic)},{'_'.join(map(str, part.alignment))}"
 
 
 def _printed_cost(cost: float) -> str:
     # Not always nine digits: what was read as 1.23457e+06 would be written as 1234570.
     six_digits = f"{cost:.6g}"
     return six_digits if float(six_digits) == cost else f"{cost:.9g}"
-
-
-def _never(compact: bool) -> str:
-    """Kaldi's weight Zero, of a state that is not final."""
-    return f"{NEVER},{NEVER}," if compact else f"{NEVER},{NEVER}"
 
 
 @dataclass
@@ -213,7 +178,7 @@ class _Parts:
             self.arcs.append(Arc(labels[0], labels[1], word, cost, alignment))
         elif labels[0] in self.finals:
             raise self._wrong("one line for a final state", fields, line)
-        elif weight != [_never(compact)]:
+        elif weight not in ([NEVER], [f"{NEVER},"]):
             self.finals[labels[0]] = Final(*self._weight(weight, compact, line))
 
     def lattice(self) -> Lattice:
