@@ -11,7 +11,7 @@ from toy_nbest import toy_nbest
 
 from lorescore.files import read_yaml, write_yaml
 from lorescore.nbest import NbestSet, read_nbest_dir, write_costs, write_nbest_dir
-from lorescore.nprr import nprr_area_difference, nprr_difference, read_areas, read_records, read_word_errors
+from lorescore.nprr import Curve, nprr_area_difference, nprr_difference, read_areas, read_records, read_word_errors
 from lorescore.perturb import HomophoneLexicon, Perturbation, perturb
 
 Call = Callable[..., object]
@@ -68,7 +68,7 @@ def test_stage_9(exp: Path, call: Call) -> None:
     assert vanilla[2].difference == nprr_difference(clean[0], curves[0][1], clean[1], curves[1][1])
     (area,) = read_areas(exp / "nprr" / f"{VANILLA}.json")
     assert (area.rates, area.seeds, area.reference) == ((0, 0.5, 1), (1, 2), NONE)
-    assert area.difference == nprr_area_difference(clean[0], curves[0], clean[1], curves[1])
+    assert area.difference == nprr_area_difference(*(Curve.of(*one) for one in zip(clean, curves, strict=True)))
     assert area.area.value == pytest.approx((vanilla[1].nprr.value or 0) / 2 + (vanilla[2].nprr.value or 0) / 4)
     wer = 100 * clean[0].sum() / 48  # 12 references of 4 words
     assert vanilla[0].nprr.clean_wer == pytest.approx(wer)

@@ -14,6 +14,7 @@ from lorescore.errors import InputError
 from lorescore.files import write_table
 from lorescore.nprr import (
     AreaRecord,
+    Curve,
     Nprr,
     NprrDifference,
     NprrRecord,
@@ -65,7 +66,7 @@ def write_measured(
             curve[rate] = perturbed[None]
             value = nprr(CLEAN, perturbed[None], WORDS)
             records.append(NprrRecord(tag, set_name, kind, rate, (1,), value, FIRST_PASS))
-        area = nprr_area(CLEAN, curve)
+        area = nprr_area(Curve.of(CLEAN, curve))
         areas.append(AreaRecord(tag, set_name, kind, RATES, (1,), area, area))
     write_records(exp / "nprr" / f"{tag}.json", records, areas)
     write_word_errors(exp / "nprr" / f"{tag}.errors", WordErrors(errors, dict.fromkeys(errors, checksum)))

@@ -12,7 +12,7 @@ section 3), which the abstract does not fix:
 - `earlier`: what of both stays when stage 9 measures something else.
 """
 
-from lorescore.nprr.area import NprrArea, nprr_area, nprr_area_difference
+from lorescore.nprr.area import Curve, NprrArea, nprr_area, nprr_area_difference
 from lorescore.nprr.lists import ListErrors, Robustness, area_of, robustness_of
 from lorescore.nprr.losses import Losses, losses_of
 from lorescore.nprr.measure import Nprr, NprrDifference, nprr, nprr_difference
@@ -21,6 +21,7 @@ from lorescore.nprr.stored import WordErrors, read_word_errors, write_word_error
 
 __all__ = [
     "AreaRecord",
+    "Curve",
     "ListErrors",
     "Losses",
     "Nprr",

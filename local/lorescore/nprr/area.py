@@ -21,14 +21,7 @@ import numpy.typing as npt
 from lorescore.errors import InputError
 from lorescore.nprr.counts import clean_and_perturbed
 from lorescore.nprr.measure import NprrDifference, paired_difference
-from lorescore.wer.resampling import (
-    PERCENT,
-    Counts,
-    Floats,
-    defined_value,
-    percentile_interval,
-    resampled_totals,
-)
+from lorescore.wer.resampling import PERCENT, Counts, Floats, defined_value, percentile_interval, resampled_totals
 from lorescore.wer.speakers import exchanges
 
 ROUNDING = 1e-9  # relative: areas that are equal but for the order of a sum
@@ -49,89 +42,9 @@ class NprrArea:
     high: float | None
 
 
-def nprr_area(clean_errors: npt.ArrayLike, perturbed_errors: Mapping[float, npt.ArrayLike]) -> NprrArea:
-    """The area under the NPRR curve of a model, from the word errors of its rescored lists.
-
-    A resample that draws no clean errors has no area and is left out of the interval.
-
-    Args:
-        clean_errors: Word errors of each utterance on the clean lists, shape (U,).
-        perturbed_errors: By rate, on the perturbed lists of each seed, shape (S, U); S may differ between rates.
-
-    Raises:
-        InputError: No rate is above 0, one is not from 0 to 1, the shapes disagree, or a count is negative.
-    """
-    curve = _Curve.of(clean_errors, perturbed_errors)
-    low, high = percentile_interval(curve.areas(resampled_totals(curve.errors)))
-    return NprrArea(defined_value(curve.areas(curve.errors.sum(axis=1)[None])), low, high)
-
-
-def nprr_area_difference(
-    clean_errors: npt.ArrayLike,
-    perturbed_errors: Mapping[float, npt.ArrayLike],
-    other_clean_errors: npt.ArrayLike,
-    other_perturbed_errors: Mapping[float, npt.ArrayLike],
-) -> NprrDifference:
-    """The area of a model minus that of another, with the same resamples of the utterances for both.
-
-    Args:
-        clean_errors: Word errors of the first model on the clean lists, shape (U,).
-        perturbed_errors: By rate, on the perturbed lists of each seed, shape (S, U).
-        other_clean_errors: Of the second model, the same utterances in the same order, shape (U,).
-        other_perturbed_errors: Of the second model at the same rates, each of shape (S', U).
-
-    Raises:
-        InputError: As in `nprr_area`, or the models were measured at different rates or on different utterances.
-    """
-    first = _Curve.of(clean_errors, perturbed_errors)
-    second = _Curve.of(other_clean_errors, other_perturbed_errors)
-    if first.rates != second.rates:
-        raise InputError(f"the first model was measured at the rates {first.rates}, the second at {second.rates}")
-    return paired_difference(first.errors, first.areas, second.errors, second.areas)
-
-
-def nprr_area_p_by_exchanges(
-    clean_errors: npt.ArrayLike,
-    perturbed_errors: Mapping[float, npt.ArrayLike],
-    other_clean_errors: npt.ArrayLike,
-    other_perturbed_errors: Mapping[float, npt.ArrayLike],
-) -> float | None:
-    """Two-sided p of no difference between the areas of two models, their errors exchanged speaker by speaker.
-
-    The arguments are as for `nprr_area_difference`, but of the sums over each speaker's utterances, at the same rates
-    and of as many lists; see `lorescore.wer.speakers`.
-
-    Returns:
-        Share of the exchanges that make the areas differ as much or more; None where one is undefined.
-    """
-    first = _Curve.of(clean_errors, perturbed_errors)
-    second = _Curve.of(other_clean_errors, other_perturbed_errors)
-    exchanged = exchanges(first.errors.shape[1]) @ (second.errors - first.errors).T
-    totals, other_totals = first.errors.sum(axis=1) + exchanged, second.errors.sum(axis=1) - exchanged
-    differences = np.abs(first.areas(totals) - second.areas(other_totals))
-    if not np.isfinite(differences[0]):
-        return None
-    return float((differences >= differences[0] * (1 - ROUNDING))[np.isfinite(differences)].mean())
-
-
-def rate_weights(rates: Sequence[float]) -> Floats:
-    """The weight of NPRR at each rate in the area: weights of the trapezoid rule over the largest rate.
-
-    Args:
-        rates: Increasing, above 0, shape (R,).
-
-    Returns:
-        Shape (R,). Their sum is below 1, as NPRR(0) = 0 has a weight too: of one rate, it is 1/2.
-    """
-    points = np.array([0.0, *rates])
-    steps = np.diff(points)
-    halves: Floats = (steps + np.append(steps[1:], 0.0)) / (2 * points[-1])
-    return halves
-
-
 @dataclass(frozen=True)
-class _Curve:
-    """A model's errors by rate.
+class Curve:
+    """A model's word errors by rate.
 
     Attributes:
         rates: Increasing, above 0, R of them.
@@ -144,8 +57,17 @@ class _Curve:
     errors: Counts
 
     @classmethod
-    def of(cls, clean_errors: npt.ArrayLike, perturbed_errors: Mapping[float, npt.ArrayLike]) -> "_Curve":
-        """Check and sum up. What was measured at rate 0 is left out: it is 0 by definition."""
+    def of(cls, clean_errors: npt.ArrayLike, perturbed_errors: Mapping[float, npt.ArrayLike]) -> "Curve":
+        """Check and sum up the word errors of a model's rescored lists.
+
+        Args:
+            clean_errors: Of each utterance on the clean lists, shape (U,).
+            perturbed_errors: By rate, on the perturbed lists of each seed, shape (S, U); S may differ between rates.
+                What was measured at rate 0 is left out: its NPRR is 0 by definition.
+
+        Raises:
+            InputError: No rate is above 0, one is not from 0 to 1, the shapes disagree, or a count is negative.
+        """
         rates = tuple(sorted(float(rate) for rate in perturbed_errors if rate != 0))
         if not rates:
             raise InputError("no rate above 0, so that there is no area under the NPRR curve")
@@ -170,3 +92,60 @@ class _Curve:
         changes = PERCENT * (totals[:, 1:] / self.num_seeds - clean) / clean
         areas: Floats = changes @ rate_weights(self.rates)
         return areas
+
+
+def nprr_area(curve: Curve) -> NprrArea:
+    """The area under the NPRR curve of a model.
+
+    A resample that draws no clean errors has no area and is left out of the interval.
+    """
+    low, high = percentile_interval(curve.areas(resampled_totals(curve.errors)))
+    return NprrArea(defined_value(curve.areas(curve.errors.sum(axis=1)[None])), low, high)
+
+
+def nprr_area_difference(first: Curve, second: Curve) -> NprrDifference:
+    """The area of a model minus that of another, with the same resamples of the utterances for both.
+
+    Args:
+        first: Of the one model.
+        second: Of the other, at the same rates, of the same utterances in the same order.
+
+    Raises:
+        InputError: The models were measured at different rates or on different numbers of utterances.
+    """
+    if first.rates != second.rates:
+        raise InputError(f"the first model was measured at the rates {first.rates}, the second at {second.rates}")
+    return paired_difference(first.errors, first.areas, second.errors, second.areas)
+
+
+def nprr_area_p_by_exchanges(first: Curve, second: Curve) -> float | None:
+    """Two-sided p of no difference between the areas of two models, their errors exchanged speaker by speaker.
+
+    Args:
+        first: Of the one model: the sums over each speaker's utterances, see `lorescore.wer.speakers`.
+        second: Of the other, at the same rates and of as many lists.
+
+    Returns:
+        Share of the exchanges that make the areas differ as much or more; None where one is undefined.
+    """
+    exchanged = exchanges(first.errors.shape[1]) @ (second.errors - first.errors).T
+    totals, other_totals = first.errors.sum(axis=1) + exchanged, second.errors.sum(axis=1) - exchanged
+    differences = np.abs(first.areas(totals) - second.areas(other_totals))
+    if not np.isfinite(differences[0]):
+        return None
+    return float((differences >= differences[0] * (1 - ROUNDING))[np.isfinite(differences)].mean())
+
+
+def rate_weights(rates: Sequence[float]) -> Floats:
+    """The weight of NPRR at each rate in the area: weights of the trapezoid rule over the largest rate.
+
+    Args:
+        rates: Increasing, above 0, shape (R,).
+
+    Returns:
+        Shape (R,). Their sum is below 1, as NPRR(0) = 0 has a weight too: of one rate, it is 1/2.
+    """
+    points = np.array([0.0, *rates])
+    steps = np.diff(points)
+    halves: Floats = (steps + np.append(steps[1:], 0.0)) / (2 * points[-1])
+    return halves

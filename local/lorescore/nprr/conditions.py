@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from lorescore.nprr.area import NprrArea, nprr_area, nprr_area_difference, nprr_area_p_by_exchanges
+from lorescore.nprr.area import Curve, NprrArea, nprr_area, nprr_area_difference, nprr_area_p_by_exchanges
 from lorescore.nprr.lists import ListErrors, area_of, robustness_of
 from lorescore.nprr.measure import NprrDifference, nprr_difference
 from lorescore.nprr.records import AreaRecord, NprrRecord
@@ -39,6 +39,14 @@ class Condition:
             ]
             for rate in self.rates
         }
+
+    def curve(self, tag: str, model: WordErrors) -> Curve:
+        """A model's word errors by rate.
+
+        Raises:
+            InputError: No rate is above 0.
+        """
+        return Curve.of(model.errors[self.set], {rate: model.rows(names) for rate, names in self.names(tag).items()})
 
 
 def condition_of(record: NprrRecord | AreaRecord) -> Condition:
@@ -170,9 +178,7 @@ def area_in(condition: Condition, model: WordErrors) -> NprrArea:
     Raises:
         InputError: No rate is above 0.
     """
-    return nprr_area(
-        model.errors[condition.set], {rate: model.rows(names) for rate, names in condition.names("").items()}
-    )
+    return nprr_area(condition.curve("", model))
 
 
 def areas_compared(condition: Condition, tags: Sequence[str], models: Sequence[WordErrors]) -> NprrDifference:
@@ -181,7 +187,7 @@ def areas_compared(condition: Condition, tags: Sequence[str], models: Sequence[W
     Raises:
         InputError: No rate is above 0.
     """
-    return nprr_area_difference(*_both_curves(condition, tags, models))
+    return nprr_area_difference(*_curves(condition, tags, models))
 
 
 def areas_exchanged(condition: Condition, tags: Sequence[str], models: Sequence[WordErrors]) -> float | None:
@@ -193,16 +199,8 @@ def areas_exchanged(condition: Condition, tags: Sequence[str], models: Sequence[
     Raises:
         InputError: No rate is above 0.
     """
-    return nprr_area_p_by_exchanges(*_both_curves(condition, tags, models))
+    return nprr_area_p_by_exchanges(*_curves(condition, tags, models))
 
 
-def _both_curves(
-    condition: Condition, tags: Sequence[str], models: Sequence[WordErrors]
-) -> tuple[Counts, dict[float, Counts], Counts, dict[float, Counts]]:
-    """The errors of two models on the clean lists and on the perturbed ones of each rate."""
-    curves = [
-        {rate: model.rows(names) for rate, names in condition.names(tag).items()}
-        for tag, model in zip(tags, models, strict=True)
-    ]
-    first, second = (model.errors[condition.set] for model in models)
-    return first, curves[0], second, curves[1]
+def _curves(condition: Condition, tags: Sequence[str], models: Sequence[WordErrors]) -> list[Curve]:
+    return [condition.curve(tag, model) for tag, model in zip(tags, models, strict=True)]

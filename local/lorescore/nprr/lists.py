@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lorescore.combine import ScoredLists, Weights, best_ranks, oracle_ranks
-from lorescore.nprr.area import NprrArea, nprr_area
+from lorescore.nprr.area import Curve, NprrArea, nprr_area
 from lorescore.nprr.losses import Losses, losses_of
 from lorescore.nprr.measure import Nprr, nprr
 from lorescore.wer.resampling import Counts
@@ -87,5 +87,6 @@ def area_of(clean: ListErrors, perturbed: Mapping[float, Sequence[ListErrors]]) 
         InputError: No rate is above 0, or the numbers of utterances disagree.
     """
     rows = {rate: np.stack([one.rows for one in group]) for rate, group in perturbed.items()}
-    model = nprr_area(clean.model, {rate: errors[:, 1] for rate, errors in rows.items()})
-    return model, nprr_area(clean.first_pass, {rate: errors[:, 0] for rate, errors in rows.items()})
+    model = Curve.of(clean.model, {rate: errors[:, 1] for rate, errors in rows.items()})
+    first_pass = Curve.of(clean.first_pass, {rate: errors[:, 0] for rate, errors in rows.items()})
+    return nprr_area(model), nprr_area(first_pass)

@@ -23,14 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lorescore.nprr.counts import clean_and_perturbed, require_words
-from lorescore.wer.resampling import (
-    PERCENT,
-    Counts,
-    Floats,
-    defined_value,
-    percentile_interval,
-    resampled_totals,
-)
+from lorescore.wer.resampling import PERCENT, Counts, Floats, defined_value, percentile_interval, resampled_totals
 
 
 @dataclass(frozen=True)
