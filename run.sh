@@ -231,7 +231,9 @@ if [ -n "${asr_exp}" ] && [ "${stop_stage}" -ge 3 ]; then
     done <<< "${found}"
     asr_decode="${asr_exp}/${inference_tag}"
 fi
+[ -n "${test_sets}" ] || [ "${stage}" -gt 9 ] || [ "${stop_stage}" -lt 8 ] || die "--test_sets is empty: stages 8 and 9 need one"
 for set in ${test_sets}; do
+    [ "$(grep -cxF -- "${set}" <<< "${test_sets// /$'\n'}")" -eq 1 ] || die "${set} stands twice in --test_sets"
     [ "${set}" != "${dev_set}" ] || die "${set} is the dev set and a test set: what is reported must not be tuned on"
     [ "${set}" != "${train_set}" ] || die "${set} is the training set and a test set: what is reported must not be trained on"
 done
@@ -240,6 +242,10 @@ while IFS=$'\t' read -r tag _ of_seed; do
     [ "${of_seed}" = - ] || trains=true
     [ -n "${train_set}" ] || [ "${of_seed}" = - ] || die "--train_set is empty, but ${tag} has to be trained on lists of a decoded set"
 done <<< "${trainings}"
+if [ "${trains}" = true ] && [ "${stage}" -le 5 ] && [ "${stop_stage}" -ge 5 ]; then
+    [[ "${objective}" != *distill* ]] || [ -n "${teacher}" ] ||
+        die "--objective ${objective} needs a teacher, a clm or pll rescorer: --teacher exp/plm/<tag>"
+fi
 
 if [ -z "${asr_exp}" ] && begins 1 "data -> data/{${train_set},${dev_set},${test_sets// /,}}"; then
     "${data_sh}" --n_train "${n_train}" --n_dev "${n_dev}" --n_test "${n_test}" --train_asr "${train_asr}" --nj "${nj}"

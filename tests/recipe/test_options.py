@@ -129,13 +129,32 @@ def test_values_reach_the_script_as_they_are(tmp_path: Path) -> None:
         (["--plm", "smolm2"], "--plm 'smolm2' is not known (did you mean smollm2? valid: "),
         (["--seeds", "1 two"], "--seeds 'two' is not a whole number (separate numbers by spaces)"),
         (["--objective", "mvver"], "--objective 'mvver' is not known (did you mean mwer? valid: "),
+        (["--rank", "0"], "rank 0, expected 1 or more (correct --rank)"),
+        (["--seeds", "1 -1"], "seed -1, expected 0 to 9223372036854775807 (correct --seed or --seeds)"),
+        (["--plm", "my plm"], "--plm: 'my plm' cannot be part of a name (rename the directory, or link to it)"),
     ],
 )
 def test_a_misspelt_word_ends_the_recipe_before_anything_long(
     tmp_path: Path, arguments: list[str], message: str
 ) -> None:
+    (tmp_path / "my plm").mkdir()
     assert error_line(tmp_path, RUN, "--stage", "1", *arguments).startswith(f"lorescore tag: {message}")
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / "exp" / "run.log"]
+
+
+@needs_environment
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--test_sets", ""], "--test_sets is empty: stages 8 and 9 need one"),
+        (["--test_sets", "one two one"], "one stands twice in --test_sets"),
+        (["--objective", "distill"], "--objective distill needs a teacher, a clm or pll rescorer: --teacher"),
+    ],
+)
+def test_what_a_later_stage_would_refuse_ends_the_recipe_before_anything_long(
+    tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    assert error_line(tmp_path, RUN, "--stage", "1", *arguments).startswith(f"{RUN}: {message}")
 
 
 @needs_environment

@@ -18,8 +18,11 @@ from lorescore.choices import (
 from lorescore.cli.train_options import true_or_false
 from lorescore.errors import InputError
 from lorescore.plm.settings import CONF_DIR, PLM_ROOT, PlmSettings
+from lorescore.plm.strategy import Strategy
 
+NAME = re.compile(r"\w[\w.+-]*")
 SUFFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
+SEEDS = 2**63  # from 0 to one less
 TARGET = re.compile(r"[A-Za-z0-9_.-]+")
 
 
@@ -82,6 +85,17 @@ def add_tag_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--suffix", default="", help="ends the tag, as _NAME: for settings of the training of its own")
 
 
+def read_strategy(args: argparse.Namespace, lora: str, **overrides: float | None) -> Strategy:
+    """The settings of a strategy, with --rank and --alpha where they mean something to it, and others.
+
+    Raises:
+        InputError: It is not known, or a setting cannot be.
+    """
+    if lora not in WITHOUT_RANK:  # what a strategy ignores is not recorded as its setting
+        overrides |= {"rank": args.rank, "alpha": args.alpha}
+    return Strategy.read(lora, args.conf_dir / "strategy", **overrides)
+
+
 def rescorer_tag(args: argparse.Namespace, lora: str, seed: int) -> str:
     """The name of a rescorer's directories: PLM, scorer, strategy, objective, seed and suffix.
 
@@ -99,7 +113,13 @@ def rescorer_tag(args: argparse.Namespace, lora: str, seed: int) -> str:
         raise InputError(
             f"--suffix {args.suffix!r:.60}, expected letters, digits, dots and hyphens", mend="such as robust"
         )
+    if not 0 <= seed < SEEDS:
+        raise InputError(f"seed {seed}, expected 0 to {SEEDS - 1}", mend="correct --seed or --seeds")
     settings = plm_settings(args, lora)
+    if not NAME.fullmatch(settings.name):
+        raise InputError(
+            f"--plm: {settings.name!r:.60} cannot be part of a name", mend="rename the directory, or link to it"
+        )
     parts = [settings.name, settings.scorer, args.plm_text or ""]
     parts.append(f"spaces-{args.plm_spaces}" if args.plm_spaces else "")
     if args.within_word_l2r is not None:

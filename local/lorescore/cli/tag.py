@@ -4,7 +4,14 @@ import argparse
 from pathlib import Path
 
 from lorescore.choices import OBJECTIVES, parse_numbers, require_choice
-from lorescore.cli.plm_options import add_plm_arguments, add_tag_arguments, is_frozen, plm_settings, rescorer_tag
+from lorescore.cli.plm_options import (
+    add_plm_arguments,
+    add_tag_arguments,
+    is_frozen,
+    plm_settings,
+    read_strategy,
+    rescorer_tag,
+)
 from lorescore.files import read_yaml
 from lorescore.perturb import HomophoneLexicon
 from lorescore.training.settings import TrainingSettings
@@ -39,6 +46,7 @@ def run(args: argparse.Namespace) -> None:
     for lora in args.lora.split():
         for seed in seeds:
             tag = rescorer_tag(args, lora, seed)
+            read_strategy(args, lora)
             frozen = is_frozen(plm_settings(args, lora), lora)
             trainings.setdefault(tag, (lora, NO_SEED if frozen else str(seed)))
     if args.pronunciations:

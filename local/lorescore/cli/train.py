@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lorescore.choices import STRATEGIES, WITHOUT_RANK
+from lorescore.choices import STRATEGIES
 from lorescore.cli.cache_options import add_cache_argument, cache_path
 from lorescore.cli.lexicon_options import add_lexicon_arguments, read_pronunciations
 from lorescore.cli.plm_options import (
@@ -19,6 +19,7 @@ from lorescore.cli.plm_options import (
     is_frozen,
     plm_dir,
     plm_settings,
+    read_strategy,
     rescorer_tag,
 )
 from lorescore.cli.progress import progress
@@ -89,9 +90,7 @@ def _write_frozen(args: argparse.Namespace, settings: PlmSettings, out: Path) ->
 
 
 def _train(args: argparse.Namespace, settings: PlmSettings, training: TrainingSettings, out: Path) -> None:
-    # Options that a strategy ignores are not recorded as its settings.
-    given = ["learning_rate"] if args.lora in WITHOUT_RANK else ["learning_rate", "rank", "alpha"]
-    strategy = Strategy.read(args.lora, args.conf_dir / "strategy", **{name: getattr(args, name) for name in given})
+    strategy = read_strategy(args, args.lora, learning_rate=args.learning_rate)
     train = _read_lists(args.train) if training.trains_on_lists else NbestSet(())
     dev = _read_lists(args.dev)
     if len(train):
