@@ -68,6 +68,12 @@ def test_an_unfinished_training_outlives_a_call_with_other_settings(
         f"(give this one another name, --suffix NAME, or move {checkpoint} away)\n"
     )
     assert {path.name: path.read_bytes() for path in checkpoint.iterdir()} == before
+    # `auto` on a GPU was another precision than here.
+    record = json.loads(before["state.json"])
+    elsewhere = record | {"run": record["run"] | {"precision": "bfloat16 products"}}
+    (checkpoint / "state.json").write_text(json.dumps(elsewhere), encoding="utf-8")
+    assert "holds an unfinished training with another precision (" in error_line(train("llama", "clm", *options))
+    (checkpoint / "state.json").write_bytes(before["state.json"])
     # A program that did not have a setting yet left none of it.
     record = json.loads(before["state.json"])
     del record["run"]["training_settings"]["consistency_margin"]

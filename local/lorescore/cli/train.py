@@ -125,12 +125,14 @@ def _train(args: argparse.Namespace, settings: PlmSettings, training: TrainingSe
     from lorescore.training.loop import train_rescorer
     from lorescore.training.result import DivergedError
 
-    checkpoint = Checkpoint(out.with_name(f".{out.name}.checkpoint"), asked)
+    options = ScoringOptions(dtype=training.precision)  # at which dev is scored
+    # `auto` is another precision on another device.
+    run = asked | {"precision": options.describe(default_device())}
+    checkpoint = Checkpoint(out.with_name(f".{out.name}.checkpoint"), run)
     checkpoint.require_this_run()
 
-    # What the training needs to know before it begins, at the precision at which it scores dev.
-    cache = cache_path(args.score_cache, args.out_root.parent)
-    scoring = Scoring(ScoringOptions(dtype=training.precision), cache, progress)
+    # What the training needs to know before it begins.
+    scoring = Scoring(options, cache_path(args.score_cache, args.out_root.parent), progress)
     start_costs, teacher_costs, teacher_score = _frozen_costs(args, scoring, dev), None, None
     if asked["teacher"]:
         teacher_costs = _costs(scoring, args.teacher, args.train, train, "teacher's")

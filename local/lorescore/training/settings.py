@@ -56,7 +56,8 @@ class TrainingSettings:
         patience: Evaluations without a new best one after which training stops (0: it never stops early).
         grad_clip: Largest norm of the gradient; a longer one is scaled down to it (0: none is).
         weight_decay: AdamW's.
-        token_budget: Tokens in one forward and backward pass; changes memory, not the result beyond float error.
+        token_budget: Tokens in one forward and backward pass; changes memory, not the result beyond float error (which
+            alone moves the bias of a `cls` head, as `mwer` sees no constant: all scores of a set shift alike).
         precision: Of the matrix products, for dev too: `fp32`, `bf16`, or `auto`: bf16 on a GPU that has it.
         gradient_checkpointing: Whether the layers' states are computed again in the backward pass rather than kept:
             less memory, a third more time, the same result.
