@@ -247,6 +247,12 @@ if [ "${trains}" = true ] && [ "${stage}" -le 5 ] && [ "${stop_stage}" -ge 5 ]; 
         die "--objective ${objective} needs a teacher, a clm or pll rescorer: --teacher exp/plm/<tag>"
 fi
 
+# Results go beside the decode that is named here, so the lists must be of it.
+lists_of=exp/nbest/decode
+if [ -n "${asr_exp}" ] && [ "${stage}" -gt 4 ] && [ "$(cat "${lists_of}" 2> /dev/null)" != "$(realpath "${asr_decode}")" ]; then
+    die "exp/nbest does not have the lists of ${asr_decode}: --stage 4 takes them"
+fi
+
 if [ -z "${asr_exp}" ] && begins 1 "data -> data/{${train_set},${dev_set},${test_sets// /,}}"; then
     "${data_sh}" --n_train "${n_train}" --n_dev "${n_dev}" --n_test "${n_test}" --train_asr "${train_asr}" --nj "${nj}"
 fi
@@ -295,6 +301,7 @@ elif begins 3 "first-pass decoding: exp/asr, data -> exp/asr/{decode,lat}_<set>"
 fi
 
 if begins 4 "N-best lists: ${asr_decode} -> exp/nbest/<set>; PLM ${plm} -> exp/plm_base"; then
+    rm -f "${lists_of}"
     [ -z "${nbest_sh}" ] || "${nbest_sh}" --asr_decode "${asr_decode}" --ref "${ref}" ${context:+--context "${context}"}
     [ -n "${nbest_sh}" ] || for set in ${train_set} ${dev_set} ${test_sets}; do
         decode_dir="$(decode_of "${set}")" || exit 1
@@ -316,6 +323,7 @@ if begins 4 "N-best lists: ${asr_decode} -> exp/nbest/<set>; PLM ${plm} -> exp/p
         [ -f "exp/nbest/${set}/text" ] || ! needs_ref "${set}" ||
             die "${set}: no references, neither given nor in the lists: --ref FILE, Kaldi's text, {set} stands for the set"
     done
+    [ -z "${asr_exp}" ] || realpath "${asr_decode}" > "${lists_of}"
     lorescore fetch-plm "${plm_options[@]}"
 fi
 

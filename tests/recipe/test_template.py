@@ -348,6 +348,7 @@ def test_without_sclite_the_texts_alone_stand_there(asr1: Path, tmp_path: Path) 
     for name in ("dev", "test"):
         refs = {utt: ref for utt, (ref, _) in UTTERANCES[name].items()}
         write_table(made / "exp/nbest" / name / "text", refs)
+        (made / "exp/nbest/decode").write_text(f"{asr1 / MODEL / TAG}\n")
         for system in ("first_pass", "oracle", tag):
             write_table(made / "exp/rescore" / system / name / "text", refs)
     beside = asr1 / MODEL / f"{TAG}_{tag}" / "test"
@@ -360,6 +361,20 @@ def test_without_sclite_the_texts_alone_stand_there(asr1: Path, tmp_path: Path) 
     assert "exp/rescore/smollm2_clm_none/test: scoring_kaldi alone, no score_wer: sclite not found" in done.stderr
     assert [path.name for path in beside.iterdir()] == ["text"]
     assert "result.txt" not in done.stdout
+
+
+@needs_environment
+def test_results_do_not_go_beside_a_decode_whose_lists_are_not_there(asr1: Path) -> None:
+    setup(asr1.parent, "rescore1")
+    made = asr1.parent / "rescore1"
+    command = ["./run.sh", "--stage", "7", "--asr_exp", MODEL, "--inference_tag", TAG, "--lora", "none"]
+    for listed in (None, asr1 / MODEL / "decode_other"):
+        if listed:
+            (made / "exp/nbest").mkdir(parents=True)
+            (made / "exp/nbest/decode").write_text(f"{listed}\n")
+        done = subprocess.run(command, cwd=made, capture_output=True, text=True, check=False)
+        told = f"exp/nbest does not have the lists of ../asr1/{MODEL}/{TAG}: --stage 4 takes them"
+        assert done.returncode == 1 and done.stderr.endswith(f"run.sh: {told}\n")
 
 
 @needs_environment
