@@ -175,6 +175,29 @@ def test_what_would_be_measured_otherwise_now_does_not_stay(
     assert reason in caplog.text
 
 
+def test_perturbed_lists_of_other_clean_lists(exp: Path, call: Call) -> None:
+    """Other lists under the clean set's name, stage 6 and then stage 9: stage 8 was left out."""
+    clean = exp / "nbest" / "test"
+    for changed, message in (
+        (replace(toy_nbest(12, seed=1), info={"metric": "cer"}), f"metric wer, that of {clean} is cer"),
+        (toy_nbest(13, seed=1), f"utterance utt012 is not here, unlike in {clean}"),
+        (perturbed_set(toy_nbest(12, seed=1), 1, 3), f"was made from other lists than those of {clean}"),
+    ):
+        write_nbest_dir(
+            clean, replace(changed, info={key: changed.info[key] for key in changed.info if key == "metric"})
+        )
+        line = call(*stage(exp, "--tags", NONE, "--rates", "0.5 1")).error_line()
+        assert "/test_nbest_p0.5_s1" in line
+        assert line.endswith(f": {message} (stage 8 makes them: ./run.sh --stage 8)")
+        assert not (clean / f"lmwt.{NONE}").exists()
+
+
+def test_perturbed_lists_without_references_have_those_of_the_clean_ones(exp: Path, call: Call) -> None:
+    expected = call(*stage(exp, "--tags", NONE, "--rates", "0.5")).out
+    (exp / "nbest" / "test_nbest_p0.5_s1" / "text").unlink()
+    assert call(*stage(exp, "--tags", NONE, "--rates", "0.5")).out == expected != ""
+
+
 def test_an_unknown_reference(exp: Path, call: Call) -> None:
     line = call(*stage(exp, "--tags", VANILLA, "--reference", "tiny")).error_line()
     assert line.endswith("--reference tiny was not measured (name it in --tags too, or measure it first)")

@@ -7,6 +7,7 @@ exp/nprr/<tag>.errors    the word errors of each utterance, with which any two m
 import argparse
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lorescore.choices import FROZEN, parse_numbers, require_choice
@@ -29,6 +30,7 @@ from lorescore.nprr import (
 )
 from lorescore.nprr.conditions import Condition, MeasuredSet, mismatch, records_of, with_differences, word_errors_of
 from lorescore.nprr.earlier import read_earlier
+from lorescore.nprr.groups import require_versions
 from lorescore.nprr.stored import SUFFIX
 from lorescore.perturb import KINDS, PERTURBATIONS
 from lorescore.scoring.directories import Scoring
@@ -39,6 +41,8 @@ from lorescore.stamp import Stamp
 from lorescore.wer.resampling import Counts
 
 logger = logging.getLogger(__name__)
+
+MEND_LISTS = "stage 8 makes them: ./run.sh --stage 8"
 
 
 def run_stage(args: argparse.Namespace) -> None:
@@ -141,24 +145,34 @@ def _weights(path: Path) -> Weights:
 def _measure(
     tag: str, set_name: str, weights: Weights, conditions: Sequence[Condition], exp_dir: Path, scoring: Scoring
 ) -> MeasuredSet:
-    """Score the clean and the perturbed lists of a set, and count the errors of what is chosen."""
+    """Score the clean and the perturbed lists of a set, and count the errors of what is chosen.
+
+    Raises:
+        InputError: The clean lists have no references, or perturbed ones are missing or were not made from them.
+    """
     names = [
         name for one in conditions if one.set == set_name for of_rate in one.names(tag).values() for name in of_rate
     ]
     nbest_dirs = {name: exp_dir / "nbest" / name for name in [set_name, *names]}
     for name in names:
         if not (nbest_dirs[name] / "nbest.yaml").is_file():
-            mend = "stage 8 makes them: ./run.sh --stage 8"
-            raise InputError("no perturbed lists", path=nbest_dirs[name], mend=mend)
-    if not read_nbest_dir(nbest_dirs[set_name]).refs:
+            raise InputError("no perturbed lists", path=nbest_dirs[name], mend=MEND_LISTS)
+    clean = read_nbest_dir(nbest_dirs[set_name])
+    if not clean.refs:
         path = nbest_dirs[set_name] / "text"
         raise InputError("no references, which NPRR needs", path=path, mend="give stage 4 --ref")
+    for name in names:
+        perturbed = {nbest_dirs[name]: read_nbest_dir(nbest_dirs[name])}
+        try:
+            require_versions(clean, nbest_dirs[set_name], perturbed)
+        except InputError as error:
+            raise InputError(error.message, path=error.path, line=error.line, mend=MEND_LISTS) from error
     scoring.score(exp_dir / "plm" / tag, list(nbest_dirs.values()), f"{set_name} perturbed")
     errors: dict[str, ListErrors] = {}
     checksums: dict[str, str] = {}
     ref_words: dict[str, Counts] = {}
     for name, path in nbest_dirs.items():
-        nbest = read_nbest_dir(path)
+        nbest = replace(read_nbest_dir(path), refs=clean.refs)  # which perturbed lists may lack
         lists = ScoredLists.build(nbest, list_costs(path, nbest, tag))
         errors[name], checksums[name] = ListErrors.count(lists, weights), nbest.info["checksum"]
         ref_words[name] = lists.ref_words
