@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lorescore.errors import InputError
 from lorescore.files import write_table, write_yaml
-from lorescore.nbest import Hypothesis, NbestList, NbestSet, write_costs, write_nbest_dir
+from lorescore.nbest import Hypothesis, NbestList, NbestSet, read_nbest_dir, write_costs, write_nbest_dir
 from lorescore.nprr import Nprr, NprrRecord
 from lorescore.report.blocks import Heading
 from lorescore.report.example_blocks import example_blocks
@@ -162,13 +161,26 @@ def test_what_is_no_longer_there_is_not_shown(exp_dir: Path) -> None:
     assert example_blocks([]) == []
 
 
-def test_lists_of_other_utterances_are_refused(exp_dir: Path) -> None:
+def test_lists_that_were_not_made_from_the_clean_ones_are_left_out(
+    exp_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of other utterances, or, as their nbest.yaml says, of lists that stood under this name before."""
+    clean, nbest_dir = read_nbest_dir(exp_dir / "nbest" / "test"), exp_dir / "nbest" / PERTURBED
+    perturbed = read_nbest_dir(nbest_dir)
     other = NbestSet((NbestList("utt", (Hypothesis("a", 0.0),)),), {"utt": "a"})
-    write_nbest_dir(exp_dir / "nbest" / PERTURBED, other)
-    for tag in ("a", "b"):
-        write_costs(exp_dir / "nbest" / PERTURBED / f"lmwt.{tag}", [("utt-1", 1.0)])
-    with pytest.raises(InputError, match=f"{PERTURBED}: not of the utterances of .*nbest/test"):
-        find_examples(exp_dir, RECORDS)
+    longer = tuple(replace(one, hypotheses=(*one.hypotheses, Hypothesis("a", 0.0))) for one in perturbed)
+    for nbest, source, reason in (
+        (perturbed, clean.info["checksum"], ""),
+        (other, "", "utterance both_right is not here, unlike in {0}"),
+        (perturbed, "0", "was made from other lists than those of {0}"),
+        (replace(perturbed, lists=longer), "0", "was made from other lists than those of {0}"),
+    ):
+        write_nbest_dir(nbest_dir, replace(nbest, info={"perturbation": {"source_checksum": source} if source else {}}))
+        caplog.clear()
+        assert bool(find_examples(exp_dir, RECORDS)) == (not reason)
+        end = ": no examples of them; stages 8 and 9 perturb and measure again"
+        expected = [f"{nbest_dir}: {reason.format(exp_dir / 'nbest' / 'test')}{end}"] if reason else []
+        assert caplog.messages == expected
 
 
 def test_each_set_has_its_own_part(exp_dir: Path) -> None:

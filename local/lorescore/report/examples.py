@@ -8,13 +8,15 @@ was changed is worth showing where, this project's own order,
 3. any of them chooses a hypothesis with more or fewer errors than on the clean list.
 
 Of equally interesting ones, a hash of a fixed seed and the utterance's id decides, so that the choice is the same every
-time and depends on no order. The perturbations take turns, and no utterance is shown twice.
+time and depends on no order. The perturbations take turns, and no utterance is shown twice. Perturbed lists that were
+not made from the clean ones as they are now have no examples, and a warning says so.
 """
 
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -27,15 +29,18 @@ from lorescore.nbest import NbestSet, read_costs, read_nbest_dir
 from lorescore.nbest.directory import costs_by_list
 from lorescore.nbest.info import is_nbest_dir
 from lorescore.nprr import NprrRecord
+from lorescore.nprr.groups import require_versions
 from lorescore.perturb.replacement import sources
 from lorescore.perturb.sets import COUNTS_FILE
 from lorescore.perturb.settings import WORST, Perturbation
 from lorescore.report.marks import Replacement, Word, marked, replacements
 
+logger = logging.getLogger(__name__)
+
 MAX_EXAMPLES = 20  # of a set
 SEED = 1
 EVERYONE = "all"  # stands for all systems where they agree
-MEND = "perturb and measure again: ./run.sh --stage 8 --stop_stage 9"
+PERTURB_AGAIN = "stages 8 and 9 perturb and measure again"
 
 
 @dataclass(frozen=True)
@@ -113,9 +118,8 @@ class _Version:
     ranks: Mapping[str, Ints]
 
     @classmethod
-    def read(cls, nbest_dir: Path, tags: Iterable[str], exp_dir: Path) -> "_Version":
-        """Read a set, with those of the rescorers whose costs of it are there."""
-        nbest = read_nbest_dir(nbest_dir)
+    def chosen(cls, nbest: NbestSet, nbest_dir: Path, tags: Iterable[str], exp_dir: Path) -> "_Version":
+        """A set with the choices of those of the rescorers whose costs of it are there."""
         lists = ScoredLists.build(nbest, None)
         ranks = {FIRST_PASS: np.zeros(len(nbest), dtype=np.int64)}
         for tag in tags:
@@ -216,7 +220,7 @@ def find_examples(
         Set by set, perturbation by perturbation, in the order of the records.
 
     Raises:
-        InputError: A file is not what its stage writes, or clean and perturbed lists are not of the same utterances.
+        InputError: A file is not what its stage writes.
     """
     examples = []
     for set_name in dict.fromkeys(record.set for record in records):
@@ -252,9 +256,14 @@ def _pairs(exp_dir: Path, set_name: str, records: Sequence[NprrRecord]) -> Itera
         perturbed_dir = exp_dir / "nbest" / f"{set_name}_{settings.name}"
         if not all(is_nbest_dir(path) for path in (clean_dir, perturbed_dir)):
             continue  # the lists were deleted, the figures kept
-        clean = clean or _Version.read(clean_dir, tags, exp_dir)
-        perturbed = _Version.read(perturbed_dir, [tag] if tag else tags, exp_dir)
-        if clean.lists.utts != perturbed.lists.utts or clean.nbest.refs != perturbed.nbest.refs:
-            raise InputError(f"not of the utterances of {clean_dir}", path=perturbed_dir, mend=MEND)
+        clean = clean or _Version.chosen(read_nbest_dir(clean_dir), clean_dir, tags, exp_dir)
+        lists = read_nbest_dir(perturbed_dir)
+        try:
+            require_versions(clean.nbest, clean_dir, {perturbed_dir: lists})
+        except InputError as error:
+            logger.warning("%s: %s: no examples of them; %s", perturbed_dir, error.message, PERTURB_AGAIN)
+            continue
+        lists = replace(lists, refs=clean.nbest.refs)  # which perturbed lists may lack
+        perturbed = _Version.chosen(lists, perturbed_dir, [tag] if tag else tags, exp_dir)
         counts = read_table(perturbed_dir / COUNTS_FILE) if (perturbed_dir / COUNTS_FILE).is_file() else {}
         yield _Pair(set_name, settings, some[0].lists, clean, perturbed, counts)
