@@ -90,6 +90,8 @@ def test_finished_work_is_kept_and_other_settings_are_other_work(
     for more in (("--num_hyps", 1), ("--num_hyps", 1, "--sample"), ("--sample", "--seed", 1), ("--fallback", decode)):
         assert "up to date" not in call(*arguments, *more).out
         assert "up to date" in call(*arguments, *more).out
+        call(*arguments, "--fallback", "empty")
+        assert "up to date" not in call(*arguments).out  # an option that is taken away
     (out / "lmwt.lmonly").unlink()
     assert "up to date" not in call(*arguments, "--fallback", decode).out
     (lattice_dir / "lat.2.gz").write_bytes(gzip.compress(SECOND_JOB.replace("1,1,1", "1,2,1").encode()))

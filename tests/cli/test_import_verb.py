@@ -102,6 +102,21 @@ def test_context_by_id_and_by_segments(decode: Path, nbest_dir: Path, tmp_path: 
     assert contexts(nbest_dir) == {"84-1-1": (), "84-1-0": ("eye see",), "174-2-10": ("the son set",)}
 
 
+def test_an_option_that_is_taken_away_counts(decode: Path, nbest_dir: Path, tmp_path: Path, call: Call) -> None:
+    segments, archives, out = tmp_path / "segments", tmp_path / "archives", tmp_path / "out"
+    segments.write_text("174-2-10 rec 9 10\n84-1-0 rec 5 6\n84-1-1 rec 1 2\n")
+    call("convert", nbest_dir, archives, "--to", "kaldi")
+    for arguments, option in (
+        (("--decode_dir", decode, "--context", 1), ("--segments", segments)),
+        (("--decode_dir", archives, "--format", "kaldi"), ("--acoustic_scale", 0.1)),
+    ):
+        call("import-nbest", *arguments, "--out", tmp_path / "never with it")
+        for more, up_to_date in ((option, False), (option, True), ((), False), ((), True)):
+            said = call("import-nbest", *arguments, *more, "--out", out).out
+            assert ("up to date" in said) == up_to_date
+        assert read_nbest_dir(out) == read_nbest_dir(tmp_path / "never with it")
+
+
 def test_two_at_once_do_not_disturb_each_other(decode: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     command = [sys.executable, "-m", "lorescore", "import-nbest", "--decode_dir", str(decode), "--out", str(out)]

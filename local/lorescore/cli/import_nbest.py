@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 NO_REFS = "without references, so no WER; weights cannot be tuned on these lists, nor a rescorer trained (--ref)"
 EMPTY = "empty"  # what --fallback may say instead of naming a first pass
 LATTICE_ORACLE = "lattice_oracle"  # where nbest.yaml has the lattices' %WER line, which needs the lattices
+# What nbest.yaml says of the lists that were made; everything else there says what they were made from and how.
+RESULTS = {"utterances", "hypotheses", "n", "checksum", "fallbacks", "stopped", LATTICE_ORACLE}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -157,9 +159,8 @@ def _decode_format(args: argparse.Namespace) -> tuple[Format, str]:
 def _from_decode(args: argparse.Namespace, form: Format) -> tuple[NbestSet, bool]:
     """The lists of a decode, and whether the directory has yet to be written."""
     nbest = form.read(args.decode_dir, FormatOptions(args.ref, args.utts, args.acoustic_scale))
-    wanted = {key: nbest.info[key] for key in ("source", "input_checksum", "acoustic_scale") if key in nbest.info}
-    wanted |= {"metric": args.metric or nbest.metric} | _context_settings(args)
-    return replace(nbest, info={**nbest.info, **wanted}), not _is_up_to_date(args.out, wanted)
+    info = {**nbest.info, "metric": args.metric or nbest.metric, **_context_settings(args)}
+    return replace(nbest, info=info), not _is_up_to_date(args.out, info)
 
 
 def _from_lattices(args: argparse.Namespace) -> tuple[NbestSet, bool]:
@@ -210,12 +211,17 @@ def _input_files(args: argparse.Namespace) -> Iterator[Path]:
 
 
 def _is_up_to_date(nbest_dir: Path, wanted: Mapping[str, Any]) -> bool:
-    """Whether the directory was made from the same input with the same settings, and is as it was written."""
+    """Whether the directory was made from the same input with the same settings, and is as it was written.
+
+    Args:
+        nbest_dir: The directory.
+        wanted: What its `nbest.yaml` would say; a setting that is recorded there but not here was taken away.
+    """
     if not (nbest_dir / "nbest.yaml").is_file():
         return False
     info = read_yaml(nbest_dir / "nbest.yaml")
-    as_wanted = all(info.get(key) == value for key, value in wanted.items())
-    return as_wanted and info.get("checksum") == content_checksum(nbest_dir)
+    recorded, now = ({key: one[key] for key in one.keys() - RESULTS} for one in (info, wanted))
+    return recorded == now and info.get("checksum") == content_checksum(nbest_dir)
 
 
 def wer_lines(nbest: NbestSet) -> list[str]:
