@@ -130,6 +130,17 @@ def test_a_lost_file_is_scored_again(rescorer_dir: Path, clean_dir: Path, lost: 
     assert costs(clean_dir) == before
 
 
+def test_a_damaged_file_is_scored_again(rescorer_dir: Path, clean_dir: Path, cache_path: Path) -> None:
+    """As the error for it says; a line is missing, or a number is another one, which no other check sees."""
+    path = cost_file(clean_dir, TAG)
+    score_nbest_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir], cache_path=cache_path)
+    content = path.read_text()
+    for lines in (content.splitlines(keepends=True)[1:], ["utt000-1 0.0000\n", *content.splitlines(keepends=True)[1:]]):
+        path.write_text("".join(lines))
+        assert score_nbest_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir], cache_path=cache_path) == 0
+        assert path.read_text() == content
+
+
 def test_scoring_that_is_cut_off_leaves_nothing_finished(rescorer_dir: Path, clean_dir: Path) -> None:
     def cut_off(batches: Sequence[Item], part: str) -> Iterator[Item]:
         yield from itertools.islice(batches, 1)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from lorescore.files import checksum
-from lorescore.nbest import NbestList, cost_file, read_nbest_dir, write_costs
+from lorescore.nbest import NbestList, NbestSet, cost_file, read_nbest_dir, write_costs
 from lorescore.plm.settings import PlmSettings
 from lorescore.progress import Item, Progress, silent
 from lorescore.scoring.cache import ROWS_PER_TRANSACTION, ScoreCache, ScoreWriter, cache_version, writing
@@ -96,14 +96,8 @@ def score_nbest_dirs(
     version = cache_version(rescorer_checksum(rescorer_dir), plm.plm_text, options.describe(default_device()))
     exact = options.history is None
     sets = {path: read_nbest_dir(path) for path in nbest_dirs}
-    stamps = {
-        path: Stamp(path / f".lmwt.{tag}.stamp", f"{version} {nbest.info['checksum']}") for path, nbest in sets.items()
-    }
-    unscored = {
-        path: nbest
-        for path, nbest in sets.items()
-        if not (cost_file(path, tag).is_file() and stamps[path].is_current())
-    }
+    stamps = {path: _stamp(path, tag, version, nbest) for path, nbest in sets.items()}
+    unscored = {path: nbest for path, nbest in sets.items() if not stamps[path].is_current()}
     if not unscored:
         return 0
 
@@ -138,8 +132,14 @@ def score_nbest_dirs(
         ]
         stamps[path].path.unlink(missing_ok=True)  # it must never stand beside costs that it is not of
         write_costs(cost_file(path, tag), keyed)
-        stamps[path].write()
+        _stamp(path, tag, version, nbest).write()
     return sum(map(len, lists.values()))
+
+
+def _stamp(nbest_dir: Path, tag: str, version: str, nbest: NbestSet) -> Stamp:
+    """Says of which rescorer and lists the costs are that are there now, which damaged or lost ones are not."""
+    costs = checksum(path for path in [cost_file(nbest_dir, tag)] if path.is_file())
+    return Stamp(nbest_dir / f".lmwt.{tag}.stamp", f"{version} {nbest.info['checksum']} {costs}")
 
 
 def _score(
