@@ -64,6 +64,13 @@ def test_a_ctm_is_scored_too(tmp_path: Path) -> None:
     assert " anna " in (tmp_path / "score_ctm" / "ref.stm").read_text()
 
 
+def test_without_a_ctm_nothing_of_an_earlier_one_stays(tmp_path: Path) -> None:
+    (tmp_path / "score_ctm").mkdir()
+    (tmp_path / "score_ctm" / "result.txt").write_text("of other hypotheses")
+    score_hypotheses(REFS, HYPS, None, tmp_path, 0.0, 0.0)
+    assert not (tmp_path / "score_ctm").exists()
+
+
 @pytest.mark.parametrize("other", [{"84-1-0": "the cat"}, {"84-1-1": "on mat a"}, {"174-2-0": "yes"}, {"x": "yes"}])
 def test_a_ctm_of_other_hypotheses_is_refused(tmp_path: Path, other: dict[str, str]) -> None:
     (utt,) = other

@@ -7,7 +7,7 @@
 
 Where the metric is `cer`, they are numbers of characters (`lorescore.wer.units`): score_cer, scoring_kaldi/cer_*,
 best_cer and cer_details stand instead, and `result.yaml` has the CER as `wer`, with `metric: cer`. What a scoring by
-the other metric left in the directory is removed.
+the other metric, or of a ctm where there is none now, left in the directory is removed.
 
 Where sclite is not found, a warning says so, and there are neither its directories, be they an earlier scoring's, nor
 its rate in `result.yaml`. A later scoring, where it is found, writes all.
@@ -125,6 +125,8 @@ def score_hypotheses(
     result_path = out_dir / "result.yaml"
     result_path.unlink(missing_ok=True)
     _remove_scores(out_dir, CER if metric == WER else WER)
+    if ctm is None:  # an earlier scoring's need not be of these hypotheses
+        shutil.rmtree(out_dir / "score_ctm", ignore_errors=True)
     has_sclite = _has_sclite(out_dir, [f"score_{metric}", *(["score_ctm"] if ctm is not None else [])])
     interval = wer_interval(refs, hyps, metric=metric)
     wer_path = write_scoring_kaldi(
