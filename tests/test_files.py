@@ -19,6 +19,7 @@ from lorescore.files import (
     read_yaml,
     single_spaced,
     split_words,
+    table_checksum,
     write_table,
     write_yaml,
 )
@@ -188,3 +189,12 @@ def test_checksum_is_sha256_over_the_contents_in_order(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"x" * 3_000_000)
     (tmp_path / "b").write_bytes(b"y")
     assert checksum([tmp_path / "a", tmp_path / "b"]) == hashlib.sha256(b"x" * 3_000_000 + b"y").hexdigest()
+
+
+def test_the_checksum_of_a_table_is_of_what_it_says(path: Path) -> None:
+    tables = {"a": "the  cat ", "b": ""}, {"b": "", "a": "the cat"}, {"a": "the", "b": "cat"}, {"a": "the cat"}
+    of_same, again, *of_others = map(table_checksum, tables)
+    assert of_same == again
+    assert len({of_same, *of_others}) == 3
+    write_table(path, tables[0])
+    assert table_checksum(read_table(path)) == of_same

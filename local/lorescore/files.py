@@ -167,6 +167,12 @@ def write_table(path: Path, table: Mapping[str, str] | Iterable[tuple[str, str]]
             file.write(f"{key} {value}\n" if value else f"{key}\n")
 
 
+def table_checksum(table: Mapping[str, str]) -> str:
+    """SHA-256 over what a Kaldi table says, whatever the order and the white space of its file."""
+    content = "".join(f"{key} {single_spaced(value)}\n" for key, value in sorted(table.items()))
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML mapping.
 

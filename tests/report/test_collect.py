@@ -167,10 +167,16 @@ def _other_references(exp_dir: Path) -> None:
     shutil.rmtree(exp_dir / "rescore" / "lora")
     refs = {"a-1": "one two three"}
     write_scores(exp_dir, "test", refs, {"lora": refs})
+    (exp_dir / "nbest" / "test" / "text").unlink()
 
 
-def _other_utterances(exp_dir: Path) -> None:
-    write_table(exp_dir / "rescore" / tag_of("none") / "test" / "text", {"a-1": "one"})
+def _new_references(exp_dir: Path) -> None:
+    write_table(exp_dir / "nbest" / "test" / "text", REFS | {"a-1": "one two"})
+
+
+def _new_hypotheses(exp_dir: Path) -> None:
+    """Stage 6 without stage 7: the rates are of one text, and what is compared is another."""
+    write_table(exp_dir / "rescore" / tag_of("none") / "test" / "text", REFS)
 
 
 def _number_that_is_none(exp_dir: Path) -> None:
@@ -194,7 +200,8 @@ def _negative_rank(exp_dir: Path) -> None:
         (_other_weights, r"lora/test/result.yaml: scored with lm_weight 0\.5, .*weights.yaml has 0\.4 \(rescore"),
         (_other_dev_set, r"smollm2_clm_full_mwer_s1/weights.yaml: tuned on test, the weights of lora on dev \(rescore"),
         (_other_references, r"scored on 1 utterances with 3 reference words, first_pass on 3 with 6"),
-        (_other_utterances, r"none_mwer_s1/test/text: utterance a-2 has a reference but no hypothesis"),
+        (_new_references, r"first_pass/test/result.yaml: of other references than .*nbest/test/text has now \(rescore"),
+        (_new_hypotheses, r"none_mwer_s1/test/result.yaml: of other hypotheses than .*test/text has now \(score again"),
         (_number_that_is_none, r"wer is 'low', expected a number"),
         (_no_strategy, r"config.yaml: strategy\.name is missing, expected a string \(train it again"),
         (_negative_rank, r"layers\.1\.q has the rank -1, expected 0 or more"),

@@ -16,7 +16,7 @@ from pathlib import Path
 from lorescore.combine import FIRST_PASS, ORACLE, read_weights
 from lorescore.decode import read_posterior_scale
 from lorescore.errors import InputError
-from lorescore.files import read_table, read_yaml
+from lorescore.files import read_table, read_yaml, table_checksum
 from lorescore.nprr import AreaRecord, NprrRecord, read_areas, read_records
 from lorescore.perturb.settings import PERTURBATIONS, WORST
 from lorescore.report.fields import Fields
@@ -24,13 +24,14 @@ from lorescore.report.mbr import MBR_SUFFIX, MbrComparison, base_tag, compare_mb
 from lorescore.report.models import Model, frozen_counterpart, read_models
 from lorescore.wer import Interval, p_not_better
 from lorescore.wer.kaldi import UTT2SPK
-from lorescore.wer.score import require_same_utterances
+from lorescore.wer.score import HYPS_CHECKSUM, REFS_CHECKSUM
 from lorescore.wer.speakers import OverSpeakers, resample_speakers
 from lorescore.wer.units import WER, require_metric
 
 logger = logging.getLogger(__name__)
 
 MEND = "rescore and score again: ./run.sh --stage 6 --stop_stage 7"
+SCORE_AGAIN = "score again: ./run.sh --stage 7 --stop_stage 7"
 WHO_WRITES_WHAT = (
     "stage 5 writes exp/plm/<tag>/config.yaml, stages 6 and 7 exp/rescore/<tag>/<set>/result.yaml, stage 9 "
     "exp/nprr/<tag>.json; for example ./run.sh --stage 5 --stop_stage 10"
@@ -111,7 +112,7 @@ def collect(exp_dir: Path) -> Results:
     Raises:
         InputError: There is nothing at all, a file is not what its stage writes, or two systems were tuned on different
             sets, were scored on different references or with other weights than stage 6 tuned, or were measured on
-            different perturbed lists.
+            different perturbed lists; or references or hypotheses are not those that were scored.
     """
     models, dev_set = read_models(exp_dir / "plm"), _read_dev_set(exp_dir)
     scores = _read_scores(exp_dir)
@@ -166,7 +167,7 @@ def _read_scores(exp_dir: Path) -> dict[str, dict[str, SetScore]]:
         tag, set_name = path.parent.parent.name, path.parent.name
         if _is_perturbed(exp_dir / "nbest" / set_name / "nbest.yaml"):
             continue  # its place is the NPRR table
-        score = _read_score(path)
+        score = _read_score(path, exp_dir / "nbest" / set_name / "text")
         by_tag = scores.setdefault(set_name, {})
         for other_tag, other in by_tag.items():
             if other.metric != score.metric:
@@ -227,8 +228,8 @@ def _is_perturbed(info_path: Path) -> bool:
     return info_path.is_file() and "perturbation" in read_yaml(info_path)
 
 
-def _read_score(path: Path) -> SetScore:
-    """One `result.yaml`, checked against the weights that stage 6 tuned."""
+def _read_score(path: Path, ref_path: Path) -> SetScore:
+    """One `result.yaml`, checked against the weights that stage 6 tuned, and the references and hypotheses now."""
     fields = Fields.read(path, MEND)
     low, high, p_value = (fields.optional_number(key) for key in ("ci_low", "ci_high", "p_value"))
     score = SetScore(
@@ -252,6 +253,12 @@ def _read_score(path: Path) -> SetScore:
         ):
             if not math.isclose(used, best, abs_tol=1e-9):
                 raise InputError(f"scored with {name} {used}, {weights_path} has {best}", path=path, mend=MEND)
+    for what, key, text, mend in (
+        ("references", REFS_CHECKSUM, ref_path, MEND),
+        ("hypotheses", HYPS_CHECKSUM, path.parent / "text", SCORE_AGAIN),
+    ):
+        if text.is_file() and fields.text(key) != table_checksum(read_table(text)):
+            raise InputError(f"of other {what} than {text} has now", path=path, mend=mend)
     return score
 
 
@@ -306,21 +313,10 @@ def read_texts(exp_dir: Path, set_name: str, *tags: str) -> list[dict[str, str]]
     paths = [exp_dir / "nbest" / set_name / "text", *(exp_dir / "rescore" / tag / set_name / "text" for tag in tags)]
     if not all(path.is_file() for path in paths):
         return [{} for _ in paths]
-    refs = read_table(paths[0])
-    return [refs, *(_read_hyps(path, refs) for path in paths[1:])]
+    return [read_table(path) for path in paths]
 
 
 def read_utt2spk(exp_dir: Path, set_name: str, *tags: str) -> dict[str, str]:
     """The speakers with which a set was scored, for the first system that has them; empty where none has."""
     paths = (exp_dir / "rescore" / tag / set_name / "scoring_kaldi" / UTT2SPK for tag in tags)
     return next((read_table(path) for path in paths if path.is_file()), {})
-
-
-def _read_hyps(path: Path, refs: Mapping[str, str]) -> dict[str, str]:
-    """Hypotheses of exactly the utterances that have references."""
-    hyps = read_table(path)
-    try:
-        require_same_utterances(refs, hyps, "hypothesis")
-    except InputError as error:
-        raise InputError(error.message, path=path, mend=MEND) from error
-    return hyps

@@ -3,7 +3,8 @@
     score_wer/{ref.trn,hyp.trn,result.txt}          sclite, as ESPnet keeps it
     scoring_kaldi/{wer_*,best_wer,wer_details/}     Kaldi's
     score_ctm/{ref.stm,hyp.ctm,result.txt}          sclite with the words' confidences, where there is a ctm
-    result.yaml                                     the numbers, written last: without it the scoring is unfinished
+    result.yaml                                     the numbers, and the checksums of the references and hypotheses that
+                                                    they are of; written last: without it the scoring is unfinished
 
 Where the metric is `cer`, they are numbers of characters (`lorescore.wer.units`): score_cer, scoring_kaldi/cer_*,
 best_cer and cer_details stand instead, and `result.yaml` has the CER as `wer`, with `metric: cer`. What a scoring by
@@ -25,7 +26,7 @@ from pathlib import Path
 
 from lorescore.choices import require_choice
 from lorescore.errors import InputError
-from lorescore.files import split_words, write_yaml
+from lorescore.files import split_words, table_checksum, write_yaml
 from lorescore.wer.alignment import EditCounts, word_error_rate
 from lorescore.wer.bootstrap import Interval, p_not_better, wer_interval
 from lorescore.wer.ctm import CtmWord, ctm_texts, write_score_ctm
@@ -37,6 +38,7 @@ from lorescore.wer.units import CER, METRICS, WER, split_units
 
 logger = logging.getLogger(__name__)
 
+REFS_CHECKSUM, HYPS_CHECKSUM = "refs_checksum", "hyps_checksum"  # in result.yaml
 WHY_SCLITE_DIFFERS = {
     WER: "they weigh substitutions differently",
     CER: "they weigh substitutions differently, and sclite counts spaces and each character of <unk>, as in ESPnet",
@@ -158,7 +160,8 @@ def score_hypotheses(
     result = ScoreResult(
         *(counts, len(refs), interval, sclite_counts, p_value, lm_weight, word_bonus, wer_path, metric, over_speakers)
     )
-    write_yaml(result_path, _summary(result))
+    scored = {REFS_CHECKSUM: table_checksum(refs), HYPS_CHECKSUM: table_checksum(hyps)}
+    write_yaml(result_path, _summary(result) | scored)
     return result
 
 
