@@ -225,6 +225,26 @@ def test_nothing_of_others_is_lost(exp: Path, tmp_path: Path, call: Call) -> Non
     assert "--out is for an N-best directory" in call(*lines, "--out", out).error_line()
 
 
+def test_scores_of_other_hypotheses_do_not_stay(exp: Path, tmp_path: Path, call: Call) -> None:
+    """A later scoring may have no references to replace them with."""
+    out = tmp_path / "out"
+    one = ("rescore", "--nbest", exp / "nbest" / "dev", "--model", exp / "plm" / TAG, "--out", out)
+    call(*one, "--lm_weight", "0")
+    scoring = ("score", "--ref", tmp_path / "ref", "--hyp", out / "text", "--out", out, "--ctm", out / "ctm")
+    assert call(*scoring).status == 0
+    scores = sorted(out.rglob("*"))
+    text = (out / "text").read_text()
+    call(*one, "--lm_weight", "0")
+    assert sorted(out.rglob("*")) == scores
+    call(*one, "--lm_weight", "1000")
+    assert (out / "text").read_text() != text
+    left = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
+    assert left == ["ctm", "rescored.yaml", "score_cache.sqlite", "scoring_kaldi/utt2spk", "text", "weights.yaml"]
+    (out / "scoring_kaldi" / "best_wer").write_text("somebody's")
+    call(*one, "--lm_weight", "0")
+    assert (out / "scoring_kaldi" / "best_wer").read_text() == "somebody's"
+
+
 def test_words_that_lie_elsewhere(exp: Path, tmp_path: Path, call: Call) -> None:
     """As README's `import-nbest --words graph/words.txt`: named again, or missed before the scoring."""
     words = tmp_path / "graph_words.txt"

@@ -39,6 +39,7 @@ from lorescore.scoring.stored import (
 from lorescore.stream import STANDARD_INPUT, rescored_lines
 from lorescore.wer import METRICS, WER, word_error_rate
 from lorescore.wer.ctm import NOMINAL_WORD_S
+from lorescore.wer.score import remove_other_scores
 
 STDIN = "-"
 NBEST_OPTIONS = {
@@ -162,6 +163,7 @@ def _rescore_directory(args: argparse.Namespace) -> None:
         if args.tune:
             record |= {"tuned_on": str(nbest_dir), "dev_wer": round(percent, 4)}
     hyps = select(nbest, ranks)
+    remove_other_scores(out, hyps)  # where there are no references, no scoring replaces them
     write_table(out / "text", hyps)
     write_yaml(out / WEIGHTS_FILE, record)  # before what may fail: the weights of --tune cost hours of scoring
     written = write_back(out, Chosen(nbest, lists, weights, scale, {out: hyps}), source)

@@ -26,7 +26,7 @@ from pathlib import Path
 
 from lorescore.choices import require_choice
 from lorescore.errors import InputError
-from lorescore.files import split_words, table_checksum, write_yaml
+from lorescore.files import read_yaml, split_words, table_checksum, write_yaml
 from lorescore.wer.alignment import EditCounts, word_error_rate
 from lorescore.wer.bootstrap import Interval, p_not_better, wer_interval
 from lorescore.wer.ctm import CtmWord, ctm_texts, write_score_ctm
@@ -163,6 +163,20 @@ def score_hypotheses(
     scored = {REFS_CHECKSUM: table_checksum(refs), HYPS_CHECKSUM: table_checksum(hyps)}
     write_yaml(result_path, _summary(result) | scored)
     return result
+
+
+def remove_other_scores(out_dir: Path, hyps: Mapping[str, str]) -> None:
+    """Remove the score files of a scoring of other hypotheses than those that are to be written there now.
+
+    Scores without a `result.yaml` are somebody else's, and stay.
+    """
+    result_path = out_dir / "result.yaml"
+    if not result_path.is_file() or read_yaml(result_path).get(HYPS_CHECKSUM) == table_checksum(hyps):
+        return
+    for metric in METRICS:
+        _remove_scores(out_dir, metric)
+    shutil.rmtree(out_dir / "score_ctm", ignore_errors=True)
+    result_path.unlink()  # last: where this is cut off, it is done the next time
 
 
 def require_same_utterances(refs: Mapping[str, str], hyps: Mapping[str, str], what: str) -> None:
