@@ -65,6 +65,12 @@ echo "${command_line}"
 [ "$(realpath -m "${in_dir}")" != "$(realpath -m "${out_dir}")" ] || die "${out_dir}: the decode itself; name another directory for what is rescored"
 if [ -n "${inv_acwt}" ]; then
     acwt="$(awk -v inv="${inv_acwt}" 'BEGIN { if (inv + 0 <= 0) exit 1; printf "%.10g", 1 / inv }')" ||
+[ "$(realpath -m "${data}")" != "$(realpath -m "${out_dir}")" ] || die "${out_dir}: the data directory itself; name another directory for what is rescored"
+# A first pass's decode or a data directory, whose lattices or references would be lost: a swapped argument.
+if [ ! -f "${out_dir}/weights.yaml" ] && [ ! -f "${out_dir}/rescored.yaml" ] &&
+    { [ -e "${out_dir}/text" ] || compgen -G "${out_dir}/lat.*.gz" > /dev/null; }; then
+    die "${out_dir}: is there already and no rescored directory; name another"
+fi
         die "--inv-acwt is '${inv_acwt}', expected a number above 0"
 fi
 

@@ -213,12 +213,22 @@ def test_nothing_of_others_is_lost(exp: Path, tmp_path: Path, call: Call) -> Non
     text, archive = (dev / "text").read_bytes(), (lattices / "lat.1.gz").read_bytes()
     line = call(*one, "--out", dev).error_line()
     assert f"{dev}: --out is an N-best directory, whose references would be lost" in line
-    line = call(*one, "--out", lattices, "--lattice_dir", lattices).error_line()
-    assert f"{lattices}: lattices cannot be rescored into their own directory" in line
     out.mkdir()
-    (out / "lat.1.gz").write_bytes(b"somebody's")
-    assert call(*one, "--out", out).status == 0
-    assert (out / "lat.1.gz").read_bytes() == b"somebody's"
+    for name in ("text", "lat.2.gz"):  # a data directory, a decode
+        (out / name).write_bytes(b"somebody's")
+        refused = f"{out}: is there already and no rescored directory: its text or lattices would be lost (name another"
+        assert refused in call(*one, "--out", out).error_line()
+        assert [path.name for path in out.iterdir()] == [name]
+        assert (out / name).read_bytes() == b"somebody's"
+        (out / name).unlink()
+    assert not (dev / f"lmwt.{TAG}").exists()  # nothing was scored before
+    assert "is there already" in call(*one, "--out", lattices, "--lattice_dir", lattices).error_line()
+    again = (*one, "--out", out, "--lattice_dir", lattices)
+    assert [call(*again).status for _ in range(2)] == [0, 0]
+    rescored = (out / "lat.1.gz").read_bytes()
+    line = call(*one, "--out", out, "--lattice_dir", out).err
+    assert f"{out}: lattices cannot be rescored into their own directory" in line
+    assert (out / "lat.1.gz").read_bytes() == rescored
     assert ((dev / "text").read_bytes(), (lattices / "lat.1.gz").read_bytes()) == (text, archive)
     (tmp_path / "lists.jsonl").write_text("{}\n")
     lines = ("rescore", "--nbest", tmp_path / "lists.jsonl", "--model", exp / "plm" / TAG, "--lm_weight", "0.5")

@@ -195,6 +195,10 @@ def test_nbest_archives_without_references(kaldi: Path) -> None:
             "{script}: exp/tri3/../tri3/decode_dev: the decode itself; name another directory",
         ),
         (
+            ["--plm-dir", "PLM", "data/dev", "exp/tri3/decode_dev", "exp/../data/dev"],
+            "{script}: exp/../data/dev: the data directory itself; name another directory",
+        ),
+        (
             ["--plm-dir", "PLM", "data/dev", "exp", "out"],
             "{script}: exp: neither lattices (lat.*.gz) nor N-best archives",
         ),
@@ -218,6 +222,22 @@ def test_what_cannot_be(kaldi: Path, arguments: list[str], message: str) -> None
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith(message.format(script=SCRIPT))
     assert not (kaldi / "out/nbest").exists()
+
+
+@needs_environment
+@pytest.mark.parametrize("out", ["exp/tri3/decode_test", "data/test"])
+def test_originals_are_not_replaced(kaldi: Path, out: str) -> None:
+    """Of a decode and its rescored directory that were swapped, or with a data directory in the place of the output."""
+    plm = kaldi / "exp/plm" / TAG
+    plm.mkdir(parents=True)
+    (plm / "config.yaml").write_text("plm: {}\n")
+    before = {path: path.read_bytes() for path in (kaldi / out).iterdir()}
+    done = call(kaldi, "--plm-dir", plm, "data/dev", "exp/tri3/decode_dev", out)
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"{SCRIPT}: {out}: is there already and no rescored directory; name another\n",
+    )
+    assert {path: path.read_bytes() for path in (kaldi / out).iterdir()} == before
 
 
 @needs_environment

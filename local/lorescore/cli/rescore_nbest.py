@@ -136,6 +136,7 @@ def _rescore_directory(args: argparse.Namespace) -> None:
         raise InputError(
             "--out is an N-best directory, whose references would be lost", path=out, mend="choose another"
         )
+    _require_replaceable(out)
     nbest = read_nbest_dir(nbest_dir)
     given = given_weights(args, nbest.metric)
     if args.tune and given:
@@ -164,8 +165,9 @@ def _rescore_directory(args: argparse.Namespace) -> None:
             record |= {"tuned_on": str(nbest_dir), "dev_wer": round(percent, 4)}
     hyps = select(nbest, ranks)
     remove_other_scores(out, hyps)  # where there are no references, no scoring replaces them
+    # First, as the weights of --tune cost hours of scoring, and as a text without them is somebody else's.
+    write_yaml(out / WEIGHTS_FILE, record)
     write_table(out / "text", hyps)
-    write_yaml(out / WEIGHTS_FILE, record)  # before what may fail: the weights of --tune cost hours of scoring
     written = write_back(out, Chosen(nbest, lists, weights, scale, {out: hyps}), source)
     how = "tuned on these lists" if args.tune else f"of {weights_path}" if weights_path else "given"
     print(f"{out}: lm_weight {weights.lm_weight:g}, word_bonus {weights.word_bonus:g} ({how}){wer}")
@@ -175,6 +177,14 @@ def _rescore_directory(args: argparse.Namespace) -> None:
             f"unchanged scores {len(written['differing'])} best paths differ ({RECORD})"
         )
         print(f"{out / CTM}: {times_of(written)}")
+
+
+def _require_replaceable(out: Path) -> None:
+    """Check that this is no data directory and no decode, whose references or lattices would be lost."""
+    was_written = any((out / name).is_file() for name in (WEIGHTS_FILE, RECORD))
+    if not was_written and ((out / "text").exists() or any(out.glob("lat.*.gz"))):
+        message = "is there already and no rescored directory: its text or lattices would be lost"
+        raise InputError(message, path=out, mend="name another: --out")
 
 
 def times_of(record: Mapping[str, Any]) -> str:
