@@ -61,7 +61,9 @@ echo "${command_line}"
 [ -n "${plm_dir}" ] || die "--plm-dir exp/plm/<tag>: which rescorer?"
 [ -f "${plm_dir}/config.yaml" ] || die "${plm_dir}: no finished rescorer (config.yaml is missing)"
 [[ "${metric}" =~ ^(wer|cer)$ ]] || die "--metric is '${metric}', expected wer or cer"
-[ -d "${in_dir}" ] || die "${in_dir}: no such directory"
+for directory in "${data}" "${in_dir}"; do
+    [ -d "${directory}" ] || die "${directory}: no such directory"
+done
 [ "$(realpath -m "${in_dir}")" != "$(realpath -m "${out_dir}")" ] || die "${out_dir}: the decode itself; name another directory for what is rescored"
 if [ -n "${inv_acwt}" ]; then
     acwt="$(awk -v inv="${inv_acwt}" 'BEGIN { if (inv + 0 <= 0) exit 1; printf "%.10g", 1 / inv }')" ||

@@ -194,6 +194,7 @@ def test_nbest_archives_without_references(kaldi: Path) -> None:
             ["--plm-dir", "PLM", "data/dev", "exp/tri3/decode_dev", "exp/tri3/../tri3/decode_dev"],
             "{script}: exp/tri3/../tri3/decode_dev: the decode itself; name another directory",
         ),
+        (["--plm-dir", "PLM", "data/dve", "exp/tri3/decode_dev", "out"], "{script}: data/dve: no such directory"),
         (
             ["--plm-dir", "PLM", "data/dev", "exp/tri3/decode_dev", "exp/../data/dev"],
             "{script}: exp/../data/dev: the data directory itself; name another directory",
