@@ -65,14 +65,14 @@ for directory in "${data}" "${in_dir}"; do
     [ -d "${directory}" ] || die "${directory}: no such directory"
 done
 [ "$(realpath -m "${in_dir}")" != "$(realpath -m "${out_dir}")" ] || die "${out_dir}: the decode itself; name another directory for what is rescored"
-if [ -n "${inv_acwt}" ]; then
-    acwt="$(awk -v inv="${inv_acwt}" 'BEGIN { if (inv + 0 <= 0) exit 1; printf "%.10g", 1 / inv }')" ||
 [ "$(realpath -m "${data}")" != "$(realpath -m "${out_dir}")" ] || die "${out_dir}: the data directory itself; name another directory for what is rescored"
 # A first pass's decode or a data directory, whose lattices or references would be lost: a swapped argument.
 if [ ! -f "${out_dir}/weights.yaml" ] && [ ! -f "${out_dir}/rescored.yaml" ] &&
     { [ -e "${out_dir}/text" ] || compgen -G "${out_dir}/lat.*.gz" > /dev/null; }; then
     die "${out_dir}: is there already and no rescored directory; name another"
 fi
+if [ -n "${inv_acwt}" ]; then
+    acwt="$(awk -v inv="${inv_acwt}" 'BEGIN { if (inv + 0 <= 0) exit 1; printf "%.10g", 1 / inv }')" ||
         die "--inv-acwt is '${inv_acwt}', expected a number above 0"
 fi
 
@@ -143,8 +143,11 @@ if [ "${stage}" -le 2 ]; then
     [ -z "${lm_weight}" ] || rescore_options+=(--lm_weight "${lm_weight}" --word_bonus "${word_bonus}")
     [ "${tune}" = false ] || rescore_options+=(--tune)
     if [ "${has_lattices}" = true ]; then
-        factor=1
-        [ ! -f "${in_dir}/../frame_subsampling_factor" ] || read -r factor < "${in_dir}/../frame_subsampling_factor"
+        factor=1 factor_file="${in_dir}/../frame_subsampling_factor"
+        if [ -f "${factor_file}" ]; then
+            read -r factor < "${factor_file}" || true  # read fails where the last line has no end
+            [[ "${factor}" =~ ^[1-9][0-9]*$ ]] || die "${factor_file} has '${factor}', expected a whole number: correct it"
+        fi
         frame_shift="${frame_shift:-$(awk -v factor="${factor}" 'BEGIN { print 0.01 * factor }')}"
         rescore_options+=(--lattice_dir "${source_dir}" --frame_shift "${frame_shift}")
     fi

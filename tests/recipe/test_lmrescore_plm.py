@@ -242,6 +242,23 @@ def test_originals_are_not_replaced(kaldi: Path, out: str) -> None:
 
 
 @needs_environment
+@pytest.mark.parametrize(("content", "is_number"), [("3", True), ("three\n", False), ("", False)])
+def test_frames_that_were_subsampled(kaldi: Path, content: str, is_number: bool) -> None:
+    """The file need not end with a line end; what is no number is named."""
+    (kaldi / "exp/tri3/frame_subsampling_factor").write_text(content)
+    new_rescorer(kaldi / "plm", "llama", plm_text="lower").save(kaldi / "exp/plm" / TAG)
+    options = ("--plm-dir", f"exp/plm/{TAG}", "--lm-weight", "0", "--skip-scoring", "true")
+    done = call(kaldi, *options, "data/dev", "exp/tri3/decode_dev", "exp/out")
+    assert (done.returncode == 0) == is_number, done.stderr
+    if is_number:
+        assert read_yaml(kaldi / "exp/out/rescored.yaml")["frame_shift"] == pytest.approx(0.03)
+    else:
+        place = "exp/tri3/decode_dev/../frame_subsampling_factor"
+        message = f"{SCRIPT}: {place} has '{content.strip()}', expected a whole number: correct it"
+        assert done.stderr.splitlines()[-1] == message
+
+
+@needs_environment
 def test_characters_are_counted_where_asked(kaldi: Path) -> None:
     new_rescorer(kaldi / "plm", "llama", plm_text="lower").save(kaldi / "exp/plm" / TAG)
     options = ("--plm-dir", f"exp/plm/{TAG}", "--metric", "cer", "--lm-weight", "0")
