@@ -8,8 +8,8 @@ import warnings
 from typing import NoReturn
 
 from lorescore import __version__
+from lorescore.cli.standard_output import flush_standard_output
 from lorescore.errors import InputError
-from lorescore.files import discard_standard_output
 
 # Verb: (module under lorescore.cli, what it does). A verb's module is imported only when it is called.
 VERBS = {
@@ -30,6 +30,8 @@ VERBS = {
     "report": ("report", "stage 10: tables and figures"),
 }
 
+UNREAD = 141  # as of a program that SIGPIPE ends (128 + 13): its reader has gone, and not all of its work is done
+
 
 class ArgumentParser(argparse.ArgumentParser):
     """Ends as all bad input does: one line, and exit status 1."""
@@ -49,7 +51,7 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a verb; the exit status: 0, or 1 for bad input."""
+    """Run a verb; the exit status: 0, 1 for bad input, or where it was ended from outside 130 or `UNREAD`."""
     argv = sys.argv[1:] if argv is None else argv
     parser = ArgumentParser(prog="lorescore", description=__doc__)
     parser.add_argument("--version", action="version", version=f"lorescore {__version__}")
@@ -75,23 +77,28 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{parser.prog} {args.verb}: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        if not error.filename:
+        if error.filename:
+            what = f"{error.filename}: {error.strerror}"
+            print(f"{parser.prog} {args.verb}: {what} (check its permissions and the free space)", file=sys.stderr)
+            return 1
+        unwritten = flush_standard_output("\n")
+        if unwritten is None:  # it was something else
             raise
-        what = f"{error.filename}: {error.strerror}"
-        print(f"{parser.prog} {args.verb}: {what} (check its permissions and the free space)", file=sys.stderr)
-        return 1
+        return UNREAD if isinstance(unwritten, BrokenPipeError) else _unwritten(args.verb, unwritten)
     except KeyboardInterrupt:
         print(f"{parser.prog} {args.verb}: interrupted; start it again to go on", file=sys.stderr)
         return 130
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:  # who reads has enough
-        discard_standard_output()
-    except OSError as error:
-        print(f"{parser.prog} {args.verb}: standard output: {error.strerror}", file=sys.stderr)
-        discard_standard_output()
-        return 1
-    return 0
+    unwritten = flush_standard_output()
+    if unwritten is None or isinstance(unwritten, BrokenPipeError):  # who reads has enough, and all is done
+        return 0
+    return _unwritten(args.verb, unwritten)
+
+
+def _unwritten(verb: str, error: OSError) -> int:
+    """Say why standard output cannot be written; the exit status."""
+    mend = "free some space or choose another file"
+    print(f"lorescore {verb}: standard output: {error.strerror} ({mend})", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

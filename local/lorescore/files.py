@@ -5,7 +5,6 @@ import hashlib
 import os
 import re
 import shutil
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -102,11 +101,6 @@ def unwritable(path: Path, error: OSError) -> InputError:
     """The error for a file or directory that cannot be written."""
     mend = "free some space or choose another directory"
     return InputError(f"cannot be written: {error.strerror or error}", path=path, mend=mend)
-
-
-def discard_standard_output() -> None:
-    """Let nothing be written any more where nobody reads, not even what is still in the buffer at the end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def read_lines(path: Path, *, mend: str = CHECK_PATH) -> Iterator[tuple[int, str]]:

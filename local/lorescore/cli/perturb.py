@@ -19,6 +19,7 @@ from lorescore.cli.cache_options import add_cache_argument, cache_path
 from lorescore.cli.lexicon_options import add_lexicon_arguments, read_pronunciations
 from lorescore.cli.progress import progress
 from lorescore.cli.rescore import require_rescorers
+from lorescore.cli.standard_output import discard_standard_output
 from lorescore.errors import InputError
 from lorescore.files import read_yaml
 from lorescore.nbest import NbestSet, read_nbest_dir, write_nbest_dir
@@ -189,7 +190,10 @@ def _write(out_dir: Path, made: Perturbed) -> Mapping[str, Any]:
 def _report(out_dir: Path, info: Mapping[str, Any], was_there: bool) -> None:
     """One line for a directory, and a warning where nothing could be replaced there."""
     counts = info[INFO_KEY]
-    print(f"{out_dir}: {_summary(counts)}{' (was there)' if was_there else ''}", flush=True)
+    try:
+        print(f"{out_dir}: {_summary(counts)}{' (was there)' if was_there else ''}", flush=True)
+    except BrokenPipeError:  # who reads has enough; the directories are made all the same
+        discard_standard_output()
     if counts["words"] and not counts["replaceable"] and counts["perturbation"] in (NEAR, SPLIT):
         logger.warning("%s: none of the %d words can be replaced: these are the clean lists", out_dir, counts["words"])
 

@@ -17,11 +17,12 @@ from lorescore.choices import require_choice
 from lorescore.cli.cache_options import cache_path
 from lorescore.cli.progress import progress
 from lorescore.cli.scoring_options import scoring_options
+from lorescore.cli.standard_output import discard_standard_output
 from lorescore.cli.weight_options import add_weight_arguments, given_weights
 from lorescore.combine import ScoredLists, best_ranks, error_count, select, tune
 from lorescore.decode import tune_confidence_scale
 from lorescore.errors import InputError
-from lorescore.files import discard_standard_output, read_lines, read_yaml, write_table, write_yaml
+from lorescore.files import read_lines, read_yaml, write_table, write_yaml
 from lorescore.lattice.source import LatticeSource
 from lorescore.lattice.write_back import CTM, RECORD, Chosen, write_back
 from lorescore.nbest import list_costs, read_nbest_dir
