@@ -1,5 +1,6 @@
 """Kaldi tables and YAML files: what is read, what is refused, and that no file is ever half-written."""
 
+import gzip
 import hashlib
 import resource
 import subprocess
@@ -86,6 +87,13 @@ def test_what_is_missing_or_no_file_is_named(tmp_path: Path) -> None:
         assert error.value.path == path
         with pytest.raises(InputError, match="cannot be read"):
             checksum([path])
+
+
+def test_a_compressed_file_is_no_matter_of_encodings(path: Path) -> None:
+    path.write_bytes(gzip.compress(b"a b\n"))
+    with pytest.raises(InputError) as error:
+        read_table(path)
+    assert str(error.value) == f"{path}: a gzip file, expected text (gunzip it first)"
 
 
 def test_lines_are_numbered_and_end_at_newlines_alone(path: Path) -> None:

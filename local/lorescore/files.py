@@ -16,6 +16,8 @@ from lorescore.errors import InputError
 
 CHUNK_BYTES = 1 << 20
 CHECK_PATH = "check the path"
+GZIP = b"\x1f\x8b"  # the first bytes of a gzip file (RFC 1952)
+GUNZIP = "gunzip it first"
 # Kaldi, sclite and awk split at ASCII white space alone; str.split() would also split at a no-break space (U+00A0).
 WORD = re.compile(r"[^ \t\n\r\f\v]+")
 
@@ -111,7 +113,7 @@ def read_lines(path: Path, *, mend: str = CHECK_PATH) -> Iterator[tuple[int, str
         mend: What the user can do where it is missing.
 
     Raises:
-        InputError: The file is missing or a line is not UTF-8.
+        InputError: The file is missing or compressed, or a line is not UTF-8.
     """
     try:
         with path.open("rb") as file:
@@ -120,6 +122,8 @@ def read_lines(path: Path, *, mend: str = CHECK_PATH) -> Iterator[tuple[int, str
                 try:
                     yield number, line.decode("utf-8").rstrip("\r\n")
                 except UnicodeDecodeError as error:
+                    if number == 1 and raw.startswith(GZIP):
+                        raise InputError("a gzip file, expected text", path=path, mend=GUNZIP) from error
                     raise InputError(
                         f"byte {error.start + 1} of the line is not UTF-8",
                         path=path,

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from lorescore.errors import InputError
+from lorescore.nbest import Hypothesis, NbestList, NbestSet
 from lorescore.nbest.formats import FORMATS, FormatOptions
 
 ENTRY = '{{"u": {{"hyp_1": {}}}}}'
@@ -200,6 +201,16 @@ def test_files_that_are_not_utf8(tmp_path: Path, name: str) -> None:
     utts.write_text("u1\n")
     with pytest.raises(InputError, match="lists:1: byte 4 of the line is not UTF-8 \\(convert the file with iconv"):
         FORMATS[name].read(path, FormatOptions(utts=utts))
+
+
+@pytest.mark.parametrize(("name", "content"), [("dataset_info.json", "[]"), ("state.json", "[]"), ("state.json", "{")])
+def test_a_saved_table_with_other_json(tmp_path: Path, name: str, content: str) -> None:
+    pytest.importorskip("datasets")
+    form, path = FORMATS["datasets"], tmp_path / "table"
+    form.write(path, NbestSet((NbestList("u", (Hypothesis("a", -1.0),)),)), FormatOptions())
+    (path / name).write_text(content)
+    with pytest.raises(InputError, match=r"table: cannot be read: .*\(is the table whole\?\)"):
+        form.read(path, FormatOptions())
 
 
 @pytest.mark.parametrize("name", FORMATS)

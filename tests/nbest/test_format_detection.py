@@ -1,5 +1,6 @@
 """The format is found in the content; what looks like none or like several is refused."""
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -85,16 +86,20 @@ def test_what_looks_like_several_formats_names_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("content", "message"),
     [
-        ("", "looks like an empty file (give it with --format: espnet nbest-dir kaldi"),
-        ("u the cat sat\n", "looks like no format that is known (give it with --format: espnet"),
-        ('{"audio_filepath": "u.wav", "text": "the cat"}\n', "looks like no format that is known"),
-        ('{"u": {"text": "a"}}', "looks like no format that is known"),
+        (b"", "looks like an empty file (give it with --format: espnet nbest-dir kaldi"),
+        (b"u the cat sat\n", "looks like no format that is known (give it with --format: espnet"),
+        (b'{"audio_filepath": "u.wav", "text": "the cat"}\n', "looks like no format that is known"),
+        (b'{"u": {"text": "a"}}', "looks like no format that is known"),
+        pytest.param(b"u the cat sat\rv a dog\r", "looks like no format that is known", id="carriage returns"),
+        pytest.param(b"u" * (1 << 18), "looks like no format that is known", id="a long line"),
+        pytest.param(bytes(range(256)) * 9, "looks like no format that is known", id="binary"),
+        pytest.param(gzip.compress(b"u 1"), "looks like a gzip file (gunzip it first)", id="gzip"),
     ],
 )
-def test_files_of_no_format(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "file").write_text(text)
+def test_files_of_no_format(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "file").write_bytes(content)
     with pytest.raises(InputError) as error:
         find_format(tmp_path / "file")
     assert str(error.value).startswith(f"{tmp_path}/file: {message}")

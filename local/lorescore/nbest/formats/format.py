@@ -12,6 +12,7 @@ from lorescore.wer.units import WER
 HEAD_BYTES = 1 << 16  # of a file, in which its format is looked for, and at least its first line
 LINE_BYTES = 1 << 26  # of that line at most
 HEAD_LINES = 100
+MAGIC_BYTES = 8
 LOG_SCORES = "log scores (higher is better)"
 COSTS = "costs (negative log scores, lower is better)"
 NO_CHOICE = "no utterance has two different hypotheses: there is nothing to rescore"
@@ -90,6 +91,15 @@ def head_text(path: Path) -> str:
     if len(raw) >= HEAD_BYTES and b"\n" in raw:
         raw = raw[: raw.rindex(b"\n")]
     return raw.decode("utf-8", errors="replace").removeprefix("\ufeff")
+
+
+def first_bytes(path: Path) -> bytes:
+    """The bytes that tell a binary file; empty for what is no file or cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(MAGIC_BYTES)
+    except OSError:
+        return b""  # the reader says why
 
 
 def mostly(lines: list[str], fits: Callable[[str], object]) -> bool:

@@ -22,6 +22,7 @@ from lorescore.nbest.formats.format import (
     LOG_SCORES,
     Format,
     FormatOptions,
+    first_bytes,
     head_lines,
     lost_record,
 )
@@ -48,18 +49,16 @@ def looks_like(path: Path) -> str | None:
     kind = _binary_kind(path)
     if kind is not None:
         return kind
-    lines = head_lines(path)
-    header = next(csv.reader(lines[:1]), []) if lines else []
+    try:
+        header = next(csv.reader(head_lines(path)[:1]), [])
+    except csv.Error:  # a carriage return or NUL in a line, or 128 KiB without a comma: another format, or none
+        return None
     return "a CSV header with " + " ".join(header) if is_record(header) else None
 
 
 def _binary_kind(path: Path) -> str | None:
     """Which binary file it is by its first bytes; None for text, and for what cannot be read, as its reader says."""
-    try:
-        with path.open("rb") as file:
-            begin = file.read(8)
-    except OSError:
-        return None
+    begin = first_bytes(path)
     kinds = {PARQUET: "a Parquet file", ARROW_FILE: "an Arrow file", ARROW_STREAM: "an Arrow stream"}
     return next((kind for magic, kind in kinds.items() if begin.startswith(magic)), None)
 
@@ -94,7 +93,7 @@ def _saved_rows(path: Path) -> Iterator[dict[str, Any]]:
             (table,) = table.values()
         columns = [name for name in table.column_names if name in _COLUMNS]  # audio is not decoded
         yield from table.select_columns(columns)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:  # the last two: JSON of another form
         raise _unreadable(path, error) from error
 
 

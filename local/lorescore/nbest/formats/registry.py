@@ -4,8 +4,9 @@ from pathlib import Path
 
 from lorescore.choices import require_choice
 from lorescore.errors import InputError
+from lorescore.files import GUNZIP, GZIP
 from lorescore.nbest.formats import espnet_decode, hf_table, icefall, jsonl, kaldi, mlm_scoring, nbest_dir, nemo, tsv
-from lorescore.nbest.formats.format import Format
+from lorescore.nbest.formats.format import Format, first_bytes
 
 MODULES = (espnet_decode, nbest_dir, kaldi, mlm_scoring, nemo, icefall, tsv, jsonl, hf_table)
 FORMATS: dict[str, Format] = {module.FORMAT.name: module.FORMAT for module in MODULES}
@@ -43,6 +44,8 @@ def find_format(path: Path) -> tuple[Format, str]:
     if path.is_dir() and any(True for pattern in LATTICES for _ in path.glob(pattern)):
         mend = "for lattices: python -m lorescore import-nbest --lattice_dir"
     what = "an empty file" if path.is_file() and path.stat().st_size == 0 else "no format that is known"
+    if first_bytes(path).startswith(GZIP):
+        what, mend = "a gzip file", GUNZIP
     raise InputError(f"looks like {what}", path=path, mend=mend)
 
 
