@@ -1,6 +1,9 @@
 """The verb `convert`: what it prints of what it read and lost; `import-nbest` from any format; bad arguments."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -178,3 +181,17 @@ def test_import_nbest_with_a_format_that_is_given(decode: Path, tmp_path: Path, 
         "(choose one: --format FORMAT)"
     )
     assert call("import-nbest", "--decode_dir", decode, "--format", "espnet", "--out", tmp_path / "out").status == 0
+
+
+def test_a_conversion_that_was_killed_can_be_repeated(mlm_json: Path, tmp_path: Path, call: Call) -> None:
+    """What it had begun is removed, but not what another process is writing."""
+    out = tmp_path / "out"
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for process in (ended.pid, os.getppid()):
+        (out / f".partial.{process}").mkdir(parents=True)
+        (out / f".partial.{process}" / "words_text").write_text("utt-1 a\n")
+    assert call("convert", mlm_json, out).status == 0
+    assert not (out / f".partial.{ended.pid}").exists()
+    assert (out / f".partial.{os.getppid()}" / "words_text").is_file()
+    assert read_nbest_dir(out).num_hypotheses > 0

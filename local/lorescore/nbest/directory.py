@@ -43,6 +43,7 @@ CORRECT_KEYS = "correct the keys, or make the directory again: stage 4"
 BETWEEN = "<s>"  # in `context`, between two utterances
 PART_FILES = ("lmwt.nolm", "lmwt.lmonly")
 MAX_RANK_DIGITS = 9
+PARTIAL = ".partial."  # then a process's id: the folder in which it writes a directory
 # The files that nbest.yaml has the checksum of, in this order; those after the first two need not be there.
 CONTENT = ("words_text", "acwt", "text", *PART_FILES, "context")
 
@@ -100,7 +101,8 @@ def write_nbest_dir(nbest_dir: Path, nbest: NbestSet) -> None:
             raise InputError(message, path=nbest_dir, mend="take lists from one kind of source")
     _require_replaceable(nbest_dir)
     # All is written in a folder of its own first: where it cannot be, what the directory holds stays.
-    partial = nbest_dir / f".partial.{os.getpid()}"
+    _remove_left_behind(nbest_dir)
+    partial = nbest_dir / f"{PARTIAL}{os.getpid()}"
     try:
         write_table(partial / "words_text", [(key, hypothesis.text) for key, hypothesis in keyed])
         if parts:
@@ -141,6 +143,25 @@ def _require_replaceable(nbest_dir: Path) -> None:
     if (nbest_dir / "text").exists() and not any(path.is_file() for path in known):
         message = "is there already and no N-best directory: its text would be lost"
         raise InputError(message, path=nbest_dir, mend="choose another name or delete it")
+
+
+def _remove_left_behind(nbest_dir: Path) -> None:
+    """Remove what processes that were killed have half-written."""
+    for path in nbest_dir.glob(f"{PARTIAL}*"):
+        process = path.name.removeprefix(PARTIAL)
+        if process.isdecimal() and not _runs(int(process)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    """Whether there is a process of this id."""
+    try:
+        os.kill(process, 0)
+    except PermissionError:  # another user's
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
 
 
 def _move_in(partial: Path, nbest_dir: Path) -> None:
