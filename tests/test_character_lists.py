@@ -54,7 +54,7 @@ def test_tuned_weights_know_what_they_are_of(tmp_path: Path) -> None:
     write_yaml(tmp_path / "weights.yaml", {"lm_weight": 0.5, "word_bonus": 0.25, "metric": "cer"})
     assert read_weights(tmp_path / "weights.yaml") == Weights(0.5, 0.25, "cer")
     for metric in ("per", None, ["cer"]):
-        write_yaml(tmp_path / "weights.yaml", {"metric": metric})
+        write_yaml(tmp_path / "weights.yaml", {"lm_weight": 0.5, "metric": metric})
         with pytest.raises(InputError, match=r"weights\.yaml: metric is .*, expected wer or cer"):
             read_weights(tmp_path / "weights.yaml")
 

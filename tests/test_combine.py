@@ -249,8 +249,20 @@ def test_read_weights(tmp_path: Path) -> None:
     assert read_weights(path) == Weights(0.0, 0.5)
 
 
-@pytest.mark.parametrize("content", ["lm_weight: high\n", "lm_weight: .nan\n", "word_bonus: true\n", "lm_weight: -1\n"])
-def test_weights_that_are_none(tmp_path: Path, content: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("lm_weight: high\n", "lm_weight is 'high', expected a number (correct it, or tune the weights again"),
+        ("lm_weight: 1e-3\n", "lm_weight is '1e-3', expected a number (for YAML it is a word: write 1.0e-3)"),
+        ("lm_weight: .nan\n", "lm_weight is nan, expected a finite number (correct it"),
+        ("word_bonus: true\n", "word_bonus is True, expected a number (correct it"),
+        ("lm_weight: -1\n", "lm_weight is -1.0, expected at least 0 (correct it"),
+        ("lm_wieght: 0.5\n", "neither lm_weight nor word_bonus, expected weights (write `lm_weight: 0.5`, or name "),
+        ("{}\n", "neither lm_weight nor word_bonus, expected weights"),
+    ],
+)
+def test_weights_that_are_none(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "weights.yaml").write_text(content)
-    with pytest.raises(InputError, match=r"weights.yaml: (lm_weight|word_bonus) is"):
+    with pytest.raises(InputError) as error:
         read_weights(tmp_path / "weights.yaml")
+    assert str(error.value).startswith(f"{tmp_path}/weights.yaml: {message}")

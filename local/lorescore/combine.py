@@ -17,10 +17,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lorescore.choices import require_kind
 from lorescore.errors import InputError
 from lorescore.files import read_yaml
 from lorescore.nbest.lists import NbestSet
@@ -38,6 +40,7 @@ MAX_ROUNDS = 20
 DECIMALS = (4, 6, 8)
 END_MARGIN = 1.0  # distance from the last corner, where the best interval has no end
 MIN_RELATIVE_WIDTH = 1e-6  # a narrower interval is rounding error, not a place for a weight
+CORRECT_WEIGHT = "correct it, or tune the weights again: stage 6"
 SCORE_DECIMALS = 9  # scores that are equal so far are equal: rounding errors do not decide between hypotheses
 
 
@@ -191,22 +194,32 @@ def oracle(nbest: NbestSet) -> dict[str, str]:
 
 
 def read_weights(path: Path) -> Weights:
-    """Read `weights.yaml`: `lm_weight` and `word_bonus`, each 0 where it is left out, and `metric`, else `wer`.
+    """Read `weights.yaml`: `lm_weight` and `word_bonus`, 0 where one is left out, and `metric`, else `wer`.
 
     Raises:
-        InputError: The file cannot be read, a weight is not a finite number, `lm_weight` is negative, or there is no
-            such metric.
+        InputError: The file cannot be read, has neither weight, a weight is not a finite number, `lm_weight` is
+            negative, or there is no such metric.
     """
     content = read_yaml(path)
-    values = []
-    for name in ("lm_weight", "word_bonus"):
-        value = content.get(name, 0.0)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise InputError(f"{name} is {value!r}, expected a finite number", path=path)
-        values.append(float(value))
-    if values[0] < 0:
-        raise InputError(f"lm_weight is {values[0]}, expected at least 0", path=path)
-    return Weights(values[0], values[1], require_metric(content, path))
+    names = ("lm_weight", "word_bonus")
+    if not any(name in content for name in names):
+        mend = "write `lm_weight: 0.5`, or name another file"
+        raise InputError("neither lm_weight nor word_bonus, expected weights", path=path, mend=mend)
+    lm_weight, word_bonus = (_require_weight(name, content.get(name, 0.0), path) for name in names)
+    if lm_weight < 0:
+        raise InputError(f"lm_weight is {lm_weight}, expected at least 0", path=path, mend=CORRECT_WEIGHT)
+    return Weights(lm_weight, word_bonus, require_metric(content, path))
+
+
+def _require_weight(name: str, value: Any, path: Path) -> float:
+    """A weight as YAML has it, if it is a finite number."""
+    try:
+        require_kind(name, value, float)
+    except InputError as error:
+        raise InputError(error.message, path=path, mend=error.mend or CORRECT_WEIGHT) from error
+    if not math.isfinite(value):
+        raise InputError(f"{name} is {value}, expected a finite number", path=path, mend=CORRECT_WEIGHT)
+    return float(value)
 
 
 def tune(lists: ScoredLists) -> Weights:
