@@ -146,6 +146,18 @@ def test_without_weights(model: Path, tmp_path: Path) -> None:
     alone.mkdir()
     settings = (model / "config.yaml").read_text().replace("exp/plm_base", str(model.parents[1] / "plm_base"))
     (alone / "config.yaml").write_text(settings)
+@pytest.mark.parametrize(
+    "weights", [Weights(float("nan")), Weights(-1.0), Weights(0.5, float("inf")), Weights("0.5")], ids=repr
+)
+def test_weights_that_are_none(rescorer: Rescorer, weights: Weights) -> None:
+    with pytest.raises(InputError) as caught:
+        rescorer.rescore([PAIRS], weights)
+    assert str(caught.value) == (
+        f"weights are {weights}, expected finite numbers, lm_weight >= 0 "
+        "(give those that were tuned on a clean development set)"
+    )
+
+
     rescorer = Rescorer.load(alone)
     with pytest.raises(InputError) as caught:
         rescorer.rescore([PAIRS])

@@ -3,6 +3,7 @@
 The latter are the PLM, the weights that stage 6 tuned, and for a combination the rescorers whose scores it adds.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -112,13 +113,20 @@ def require_weights(weights: Weights | None, *, mend: str = GIVE_WEIGHTS) -> Wei
         mend: What the user can do where there are none.
 
     Raises:
-        InputError: There are none, or they are something else.
+        InputError: There are none, they are something else, or no finite numbers, or `lm_weight` is negative.
     """
     if weights is None:
         raise InputError("no weights.yaml beside this rescorer", mend=mend)
     if not isinstance(weights, Weights):
         message = f"weights are {weights!r:.60}, expected lorescore.Weights(lm_weight=..., word_bonus=...)"
         raise InputError(message)
+    try:
+        good = math.isfinite(weights.lm_weight) and math.isfinite(weights.word_bonus) and weights.lm_weight >= 0
+    except TypeError:  # a word
+        good = False
+    if not good:
+        mend = "give those that were tuned on a clean development set"
+        raise InputError(f"weights are {weights}, expected finite numbers, lm_weight >= 0", mend=mend)
     return weights
 
 
