@@ -118,6 +118,11 @@ def test_equal_scores_stay_in_the_order_of_the_first_pass() -> None:
         ([("a", "-1.0")], "the score of hypothesis 1 is '-1.0', expected a finite number"),
         ([("a", float("nan"))], "the score of hypothesis 1 is nan, expected a finite number"),
         ([("a", None)], "the score of hypothesis 1 is None, expected a finite number"),
+        ([("a", -1.0), ("\ud83d", -1.0)], r"half a surrogate pair in the text of hypothesis 2, '\ud83d'"),
+        (
+            NbestList("u", (Hypothesis("a \ud83d", -1.0),)),
+            r"half a surrogate pair in the text of hypothesis 1, 'a \ud83d'",
+        ),
         (
             NbestList("u", (Hypothesis("a", float("nan")),)),
             "the score of hypothesis 1 is nan, expected a finite number",
@@ -141,11 +146,6 @@ def test_a_list_of_the_projects_own_and_a_device_by_name(model: Path) -> None:
         rescorer.rescore([hypotheses], 0.5)
 
 
-def test_without_weights(model: Path, tmp_path: Path) -> None:
-    alone = tmp_path / TAG
-    alone.mkdir()
-    settings = (model / "config.yaml").read_text().replace("exp/plm_base", str(model.parents[1] / "plm_base"))
-    (alone / "config.yaml").write_text(settings)
 @pytest.mark.parametrize(
     "weights", [Weights(float("nan")), Weights(-1.0), Weights(0.5, float("inf")), Weights("0.5")], ids=repr
 )
@@ -158,6 +158,11 @@ def test_weights_that_are_none(rescorer: Rescorer, weights: Weights) -> None:
     )
 
 
+def test_without_weights(model: Path, tmp_path: Path) -> None:
+    alone = tmp_path / TAG
+    alone.mkdir()
+    settings = (model / "config.yaml").read_text().replace("exp/plm_base", str(model.parents[1] / "plm_base"))
+    (alone / "config.yaml").write_text(settings)
     rescorer = Rescorer.load(alone)
     with pytest.raises(InputError) as caught:
         rescorer.rescore([PAIRS])

@@ -37,6 +37,17 @@ def single_spaced(text: str) -> str:
     return " ".join(split_words(text))
 
 
+def is_encodable(text: str) -> bool:
+    """Whether all of a text are characters: half a surrogate pair (`\\ud83d` alone in JSON) is none."""
+    if text.isascii():
+        return True
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 @contextmanager
 def atomic_write(path: Path) -> Iterator[IO[str]]:
     """Open a text file for writing that appears under its name only when it is complete; see `whole_file`."""

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from lorescore.combine import SCORE_DECIMALS, Weights
 from lorescore.errors import InputError
-from lorescore.files import single_spaced
+from lorescore.files import is_encodable, single_spaced
 from lorescore.nbest.lists import Hypothesis, NbestList
 from lorescore.wer.units import split_units
 
@@ -73,10 +73,12 @@ def as_nbest_list(one: ListLike) -> NbestList:
         one: The list; it may be empty.
 
     Raises:
-        InputError: An item is no pair of text and score, or a score is not a finite number.
+        InputError: An item is no pair of text and score, a text has half a surrogate pair in it, or a score is not a
+            finite number.
     """
     if isinstance(one, NbestList):
         for rank, hypothesis in enumerate(one.hypotheses, start=1):
+            _require_characters(rank, hypothesis.text)
             _require_finite(rank, hypothesis.score)
         return one
     hypotheses = []
@@ -87,9 +89,16 @@ def as_nbest_list(one: ListLike) -> NbestList:
             raise InputError(f"hypothesis {rank} is {item!r:.60}, expected (text, score)") from error
         if not isinstance(text, str):
             raise InputError(f"the text of hypothesis {rank} is {text!r:.60}, expected a string")
+        _require_characters(rank, text)
         _require_finite(rank, score)
         hypotheses.append(Hypothesis(single_spaced(text), float(score)))
     return NbestList("", tuple(hypotheses))
+
+
+def _require_characters(rank: int, text: str) -> None:
+    """Check that the text of a hypothesis is one that a tokenizer can take."""
+    if not is_encodable(text):
+        raise InputError(f"half a surrogate pair in the text of hypothesis {rank}, {text!r:.60}")
 
 
 def _require_finite(rank: int, score: Any) -> None:

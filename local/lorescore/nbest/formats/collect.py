@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lorescore.errors import InputError
-from lorescore.files import checksum, read_table, single_spaced, split_words
+from lorescore.files import checksum, is_encodable, read_table, single_spaced, split_words
 from lorescore.nbest.directory import MAX_RANK_DIGITS, ranked_list, require_references
 from lorescore.nbest.formats.format import FormatOptions
 from lorescore.nbest.lists import Hypothesis, NbestSet
@@ -132,12 +132,9 @@ def words_of(text: str, path: Path, line: int | None) -> str:
     Raises:
         InputError: The text has half a surrogate pair (`\\ud83d` alone in JSON), which is no character.
     """
-    if not text.isascii():
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError as error:
-            message = f"half a surrogate pair in the text {text!r:.60}"
-            raise InputError(message, path=path, line=line, mend="write the character itself, in UTF-8") from error
+    if not is_encodable(text):
+        message = f"half a surrogate pair in the text {text!r:.60}"
+        raise InputError(message, path=path, line=line, mend="write the character itself, in UTF-8")
     return single_spaced(text)
 
 
