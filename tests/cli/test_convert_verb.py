@@ -100,7 +100,11 @@ def test_the_best_alone_is_warned_of(decode: Path, tmp_path: Path, call: Call) -
         ),
         (
             ["{decode}", "x", "--from", "kaldi", "--acoustic_scale", "nan"],
-            "--acoustic_scale nan, expected a finite number",
+            "--acoustic_scale nan, expected a finite number above 0",
+        ),
+        (
+            ["{decode}", "x", "--from", "kaldi", "--acoustic_scale", "0"],
+            "--acoustic_scale 0.0, expected a finite number above 0",
         ),
         (["{json}", "{decode}", "--to", "espnet"], "{decode}: is there already (choose another name or delete it)"),
         (

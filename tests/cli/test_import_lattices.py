@@ -142,7 +142,7 @@ def test_bad_arguments(lattice_dir: Path, tmp_path: Path, call: Call) -> None:
     arguments = ("import-nbest", "--lattice_dir", lattice_dir, "--out", out)
     for more, message in (
         (("--num_hyps", 0), "num_hyps 0, expected 1 or more"),
-        (("--acoustic_scale", "nan"), "acoustic_scale nan, expected a finite number, 0 or more"),
+        (("--acoustic_scale", "nan"), "acoustic_scale nan, expected a finite number above 0"),
         (("--ref", tmp_path / "nowhere"), f"{tmp_path}/nowhere: cannot be read: No such file"),
         (("--fallback", tmp_path), f"{tmp_path}: no N-best lists here"),
         (("--words", tmp_path / "nowhere"), f"{tmp_path}/nowhere: cannot be read: No such file"),

@@ -165,7 +165,8 @@ def test_lattices_that_do_not_fit() -> None:
     ("settings", "message"),
     [
         ({"num_hyps": 0}, "num_hyps 0, expected 1 or more"),
-        ({"acoustic_scale": -1.0}, "acoustic_scale -1, expected a finite number, 0 or more"),
+        ({"acoustic_scale": 0.0}, "acoustic_scale 0, expected a finite number above 0"),
+        ({"acoustic_scale": math.inf}, "acoustic_scale inf, expected a finite number above 0"),
         ({"nbest_scale": math.nan}, "nbest_scale nan, expected a finite number, 0 or more"),
     ],
 )

@@ -34,7 +34,7 @@ class PathSettings:
 
     Attributes:
         num_hyps: Hypotheses of a list at most; with `sample`, paths that are drawn.
-        acoustic_scale: Weight of the acoustic cost against the graph cost.
+        acoustic_scale: Weight of the acoustic cost against the graph cost, above 0, as confidences need it.
         sample: Draw random paths, as k2 does, and not the n best.
         seed: Seed of the draws.
         nbest_scale: Scale of the costs in the draws.
@@ -54,9 +54,10 @@ class PathSettings:
     def __post_init__(self) -> None:
         if self.num_hyps < 1:
             raise InputError(f"num_hyps {self.num_hyps}, expected 1 or more")
-        for name, scale in (("acoustic_scale", self.acoustic_scale), ("nbest_scale", self.nbest_scale)):
-            if not (math.isfinite(scale) and scale >= 0):
-                raise InputError(f"{name} {scale:g}, expected a finite number, 0 or more")
+        if not (math.isfinite(self.acoustic_scale) and self.acoustic_scale > 0):
+            raise InputError(f"acoustic_scale {self.acoustic_scale:g}, expected a finite number above 0")
+        if not (math.isfinite(self.nbest_scale) and self.nbest_scale >= 0):
+            raise InputError(f"nbest_scale {self.nbest_scale:g}, expected a finite number, 0 or more")
 
     def provenance(self) -> dict[str, Any]:
         """What determines the lists of given lattices, as it stands in nbest.yaml."""

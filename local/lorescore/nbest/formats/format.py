@@ -26,7 +26,7 @@ class FormatOptions:
     Attributes:
         ref: Kaldi `text` of the references; they take the place of the lists' own.
         utts: Utterance ids in the order of the lists, for a format that does not hold ids (NeMo).
-        acoustic_scale: Weight of the acoustic cost, where a format has the cost in parts without it (Kaldi).
+        acoustic_scale: Weight of the acoustic cost, above 0, where a format has the cost in parts without it (Kaldi).
     """
 
     ref: Path | None = None
@@ -35,8 +35,9 @@ class FormatOptions:
 
     def __post_init__(self) -> None:
         """Check the scale."""
-        if not math.isfinite(self.acoustic_scale):
-            raise InputError(f"--acoustic_scale {self.acoustic_scale}, expected a finite number", mend="correct it")
+        if not (math.isfinite(self.acoustic_scale) and self.acoustic_scale > 0):
+            message = f"--acoustic_scale {self.acoustic_scale}, expected a finite number above 0"
+            raise InputError(message, mend="correct it")
 
 
 @dataclass(frozen=True, slots=True)
