@@ -135,10 +135,12 @@ decode_of() {
     elif [ -d "${asr_decode}/$1" ]; then echo "${asr_decode}/$1"
     elif [ -d "${asr_decode}/decode_$1" ]; then echo "${asr_decode}/decode_$1"
     elif compgen -G "${asr_decode}/$1.*" > /dev/null; then
-        local files
-        mapfile -t files < <(compgen -G "${asr_decode}/$1.*")
-        [ "${#files[@]}" -eq 1 ] || die "which one is the decode of $1: ${files[*]}? Move the others away"
-        echo "${files[0]}"
+        local file files=()
+        while IFS= read -r file; do  # the references may lie beside the lists
+            [ "${file}" -ef "${ref//\{set\}/$1}" ] || files+=("${file}")
+        done < <(compgen -G "${asr_decode}/$1.*")
+        [ "${#files[@]}" -le 1 ] || die "which one is the decode of $1: ${files[*]}? Move the others away"
+        echo "${files[0]:-${asr_decode}/decode_$1}"
     else echo "${asr_decode}/decode_$1"; fi
 }
 data_of() { if [ -n "${asr_exp}" ]; then echo "${espnet_data[$1]}"; else echo "data/$1"; fi; }

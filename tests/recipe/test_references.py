@@ -69,3 +69,16 @@ def test_where_references_are_from(plm: tuple[Path, list[str]]) -> None:
     done = stage_4(plm, "--stop_stage", "5")
     assert (done.returncode, imported.exists()) == (1, False)
     assert done.stderr.startswith(no_refs.format("dev"))
+
+
+def test_references_beside_the_lists(plm: tuple[Path, list[str]]) -> None:
+    directory, _ = plm
+    for name in ("dev", "test"):
+        write_lists(directory / "beside" / f"{name}.jsonl", OWN)
+        (directory / "beside" / f"{name}.ref").write_text(f"u1 {GIVEN['u1']}\n")
+    done = stage_4(plm, "--asr_decode", "beside", "--ref", f"{directory}/beside/{{set}}.ref")
+    assert (done.returncode, read_table(directory / "exp/nbest/test/text")) == (0, GIVEN), done.stderr
+    (directory / "beside" / "dev.tsv").write_text("u1\t1\t-1\tthe cat sad\n")
+    done = stage_4(plm, "--asr_decode", "beside", "--ref", "beside/{set}.ref")
+    which = "which one is the decode of dev: beside/dev.jsonl beside/dev.tsv? Move the others away"
+    assert (done.returncode, done.stderr) == (1, f"{ROOT}/run.sh: {which}\n")
