@@ -28,7 +28,8 @@ def speakers(tmp_path: Path) -> Path:
 
 def test_the_utterances_of_the_speakers_with_their_references(sets: list[Path], speakers: Path, call: Call) -> None:
     out = speakers.parent / "out"
-    assert call("subset", "--nbest_dir", *sets, "--spk_list", speakers, "--out", out).out == f"{out}: 15 utterances\n"
+    done = call("subset", "--nbest_dir", *sets, "--spk_list", speakers, "--out", out)
+    assert done.out.splitlines()[0] == f"{out}: 15 utterances"
     nbest = read_nbest_dir(out)
     utts = sorted(
         [*(f"b-{name}-{number}" for name in ("one", "two") for number in range(5)), *(f"c-two-{n}" for n in range(5))]
@@ -36,6 +37,19 @@ def test_the_utterances_of_the_speakers_with_their_references(sets: list[Path], 
     assert [one.utt for one in nbest] == utts
     assert nbest.refs == {utt: f"ref {utt}" for utt in utts}
     assert nbest.lists[0].hypotheses == (Hypothesis("words of b-one-0", -1.0), Hypothesis("", -2.0))
+
+
+def test_speakers_without_an_utterance_are_counted(sets: list[Path], speakers: Path, call: Call) -> None:
+    def said() -> list[str]:
+        options = ("--nbest_dir", *sets, "--spk_list", speakers, "--out", speakers.parent / "out")
+        return call("subset", *options).out.splitlines()[1:]
+
+    absent = "speakers have no utterance in the N-best directories, the first is"
+    assert said() == [f"{speakers}: 1 of 3 {absent} nobody"]
+    speakers.write_text("b\n\nsomebody\nnobody\nsomebody\n")
+    assert said() == [f"{speakers}: 2 of 3 {absent} somebody"]
+    speakers.write_text("b\nc\n")
+    assert said() == []
 
 
 def test_at_most_so_many_evenly_and_whatever_the_order_of_the_sets(

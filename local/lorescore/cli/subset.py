@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> None:
     """Read, select, write."""
     if args.max_utts is not None and args.max_utts < 1:
         raise InputError(f"--max_utts {args.max_utts}, expected 1 or more", mend="leave it out to take all")
-    speakers = {line.strip() for _, line in read_lines(args.spk_list)}
+    speakers = dict.fromkeys(line.strip() for _, line in read_lines(args.spk_list) if line.strip())
     sets = [read_nbest_dir(nbest_dir) for nbest_dir in args.nbest_dir]
     _require_disjoint(args.nbest_dir, sets)
     lists = sorted(
@@ -36,6 +36,8 @@ def run(args: argparse.Namespace) -> None:
             path=args.spk_list,
             mend="a speaker is the part of an utterance id before its first `-`, one a line",
         )
+    found = {default_speaker(one.utt) for one in lists}
+    absent = [speaker for speaker in speakers if speaker not in found]
     if args.max_utts and len(lists) > args.max_utts:
         lists = [lists[index * len(lists) // args.max_utts] for index in range(args.max_utts)]
     refs = {one.utt: nbest.refs[one.utt] for nbest in sets for one in nbest if nbest.refs}
@@ -49,6 +51,9 @@ def run(args: argparse.Namespace) -> None:
         raise InputError("--out is one of --nbest_dir", path=args.out, mend="give the subset a name of its own")
     write_nbest_dir(args.out, NbestSet(tuple(lists), kept, info))
     print(f"{args.out}: {len(lists)} utterances")
+    if absent:
+        some = f"{len(absent)} of {len(speakers)} speakers"
+        print(f"{args.spk_list}: {some} have no utterance in the N-best directories, the first is {absent[0]}")
 
 
 def _acoustic_scale(nbest_dirs: Sequence[Path], sets: Sequence[NbestSet]) -> dict[str, Any]:
