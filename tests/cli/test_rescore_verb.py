@@ -4,6 +4,7 @@ import gzip
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from lorescore.combine import read_weights
 from lorescore.files import read_table, read_yaml, write_yaml
 from lorescore.lattice.archives import read_lattices
 from lorescore.lattice.paths import best_path
-from lorescore.nbest import list_costs, read_nbest_dir
+from lorescore.nbest import list_costs, read_nbest_dir, write_nbest_dir
 from lorescore.wer.ctm import ctm_texts, read_ctm
 
 Call = Callable[..., object]
@@ -123,7 +124,22 @@ def test_lattices_and_ctm(exp: Path, call: Call) -> None:
             assert ctm_texts(read_ctm(folder / "ctm"), chosen) == chosen
     of_u2 = [(one.start, one.duration) for one in read_ctm(dev / "ctm") if one.utt == "u2"]
     assert of_u2 == [(0.0, 0.04), (0.04, 0.08)]
-    assert sorted(path.name for path in beam.iterdir()) == ["ctm", "rescored.yaml", "text"]
+    assert sorted(path.name for path in beam.iterdir()) == [".text.stamp", "ctm", "rescored.yaml", "text"]
+
+
+def test_what_was_chosen_from_lists_that_are_there_no_more_is_not_scored(exp: Path, call: Call) -> None:
+    assert rescore(call, exp).status == 0
+    nbest_dir, chosen = exp / "nbest" / "dev", exp / "rescore" / TAG / "dev" / "text"
+    score = ("score", "--ref", nbest_dir / "text", "--hyp", chosen, "--out", chosen.parent)
+    assert call(*score).status == 0
+    lists = read_nbest_dir(nbest_dir)
+    write_nbest_dir(
+        nbest_dir, replace(lists, lists=tuple(replace(one, hypotheses=one.hypotheses[:1]) for one in lists))
+    )
+    expected = f"lorescore score: {chosen}: chosen from other lists than {nbest_dir} has now (rescore again: stage 6)"
+    assert call(*score).error_line() == expected
+    write_nbest_dir(nbest_dir, lists)
+    assert call(*score).status == 0
 
 
 def test_times_without_alignments_are_said_to_be_nominal(exp: Path, tmp_path: Path, call: Call) -> None:

@@ -31,11 +31,12 @@ from lorescore.combine import (
 )
 from lorescore.decode import MAP_SCALE, MBR, chosen_ranks, tune_confidence_scale, tune_posterior_scale
 from lorescore.errors import InputError
-from lorescore.files import write_table, write_yaml
+from lorescore.files import write_yaml
 from lorescore.lattice.rescored import has_cost_parts
 from lorescore.lattice.source import FRAME_SHIFT_S, LatticeSource
 from lorescore.lattice.write_back import CTM, Chosen, write_back
 from lorescore.nbest import NbestSet, list_costs, read_nbest_dir
+from lorescore.nbest.chosen import write_chosen
 from lorescore.nbest.directory import require_same_metric
 from lorescore.scoring.directories import Scoring
 from lorescore.scoring.stored import TRAIN_IT, unfinished
@@ -100,9 +101,9 @@ def run(args: argparse.Namespace) -> None:
     _warn_of_shared(args.dev, sets)
     sources = {name: _lattice_source(name, nbest, args) for name, nbest in sets.items()}
     for name, nbest in sets.items():
-        _write(args.exp_dir / "rescore" / FIRST_PASS / name, first_pass(nbest))
+        write_chosen(args.exp_dir / "rescore" / FIRST_PASS / name, first_pass(nbest), nbest.info["checksum"])
         if nbest.refs:
-            _write(args.exp_dir / "rescore" / ORACLE / name, oracle(nbest))
+            write_chosen(args.exp_dir / "rescore" / ORACLE / name, oracle(nbest), nbest.info["checksum"])
     scoring = Scoring(options, cache_path(args.score_cache, args.exp_dir), progress)
     for tag in tags:
         lists = _score(tag, sets, args.exp_dir, scoring)
@@ -177,7 +178,7 @@ def _choose(
     )
     hyps = {name: select(nbest, ranks[name]) for name, nbest in sets.items()}
     for name, texts in hyps.items():
-        _write(out_dir / name, texts)
+        write_chosen(out_dir / name, texts, sets[name].info["checksum"])
     return hyps
 
 
@@ -210,10 +211,6 @@ def _write_back(set_dir: Path, chosen: Chosen, source: LatticeSource | None) -> 
         f"{set_dir}: {record['utterances']} rescored lattices, {record['without_lattice']} of them of utterances that "
         f"have none in {source.directory}; with unchanged scores {len(differing)} best paths differ{first}"
     )
-
-
-def _write(set_dir: Path, hyps: dict[str, str]) -> None:
-    write_table(set_dir / "text", hyps)
 
 
 def _describe(weights: Weights, posterior_scale: float) -> str:

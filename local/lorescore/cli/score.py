@@ -5,7 +5,9 @@ from pathlib import Path
 
 from lorescore.choices import require_choice
 from lorescore.combine import Weights, read_weights
+from lorescore.errors import InputError
 from lorescore.files import read_table, read_yaml
+from lorescore.nbest.chosen import are_of_other_lists
 from lorescore.wer import METRICS, WER, score_hypotheses, wer_line
 from lorescore.wer.ctm import read_ctm
 from lorescore.wer.units import require_metric
@@ -31,6 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Score and print a line as in Kaldi's best_wer."""
+    nbest_dir, set_dir = args.ref.parent, args.hyp.parent
+    if are_of_other_lists(set_dir, nbest_dir):
+        raise InputError(
+            f"chosen from other lists than {nbest_dir} has now", path=args.hyp, mend="rescore again: stage 6"
+        )
     metric = require_choice("--metric", args.metric, METRICS) if args.metric else _metric_of(args.ref)
     weights = read_weights(args.weights) if args.weights else Weights()
     result = score_hypotheses(
