@@ -219,6 +219,28 @@ def test_what_is_refused(tmp_path: Path, spoil: Callable[[Path], None], message:
 
 
 @needs_sclite
+def test_what_mends_an_mbr_decoding_of_an_earlier_run(tmp_path: Path) -> None:
+    """Stages 6 and 7 alone would leave it as it is."""
+    mbr = tmp_path / "rescore" / "lora_mbr"
+
+    def refused() -> str:
+        with pytest.raises(InputError) as error:
+            collect(tmp_path)
+        return str(error.value)
+
+    write_scores(tmp_path, "test", REFS, {"lora": REFS, "lora_mbr": REFS}, lora=(0.5, 0.1), lora_mbr=(0.5, 0.1))
+    collect(tmp_path)
+    write_table(mbr / "test" / "text", WRONG)
+    end = f"./run.sh --stage 7 --stop_stage 7 --decode mbr; or delete {mbr})"
+    assert refused().endswith(f"test/text has now (score again: {end}")
+    write_yaml(mbr / "weights.yaml", read_yaml(mbr / "weights.yaml") | {"tuned_on": "zdev"})
+    message = "tuned on zdev, the weights of lora on dev (rescore and score again: ./run.sh --stage 6 --stop_stage 7"
+    assert refused() == f"{mbr}/weights.yaml: {message} --decode mbr; or delete {mbr})"
+    shutil.rmtree(mbr)
+    collect(tmp_path)
+
+
+@needs_sclite
 def test_robustness_that_is_older_than_the_scores_is_said(exp_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = exp_dir / "nprr" / f"{tag_of('full')}.json"
     wer = collect(exp_dir).scores["test"][tag_of("full")].wer

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lorescore.combine import FIRST_PASS, ORACLE, read_weights
-from lorescore.decode import read_posterior_scale
+from lorescore.decode import MBR, read_posterior_scale
 from lorescore.errors import InputError
 from lorescore.files import read_table, read_yaml, table_checksum
 from lorescore.nprr import AreaRecord, NprrRecord, read_areas, read_records
@@ -148,6 +148,14 @@ def _ordered(tags: Collection[str], models: Mapping[str, Model]) -> list[str]:
     return sorted(bases, key=lambda tag: (places.get(bases[tag], len(models)), bases[tag], tag))
 
 
+def _again(system_dir: Path, mend: str) -> str:
+    """What mends the files of a system; those of an MBR decoding are written where it is asked for, and stay else."""
+    tags = [path.name for path in system_dir.parent.iterdir()]
+    if base_tag(system_dir.name, tags) == system_dir.name:
+        return mend
+    return f"{mend} --decode {MBR}; or delete {system_dir}"
+
+
 def _read_dev_set(exp_dir: Path) -> str | None:
     """The set on which every rescorer's weights were tuned."""
     dev_set, seen = None, None
@@ -155,7 +163,8 @@ def _read_dev_set(exp_dir: Path) -> str | None:
         fields = Fields.read(path, MEND)
         tuned_on = fields.text("tuned_on")
         if dev_set not in (None, tuned_on):
-            raise InputError(f"tuned on {tuned_on}, the weights of {seen} on {dev_set}", path=path, mend=MEND)
+            message = f"tuned on {tuned_on}, the weights of {seen} on {dev_set}"
+            raise InputError(message, path=path, mend=_again(path.parent, MEND))
         dev_set, seen = tuned_on, path.parent.name
     return dev_set
 
@@ -171,13 +180,14 @@ def _read_scores(exp_dir: Path) -> dict[str, dict[str, SetScore]]:
         by_tag = scores.setdefault(set_name, {})
         for other_tag, other in by_tag.items():
             if other.metric != score.metric:
-                raise InputError(f"metric {score.metric}, that of {other_tag} is {other.metric}", path=path, mend=MEND)
+                message = f"metric {score.metric}, that of {other_tag} is {other.metric}"
+                raise InputError(message, path=path, mend=_again(path.parent.parent, MEND))
             if (other.utterances, other.ref_words) != (score.utterances, score.ref_words):
                 raise InputError(
                     f"scored on {score.utterances} utterances with {score.ref_words} reference words, {other_tag} on "
                     f"{other.utterances} with {other.ref_words}",
                     path=path,
-                    mend=MEND,
+                    mend=_again(path.parent.parent, MEND),
                 )
         by_tag[tag] = score
     return scores
@@ -252,13 +262,15 @@ def _read_score(path: Path, ref_path: Path) -> SetScore:
             ("word_bonus", score.word_bonus, tuned.word_bonus),
         ):
             if not math.isclose(used, best, abs_tol=1e-9):
-                raise InputError(f"scored with {name} {used}, {weights_path} has {best}", path=path, mend=MEND)
+                message = f"scored with {name} {used}, {weights_path} has {best}"
+                raise InputError(message, path=path, mend=_again(weights_path.parent, MEND))
     for what, key, text, mend in (
         ("references", REFS_CHECKSUM, ref_path, MEND),
         ("hypotheses", HYPS_CHECKSUM, path.parent / "text", SCORE_AGAIN),
     ):
         if text.is_file() and fields.text(key) != table_checksum(read_table(text)):
-            raise InputError(f"of other {what} than {text} has now", path=path, mend=mend)
+            message = f"of other {what} than {text} has now"
+            raise InputError(message, path=path, mend=_again(weights_path.parent, mend))
     return score
 
 
