@@ -67,6 +67,15 @@ def test_order_and_jobs_do_not_matter(name: str, order: list[int], num_jobs: int
 
 
 @pytest.mark.parametrize("name", UNSCORED)
+def test_what_stands_before_an_utterance_is_not_perturbed(name: str) -> None:
+    clean = random_set()
+    clean = replace(clean, lists=tuple(replace(one, context=("nice sun", "i")) for one in clean))
+    made = perturb(clean, LEXICON, Perturbation("nbest", 1, 1, name)).nbest
+    assert [one.context for one in made] == [one.context for one in clean]
+    assert [one.texts for one in made] != [one.texts for one in clean]
+
+
+@pytest.mark.parametrize("name", UNSCORED)
 def test_1_and_8_jobs_write_the_same_bytes(name: str, tmp_path: Path) -> None:
     whole, one = random_set(), Perturbation("nbest", 0.4, 3, name)
     for num_jobs in (1, 8):

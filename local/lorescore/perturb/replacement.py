@@ -1,7 +1,9 @@
 """Replace words of N-best lists by words that sound alike (DESIGN section 3; this project's definitions).
 
 Each replaceable word of the perturbed hypotheses is replaced with probability `rate`. First-pass scores stay, since the
-replacement sounds the same or nearly so; references are never touched.
+replacement sounds the same or nearly so; references are never touched. Nor is what stands before an utterance: with
+`--context` the PLM reads the clean 1-best of those before it, so that what is measured is the loss by the list alone,
+and versions of a list share the scores of their texts.
 
 - `homophone`: by one of its homophones, each as likely as the others.
 - `near`: by a word one phone apart, similar phones likelier (`lorescore.perturb.near`); with a lexicon in CMUdict's
