@@ -10,6 +10,7 @@ from made_up_exp import make_record, needs_sclite, tag_of, write_model, write_np
 
 from lorescore.errors import InputError
 from lorescore.files import read_yaml, write_table, write_yaml
+from lorescore.nbest.chosen import write_chosen
 from lorescore.nprr import read_records, write_records
 from lorescore.report import collect
 from lorescore.report.mbr import base_tag
@@ -216,6 +217,21 @@ def test_what_is_refused(tmp_path: Path, spoil: Callable[[Path], None], message:
     spoil(tmp_path)
     with pytest.raises(InputError, match=message):
         collect(tmp_path)
+
+
+@needs_sclite
+def test_what_was_chosen_from_other_lists_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Another decode of the set, of which some rescorers' hypotheses are: the utterances are the same."""
+    hyps = {"first_pass": WRONG, "lora": REFS}
+    write_scores(tmp_path, "test", REFS, hyps, lora=(0.5, 0.1))
+    nbest_dir = tmp_path / "nbest" / "test"
+    for decode, of_decode in (("new", ["first_pass", "lora"]), ("newer", ["first_pass"])):
+        write_yaml(nbest_dir / "nbest.yaml", {"checksum": decode})
+        for tag in of_decode:
+            write_chosen(tmp_path / "rescore" / tag / "test", hyps[tag], decode)
+        assert list(collect(tmp_path).scores["test"]) == of_decode
+    end = "left out, as chosen from other lists than nbest/test has now (rescore and score again: ./run.sh --stage 6 "
+    assert caplog.messages == [f"{tmp_path}/rescore/lora/test: {end}--stop_stage 7)"]
 
 
 @needs_sclite

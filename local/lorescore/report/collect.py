@@ -17,6 +17,7 @@ from lorescore.combine import FIRST_PASS, ORACLE, read_weights
 from lorescore.decode import MBR, read_posterior_scale
 from lorescore.errors import InputError
 from lorescore.files import read_table, read_yaml, table_checksum
+from lorescore.nbest.chosen import are_of_other_lists
 from lorescore.nprr import AreaRecord, NprrRecord, read_areas, read_records
 from lorescore.perturb.settings import PERTURBATIONS, WORST
 from lorescore.report.fields import Fields
@@ -176,6 +177,14 @@ def _read_scores(exp_dir: Path) -> dict[str, dict[str, SetScore]]:
         tag, set_name = path.parent.parent.name, path.parent.name
         if _is_perturbed(exp_dir / "nbest" / set_name / "nbest.yaml"):
             continue  # its place is the NPRR table
+        if are_of_other_lists(path.parent, exp_dir / "nbest" / set_name):
+            logger.warning(
+                "%s: left out, as chosen from other lists than nbest/%s has now (%s)",
+                path.parent,
+                set_name,
+                _again(path.parent.parent, MEND),
+            )
+            continue
         score = _read_score(path, exp_dir / "nbest" / set_name / "text")
         by_tag = scores.setdefault(set_name, {})
         for other_tag, other in by_tag.items():
@@ -219,7 +228,8 @@ def _warn_of_other_scores(records: Iterable[NprrRecord], scores: Mapping[str, Ma
         score = scores.get(set_name, {}).get(tag)
         if score and not math.isclose(score.wer, nprr.clean_wer, abs_tol=1e-3):
             logger.warning(
-                "%s on %s has %s %.2f now, and had %.2f when NPRR was measured: stage 9 measures it again",
+                "%s on %s has %s %.2f now, and had %.2f when NPRR was measured: "
+                "stage 9 measures it again, with the options of stage 6",
                 tag,
                 set_name,
                 score.metric.upper(),
@@ -263,7 +273,8 @@ def _read_score(path: Path, ref_path: Path) -> SetScore:
         ):
             if not math.isclose(used, best, abs_tol=1e-9):
                 message = f"scored with {name} {used}, {weights_path} has {best}"
-                raise InputError(message, path=path, mend=_again(weights_path.parent, MEND))
+                mend = f"{MEND}, of the set {path.parent.name} too"
+                raise InputError(message, path=path, mend=_again(weights_path.parent, mend))
     for what, key, text, mend in (
         ("references", REFS_CHECKSUM, ref_path, MEND),
         ("hypotheses", HYPS_CHECKSUM, path.parent / "text", SCORE_AGAIN),
