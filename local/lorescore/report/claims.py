@@ -179,7 +179,8 @@ def _compares(
     text = f"{labels[0]} degrades {'more' if more else 'less'} than {labels[1]} under {kind} perturbation"
     first, second = pair
     if first is None or second is None:
-        return _not_tested(set_name, number, text, f"no run of {names[0] if first is None else names[1]}")
+        missing = names[0] if first is None else names[1]
+        return _not_tested(set_name, number, text, f"no run of {missing} on {'1best' if more else 'nbest'} lists")
     if unfit := first.unfit or second.unfit:
         return _not_tested(set_name, number, text, unfit)
     if first.condition != second.condition:
