@@ -190,6 +190,8 @@ if begins 0 "set-up"; then
     "${root}/local/setup.sh"
     lorescore check
 fi
+[ -x "${root}/.venv/bin/python" ] || [ ! -L "${root}/.venv/bin/python" ] ||
+    die "${root}/.venv/bin/python leads to $(readlink "${root}/.venv/bin/python"), which you cannot run"
 [ -x "${root}/.venv/bin/python" ] || die "no environment: ./run.sh --stage 0 --stop_stage 0 makes it"
 
 plm_options=(--plm "${plm}")
