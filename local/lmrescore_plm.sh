@@ -28,7 +28,7 @@ word_bonus=0.0         # bonus a word, with lm_weight
 metric=wer             # what errors and word_bonus count: words (wer), or characters (cer): Mandarin, Japanese
 tune=false             # tune the weights on this data, a development set
 fallback=              # ESPnet decode or N-best directory whose best stands in for missing lattices, or empty: nothing does
-frame_shift=           # seconds a frame of the alignments (default: 0.01, times frame_subsampling_factor)
+frame_shift=           # seconds a frame of the alignments (default: frame_shift beside the lattices, else 0.01 x frame_subsampling_factor)
 score_cache=           # SQLite file of scores that were given before (default: none)
 cmd=                   # how to run a job, such as "run.pl --mem 8G" (default: here)
 stage=1                # first stage
@@ -117,10 +117,10 @@ has_lattices=false
 
 if [ "${stage}" -le 1 ]; then
     if [ "${has_lattices}" = true ]; then
-        # The lattices and what their words mean, side by side.
+        # The lattices and what their words mean and their times need, side by side.
         rm -rf "${source_dir}"
         mkdir -p "${source_dir}"
-        for file in "${in_dir}"/lat.*.gz "${in_dir}/num_jobs"; do
+        for file in "${in_dir}"/lat.*.gz "${in_dir}"/{num_jobs,tokens.txt,lexicon.txt,frame_shift}; do
             [ ! -f "${file}" ] || ln -s "$(realpath "${file}")" "${source_dir}/"
         done
         words="$(words_of_lattices)"
@@ -148,8 +148,10 @@ if [ "${stage}" -le 2 ]; then
             read -r factor < "${factor_file}" || true  # read fails where the last line has no end
             [[ "${factor}" =~ ^[1-9][0-9]*$ ]] || die "${factor_file} has '${factor}', expected a whole number: correct it"
         fi
-        frame_shift="${frame_shift:-$(awk -v factor="${factor}" 'BEGIN { print 0.01 * factor }')}"
-        rescore_options+=(--lattice_dir "${source_dir}" --frame_shift "${frame_shift}")
+        rescore_options+=(--lattice_dir "${source_dir}")
+        [ -n "${frame_shift}" ] || [ -f "${source_dir}/frame_shift" ] ||
+            frame_shift="$(awk -v factor="${factor}" 'BEGIN { print 0.01 * factor }')"
+        [ -z "${frame_shift}" ] || rescore_options+=(--frame_shift "${frame_shift}")
     fi
     run "${out_dir}/log/rescore.log" "${lorescore[@]}" rescore "${rescore_options[@]}"
     [ "${has_lattices}" = false ] || echo 1 > "${out_dir}/num_jobs"

@@ -89,6 +89,17 @@ def test_by_hand(tmp_path: Path, source: LatticeSource, nbest: NbestSet) -> None
     ]
 
 
+def test_rescored_lattices_have_beside_them_what_times_need(tmp_path: Path, source: LatticeSource) -> None:
+    out = tmp_path / "tag" / "test"
+    (source.directory / "tokens.txt").write_text("<eps> 0\n<blk> 1\n")
+    (source.directory / "lexicon.txt").write_text("a <blk>\n")
+    nbest = lists_from_lattices([LATTICE], PathSettings(acoustic_scale=0.1)).nbest
+    write_back(out, chosen_of(replace(nbest, info={**nbest.info, "checksum": "1"}), out), source)
+    given, found = (LatticeSource.read(path, shift) for path, shift in ((source.directory, 0.5), (out, None)))
+    assert (found.frame_shift, found.lexicon) == (0.5, given.lexicon) and given.lexicon
+    assert found.tokens == replace(given.tokens, path=out / "tokens.txt")
+
+
 def test_without_lattices_there_is_a_ctm_of_the_lists(tmp_path: Path, source: LatticeSource, nbest: NbestSet) -> None:
     out = tmp_path / "tag" / "test"
     write_back(out, chosen_of(nbest, out), source)

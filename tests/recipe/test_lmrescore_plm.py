@@ -259,6 +259,22 @@ def test_frames_that_were_subsampled(kaldi: Path, content: str, is_number: bool)
 
 
 @needs_environment
+def test_what_times_need_beside_the_lattices_is_taken_along(kaldi: Path) -> None:
+    """As stage 3 writes it: its frames are not Kaldi's."""
+    decode = kaldi / "exp/tri3/decode_dev"
+    (decode / "frame_shift").write_text("0.06\n")
+    (decode / "tokens.txt").write_text("<eps> 0\n<blk> 1\n")
+    new_rescorer(kaldi / "plm", "llama", plm_text="lower").save(kaldi / "exp/plm" / TAG)
+    options = ("--plm-dir", f"exp/plm/{TAG}", "--lm-weight", "0.5", "--skip-scoring", "true")
+    for more, shift in ((), 0.06), (("--frame-shift", "0.02"), 0.02):
+        done = call(kaldi, *options, *more, "data/dev", "exp/tri3/decode_dev", "exp/out")
+        assert done.returncode == 0, done.stderr
+        assert read_yaml(kaldi / "exp/out/rescored.yaml")["frame_shift"] == pytest.approx(shift)
+        assert float((kaldi / "exp/out/frame_shift").read_text()) == pytest.approx(shift)
+    assert (kaldi / "exp/out/tokens.txt").read_text() == (decode / "tokens.txt").read_text()
+
+
+@needs_environment
 def test_characters_are_counted_where_asked(kaldi: Path) -> None:
     new_rescorer(kaldi / "plm", "llama", plm_text="lower").save(kaldi / "exp/plm" / TAG)
     options = ("--plm-dir", f"exp/plm/{TAG}", "--metric", "cer", "--lm-weight", "0")

@@ -10,6 +10,7 @@ Here the lexicon says which tokens a word is of. Without one, where the tokens a
 where its first unit does.
 """
 
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from lorescore.errors import InputError
-from lorescore.files import CHECK_PATH, checksum, read_lines
+from lorescore.files import CHECK_PATH, atomic_write, checksum, read_lines, whole_file
 from lorescore.lattice.archives import WORDS_FILE, have_word_ids, read_lattices, words_beside
 from lorescore.lattice.lattices import EPSILON, Lattice
 from lorescore.lattice.lexicon import SPACE, Lexicon, read_lexicon
@@ -26,6 +27,7 @@ from lorescore.lattice.word_paths import AlignedPath
 from lorescore.lattice.words import EPSILON_SYMBOL, WordTable, read_words
 
 TOKENS_FILE, LEXICON_FILE, FRAME_SHIFT_FILE = "tokens.txt", "lexicon.txt", "frame_shift"
+FOR_TIMES = (TOKENS_FILE, LEXICON_FILE, FRAME_SHIFT_FILE)
 FRAME_SHIFT_S = 0.01  # of most Kaldi models; what stage 3 writes has a file that says another
 BLANK = 1  # token-id of the CTC blank: the first token, as id 0 is none
 WORD_BEGIN = "\u2581"  # what SentencePiece writes for the space before a word
@@ -84,6 +86,15 @@ class LatticeSource:
         elif have_word_ids(directory) or (directory / WORDS_FILE).is_file():
             words = words_beside(directory)
         return cls(directory, shift, words, tokens, lexicon)
+
+    def copy_beside(self, directory: Path) -> None:
+        """Put what times need beside other lattices with the same alignments."""
+        for name in (TOKENS_FILE, LEXICON_FILE):
+            if (self.directory / name).is_file():
+                with whole_file(directory / name) as copied:
+                    shutil.copyfile(self.directory / name, copied)
+        with atomic_write(directory / FRAME_SHIFT_FILE) as file:
+            file.write(f"{self.frame_shift}\n")
 
     def lattices(self) -> Iterator[Lattice]:
         """The lattices, one at a time; some may have no path."""

@@ -1,6 +1,7 @@
 """What goes back to the user of lattices: the rescored lattices of a set, and its words with times and confidences.
 
-    rescore/<tag>/<set>/lat.1.gz, words.txt    rescored lattices for Kaldi's lattice-* programs (`combined_graph_cost`)
+    rescore/<tag>/<set>/lat.1.gz, words.txt    rescored lattices for Kaldi's lattice-* programs (`combined_graph_cost`),
+                                               and beside them what the times of their words need (`LatticeSource`)
     rescore/<system>/<set>/ctm                 words that the system chose; <system> is <tag> or <tag>_mbr
     rescore/<tag>/<set>/rescored.yaml          how they were made, and the check; written last: without it unfinished
 
@@ -32,14 +33,14 @@ from lorescore.lattice.rescored import (
     nbest_paths,
     rescored_lattice,
 )
-from lorescore.lattice.source import LatticeSource
+from lorescore.lattice.source import FOR_TIMES, LatticeSource
 from lorescore.lattice.word_paths import WordPaths
 from lorescore.lattice.words import write_words
 from lorescore.nbest.lists import NbestSet
 from lorescore.wer.ctm import CtmWord, timed_words, write_ctm
 
 ARCHIVE, CTM, RECORD = "lat.1.gz", "ctm", "rescored.yaml"
-EDITION = 2  # of the files: what an earlier one wrote (times of 0 s without alignments) is made again
+EDITION = 3  # of the files: what an earlier one wrote (no frame_shift beside the lattices) is made again
 
 unchanged_graph_cost = partial(kaldi_graph_cost, lm_weight=0.0)
 
@@ -103,13 +104,14 @@ def write_back(set_dir: Path, chosen: Chosen, source: LatticeSource | None) -> d
     if source is not None and source.directory.resolve() == set_dir.resolve():
         raise InputError("lattices cannot be rescored into their own directory", path=set_dir, mend="choose another")
     if record_path.is_file():  # else what lies here under these names is somebody else's, or unfinished
-        for path in (archive, words_path, *ctm_paths, record_path):
+        for path in (archive, words_path, *(set_dir / name for name in FOR_TIMES), *ctm_paths, record_path):
             path.unlink(missing_ok=True)
     done = _Pass(chosen, source)
     if source is not None:
         table = source.words.extended(word for one in chosen.nbest for hyp in one.hypotheses for word in hyp.words)
         write_words(words_path, table)
         write_lattices(archive, done.lattices(), table)
+        source.copy_beside(set_dir)
     else:
         for _ in done.lattices():
             pass
