@@ -18,13 +18,7 @@ from lorescore.perturb import PERTURBATIONS
 from lorescore.perturb.settings import HOMOPHONE
 
 TWO_USES = "stage 9: --tags and --sets; any N-best directories: --clean and --perturbed"
-STAGE_OPTIONS = {
-    "reference": "",
-    "perturbations": HOMOPHONE,
-    "kinds": "1best nbest",
-    "rates": "0.1 0.3",
-    "seeds": "1 2 3",
-}
+STAGE_OPTIONS = ("reference", "perturbations", "kinds", "rates", "seeds")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,12 +31,10 @@ def add_stage_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of stage 9."""
     parser.add_argument("--tags", default="", help="rescorers of exp/plm, separated by spaces")
     parser.add_argument("--sets", default="", help="sets of exp/nbest, separated by spaces")
-    parser.add_argument(
-        "--perturbations", default=STAGE_OPTIONS["perturbations"], help=f"of the lists: {' '.join(PERTURBATIONS)}"
-    )
-    parser.add_argument("--kinds", default=STAGE_OPTIONS["kinds"], help="kinds of perturbation")
-    parser.add_argument("--rates", default=STAGE_OPTIONS["rates"], help="rates of perturbation")
-    parser.add_argument("--seeds", default=STAGE_OPTIONS["seeds"], help="seeds of perturbation")
+    parser.add_argument("--perturbations", default=HOMOPHONE, help=f"of the lists: {' '.join(PERTURBATIONS)}")
+    parser.add_argument("--kinds", default="1best nbest", help="kinds of perturbation")
+    parser.add_argument("--rates", default="0.1 0.3", help="rates of perturbation")
+    parser.add_argument("--seeds", default="1 2 3", help="seeds of perturbation")
     parser.add_argument(
         "--reference",
         default="",
@@ -71,7 +63,8 @@ def run(args: argparse.Namespace) -> None:
     missing = [option for option in wanted if option not in named]
     if missing:
         raise InputError(f"{named[0]} without {missing[0]}", mend=TWO_USES)
-    refuse_options(args, STAGE_OPTIONS if wanted is directories else DIRECTORY_OPTIONS, named[0], TWO_USES)
+    of_other_use = STAGE_OPTIONS if wanted is directories else DIRECTORY_OPTIONS
+    refuse_options(args, of_other_use, add_arguments, named[0], TWO_USES)
     if wanted is stage:
         run_stage(args)
     else:

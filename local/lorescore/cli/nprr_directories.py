@@ -17,7 +17,7 @@ from lorescore.nbest.info import INFO, read_info
 from lorescore.nprr.directories import measure_directories, write_result
 from lorescore.wer.units import require_metric
 
-DIRECTORY_OPTIONS = {"costs": "", "weights": None, "lm_weight": None, "word_bonus": 0.0, "out_dir": None}
+DIRECTORY_OPTIONS = ("costs", "weights", "lm_weight", "word_bonus", "out_dir")
 
 
 def add_directory_arguments(parser: argparse.ArgumentParser) -> None:

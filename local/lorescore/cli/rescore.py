@@ -44,7 +44,7 @@ from lorescore.wer import word_error_rate
 
 SET = "{set}"  # stands for the set's name in --lattice_dir
 TWO_USES = "stage 6: --tags, --dev and --sets; lists from anywhere: --nbest and --model"
-STAGE_OPTIONS = {"tags": "", "dev": None, "sets": "", "decode": "map"}
+STAGE_OPTIONS = ("tags", "dev", "sets", "decode")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sets", default="", help="further sets of exp/nbest, separated by spaces")
     parser.add_argument(
         "--decode",
-        default=STAGE_OPTIONS["decode"],
+        default="map",
         help="map: the highest combined score; mbr: beside it, as <tag>_mbr, the fewest expected word errors",
     )
     parser.add_argument(
@@ -78,10 +78,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """First pass and oracle, then one rescorer after the other."""
     if args.nbest is not None:
-        refuse_options(args, STAGE_OPTIONS, "--nbest", TWO_USES)
+        refuse_options(args, STAGE_OPTIONS, add_arguments, "--nbest", TWO_USES)
         run_nbest(args)
         return
-    refuse_options(args, NBEST_OPTIONS, "stage 6", TWO_USES)
+    refuse_options(args, NBEST_OPTIONS, add_arguments, "stage 6", TWO_USES)
     if not args.dev:
         raise InputError("no --dev", mend="name the set to tune the weights on, or lists to rescore at once: --nbest")
     tags = args.tags.split()

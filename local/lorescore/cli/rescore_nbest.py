@@ -43,16 +43,7 @@ from lorescore.wer.ctm import NOMINAL_WORD_S
 from lorescore.wer.score import remove_other_scores
 
 STDIN = "-"
-NBEST_OPTIONS = {
-    "model": None,
-    "weights": None,
-    "lm_weight": None,
-    "word_bonus": 0.0,
-    "metric": None,
-    "tune": False,
-    "lists_at_a_time": 1,
-    "out": None,
-}
+NBEST_OPTIONS = ("model", "weights", "lm_weight", "word_bonus", "metric", "tune", "lists_at_a_time", "out")
 CONFIDENCE_SCALE = 1.0  # posteriors of the combined scores as they are, where no development set has told better
 
 
