@@ -27,6 +27,10 @@ class Stamp:
         """Whether the output was made from the same."""
         return self.path.is_file() and self.path.read_text(encoding="utf-8").strip() == self._digest
 
+    def remove(self) -> None:
+        """Say nothing, before an output is replaced: a stamp must never stand beside one that it is not of."""
+        self.path.unlink(missing_ok=True)
+
     def write(self) -> None:
         """Say that what follows is made from this."""
         with atomic_write(self.path) as file:

@@ -78,7 +78,7 @@ def run_stage(args: argparse.Namespace) -> None:
                 found = with_differences(*found, one, (tag, reference), pair)
             records += found[0]
             areas += found[1]
-        stamp.path.unlink(missing_ok=True)  # it must never stand beside measurements that it is not of
+        stamp.remove()
         write_word_errors(_errors_path(args.exp_dir, tag), known[tag])
         write_records(nprr_dir / f"{tag}.json", [*earlier.records, *records], [*earlier.areas, *areas])
         stamp.write()

@@ -22,7 +22,7 @@ def write_chosen(set_dir: Path, texts: Mapping[str, str], lists_checksum: str) -
         lists_checksum: Of the lists, as their `info` has it.
     """
     stamp = _stamp(set_dir, lists_checksum)
-    stamp.path.unlink(missing_ok=True)  # it must never stand beside texts that it is not of
+    stamp.remove()
     write_table(set_dir / TEXT, texts)
     stamp.write()
 

@@ -130,7 +130,7 @@ def score_nbest_dirs(
             for one, of_list in zip(nbest, keys[path], strict=True)
             for nbest_key, key in zip(one.nbest_keys(), of_list, strict=True)
         ]
-        stamps[path].path.unlink(missing_ok=True)  # it must never stand beside costs that it is not of
+        stamps[path].remove()
         write_costs(cost_file(path, tag), keyed)
         _stamp(path, tag, version, nbest).write()
     return sum(map(len, lists.values()))
