@@ -40,6 +40,7 @@ MAX_ROUNDS = 20
 DECIMALS = (4, 6, 8)
 END_MARGIN = 1.0  # distance from the last corner, where the best interval has no end
 MIN_RELATIVE_WIDTH = 1e-6  # a narrower interval is rounding error, not a place for a weight
+GIVE_TUNED = "give those that were tuned on a clean development set"
 CORRECT_WEIGHT = "correct it, or tune the weights again: stage 6"
 SCORE_DECIMALS = 9  # scores that are equal so far are equal: rounding errors do not decide between hypotheses
 
@@ -57,6 +58,13 @@ class Weights:
     lm_weight: float = 0.0
     word_bonus: float = 0.0
     metric: str = WER
+
+    def are_usable(self) -> bool:
+        """Whether they are finite numbers, and `lm_weight` not negative."""
+        try:
+            return math.isfinite(self.lm_weight) and math.isfinite(self.word_bonus) and self.lm_weight >= 0
+        except TypeError:  # a word
+            return False
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,9 @@
 """The options of the verbs that are given weights of the combined score."""
 
 import argparse
-import math
 from pathlib import Path
 
-from lorescore.combine import Weights, read_weights
+from lorescore.combine import GIVE_TUNED, Weights, read_weights
 from lorescore.errors import InputError
 from lorescore.wer import WER
 
@@ -33,9 +32,10 @@ def given_weights(args: argparse.Namespace, metric: str = WER) -> Weights | None
         return read_weights(args.weights) if args.weights else None
     if args.weights:
         raise InputError("--weights and --lm_weight", mend="give one of them")
-    if not (math.isfinite(args.lm_weight) and math.isfinite(args.word_bonus) and args.lm_weight >= 0):
+    weights = Weights(args.lm_weight, args.word_bonus, metric)
+    if not weights.are_usable():
         message = (
             f"--lm_weight {args.lm_weight} --word_bonus {args.word_bonus}, expected finite numbers, lm_weight >= 0"
         )
-        raise InputError(message, mend="give those that were tuned on a clean development set")
-    return Weights(args.lm_weight, args.word_bonus, metric)
+        raise InputError(message, mend=GIVE_TUNED)
+    return weights

@@ -3,13 +3,12 @@
 The latter are the PLM, the weights that stage 6 tuned, and for a combination the rescorers whose scores it adds.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lorescore.combine import Weights, read_weights
+from lorescore.combine import GIVE_TUNED, Weights, read_weights
 from lorescore.errors import InputError
 from lorescore.files import read_yaml
 from lorescore.plm.source import fetched_checksum
@@ -120,13 +119,8 @@ def require_weights(weights: Weights | None, *, mend: str = GIVE_WEIGHTS) -> Wei
     if not isinstance(weights, Weights):
         message = f"weights are {weights!r:.60}, expected lorescore.Weights(lm_weight=..., word_bonus=...)"
         raise InputError(message)
-    try:
-        good = math.isfinite(weights.lm_weight) and math.isfinite(weights.word_bonus) and weights.lm_weight >= 0
-    except TypeError:  # a word
-        good = False
-    if not good:
-        mend = "give those that were tuned on a clean development set"
-        raise InputError(f"weights are {weights}, expected finite numbers, lm_weight >= 0", mend=mend)
+    if not weights.are_usable():
+        raise InputError(f"weights are {weights}, expected finite numbers, lm_weight >= 0", mend=GIVE_TUNED)
     return weights
 
 

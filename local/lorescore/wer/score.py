@@ -244,7 +244,7 @@ def _score_by_sclite(
 
 
 def _remove_scores(out_dir: Path, metric: str) -> None:
-    """Remove what a scoring by another metric left: it need not be of these hypotheses."""
+    """Remove what an earlier scoring by a metric left: it need not be of these hypotheses."""
     scoring_dir = out_dir / "scoring_kaldi"
     for path in (scoring_dir / f"best_{metric}", *scoring_dir.glob(f"{metric}_*_*")):
         path.unlink(missing_ok=True)
