@@ -42,6 +42,7 @@ asr_dir=                         # asr_exp: the ESPnet recipe, egs2/<corpus>/asr
 nbest_sh=                        # stage 4: script that makes exp/nbest/<set> in its own way (default: from asr_decode)
 asr_decode=exp/asr               # stage 4: first-pass decodes, <dir>/<set> or <dir>/decode_<set>
 context=                         # stage 4: utterances before each one, as the first pass has them, that a clm reads too (default: none)
+expand=                          # stage 4: homophone versions of each hypothesis that join its list, at most so many: 16 (default: none)
 metric=wer                       # stage 4: what all stages count errors in: words (wer), or characters (cer): Mandarin, Japanese
 ref="data/{set}/text"            # stage 4: references; {set} stands for the set; also sought beside each decode; empty: the lists' own, as without this file
 train_set=train                  # set to train on
@@ -86,9 +87,9 @@ perturbations=homophone          # stages 8 and 9: homophone, near, split, tied,
 kinds="1best nbest"              # stages 8 and 9: kinds of perturbation
 rates="0.1 0.3"                  # stages 8 and 9: chances that a replaceable word is replaced
 perturb_seeds="1 2 3"            # stages 8 and 9: seeds of the perturbation
-pronunciations=                  # stages 5 and 8: Kaldi lexicon.txt in any phone set; near and g2p need CMUdict's (default: CMUdict)
-g2p=none                         # stages 5 and 8: espeak-ng pronounces words that the dictionary lacks, or none does
-vocab=                           # stages 5 and 8: words that may be put in, one a line (default: the words of the lists)
+pronunciations=                  # stages 4 (expand), 5 and 8: Kaldi lexicon.txt in any phone set; near and g2p need CMUdict's (default: CMUdict)
+g2p=none                         # stages 4 (expand), 5 and 8: espeak-ng pronounces words that the dictionary lacks, or none does
+vocab=                           # stages 4 (expand), 5 and 8: words that may be put in, one a line (default: the words of the lists)
 
 root="$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)"
 command_line="$0 $*"
@@ -327,6 +328,15 @@ if begins 4 "N-best lists: ${asr_decode} -> exp/nbest/<set>; PLM ${plm} -> exp/p
         [ -f "exp/nbest/${set}/text" ] || ! needs_ref "${set}" ||
             die "${set}: no references, neither given nor in the lists: --ref FILE, Kaldi's text, {set} stands for the set"
     done
+    if [[ ! "${expand}" =~ ^0?$ ]]; then
+        expand_options=(--versions "${expand}" --g2p "${g2p}" --out_dir exp/nbest --nbest_dir)
+        for set in ${train_set} ${dev_set} ${test_sets}; do
+            [ ! -d "exp/nbest/${set}" ] || expand_options+=("exp/nbest/${set}")
+        done
+        [ -z "${vocab}" ] || expand_options+=(--vocab "${vocab}")
+        [ -z "${pronunciations}" ] || expand_options+=(--pronunciations "${pronunciations}")
+        lorescore expand "${expand_options[@]}"
+    fi
     [ -z "${asr_exp}" ] || realpath "${asr_decode}" > "${lists_of}"
     lorescore fetch-plm "${plm_options[@]}"
 fi

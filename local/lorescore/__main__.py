@@ -18,6 +18,7 @@ VERBS = {
     "import-nbest": ("import_nbest", "stage 4: a decode (ESPnet's or another's) or lattices -> an N-best directory"),
     "convert": ("convert", "any stage: N-best lists from one format to another"),
     "subset": ("subset", "stage 4: some utterances of N-best directories -> an N-best directory"),
+    "expand": ("expand", "stage 4: homophone versions of the hypotheses join N-best directories"),
     "fetch-plm": ("fetch_plm", "stage 4: fetch a PLM and check it"),
     "tag": ("tag", "stage 5: print the tag of a rescorer, the name of its directories"),
     "train": ("train", "stage 5: train a rescorer"),

@@ -37,6 +37,7 @@ from lorescore.perturb import (
     perturb,
     perturb_worst,
 )
+from lorescore.perturb.expansion import Expansion
 from lorescore.perturb.sets import COUNTS_FILE, INFO_KEY
 from lorescore.perturb.settings import HOMOPHONE, NEAR, SPLIT
 from lorescore.perturb.worst import require_candidates, worst_versions
@@ -92,14 +93,16 @@ def run(args: argparse.Namespace) -> None:
     lexicon.write(args.lexicon_dir)
     if any(one.perturbation == NEAR for one in settings):
         lexicon.near.write(args.lexicon_dir)
+    expansions = {path.resolve().name: Expansion.of(clean[path.resolve().name], path) for path in args.nbest_dir}
     for set_name, nbest in clean.items():
+        expansion = expansions[set_name]
         out_dirs = {one: args.out_dir / f"{set_name}_{one.name}" for one in settings}
         for one in (one for one in settings if one.perturbation != WORST):
             made = _finished(out_dirs[one], nbest, lexicon, one)
-            _report(out_dirs[one], made or _write(out_dirs[one], perturb(nbest, lexicon, one)), bool(made))
+            _report(out_dirs[one], made or _write(out_dirs[one], perturb(nbest, lexicon, one), expansion), bool(made))
         for tag in dict.fromkeys(one.tag for one in settings if one.perturbation == WORST):
             group = {one: out_dirs[one] for one in settings if one.tag == tag}
-            for out_dir, info, was_there in _make_worst(group, nbest, lexicon, args.plm_dir / tag, args):
+            for out_dir, info, was_there in _make_worst(group, nbest, lexicon, expansion, args.plm_dir / tag, args):
                 _report(out_dir, info, was_there)
 
 
@@ -140,6 +143,7 @@ def _make_worst(
     out_dirs: Mapping[Perturbation, Path],
     nbest: NbestSet,
     lexicon: HomophoneLexicon,
+    expansion: Expansion | None,
     rescorer_dir: Path,
     args: argparse.Namespace,
 ) -> Iterator[tuple[Path, Mapping[str, Any], bool]]:
@@ -158,7 +162,7 @@ def _make_worst(
         score = partial(scoring.score_texts, rescorer_dir, what=WORST)
         worst = perturb_worst(nbest, lexicon, missing, score, args.num_candidates, versions)
         for one, made in zip(missing, worst, strict=True):
-            yield out_dirs[one], _write(out_dirs[one], made), False
+            yield out_dirs[one], _write(out_dirs[one], made, expansion), False
 
 
 def _finished(
@@ -176,8 +180,10 @@ def _finished(
     return info if complete and is_up_to_date(info, nbest, lexicon, settings, versions) else None
 
 
-def _write(out_dir: Path, made: Perturbed) -> Mapping[str, Any]:
-    """Write the directory, and give back what `nbest.yaml` says."""
+def _write(out_dir: Path, made: Perturbed, expansion: Expansion | None) -> Mapping[str, Any]:
+    """Write the directory, expanded where the clean lists are, and give back what `nbest.yaml` says."""
+    if expansion is not None:
+        made = made.expanded(expansion)
     # Scores of the lists that stood there before; write_nbest_dir removes the rest.
     for stale in out_dir.glob("lmwt.*"):
         stale.unlink(missing_ok=True)

@@ -8,7 +8,8 @@
     text         utt the cat sat       references, where there are any
     context      utt a dog <s> it sat  what stands before an utterance in its recording, where that is taken into
                                        account: utterances, oldest first, between them <s>
-    nbest.yaml                         source, metric (wer or cer), counts, checksum, perturbation
+    added        utt 6                 how many hypotheses at the end of a list an expansion has added, where any
+    nbest.yaml                         source, metric (wer or cer), counts, checksum, perturbation, expansion
 
 With the cost in parts, `nbest.yaml` has the `acoustic_scale`, and the first-pass cost is
 acoustic_scale x acwt + nolm + lmonly. A directory that was made elsewhere may lack `nbest.yaml`: see
@@ -18,7 +19,7 @@ acoustic_scale x acwt + nolm + lmonly. A directory that was made elsewhere may l
 import math
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -45,7 +46,7 @@ PART_FILES = ("lmwt.nolm", "lmwt.lmonly")
 MAX_RANK_DIGITS = 9
 PARTIAL = ".partial."  # then a process's id: the folder in which it writes a directory
 # The files that nbest.yaml has the checksum of, in this order; those after the first two need not be there.
-CONTENT = ("words_text", "acwt", "text", *PART_FILES, "context")
+CONTENT = ("words_text", "acwt", "text", *PART_FILES, "context", "added")
 
 
 def read_nbest_dir(nbest_dir: Path) -> NbestSet:
@@ -80,6 +81,9 @@ def read_nbest_dir(nbest_dir: Path) -> NbestSet:
     if (nbest_dir / "context").is_file():
         contexts = _contexts(nbest_dir / "context", by_utt)
         lists = tuple(replace(one, context=contexts.get(one.utt, ())) for one in lists)
+    if (nbest_dir / "added").is_file():
+        added = _added(nbest_dir / "added", by_utt)
+        lists = tuple(replace(one, added=added.get(one.utt, 0)) for one in lists)
     return NbestSet(lists, refs, info)
 
 
@@ -116,6 +120,9 @@ def write_nbest_dir(nbest_dir: Path, nbest: NbestSet) -> None:
         contexts = [(one.utt, f" {BETWEEN} ".join(one.context)) for one in nbest if one.context]
         if contexts:
             write_table(partial / "context", contexts)
+        added = [(one.utt, str(one.added)) for one in nbest if one.added]
+        if added:
+            write_table(partial / "added", added)
         info = dict(nbest.info)
         info.update(
             utterances=len(nbest),
@@ -379,6 +386,18 @@ def _contexts(path: Path, known: Mapping[str, object]) -> dict[str, tuple[str, .
             raise InputError(f"utterance {utt} has no list", path=path, line=number, mend="delete the line")
         contexts[utt] = tuple(filter(None, (single_spaced(part) for part in text.split(BETWEEN))))
     return contexts
+
+
+def _added(path: Path, hypotheses: Mapping[str, Sized]) -> dict[str, int]:
+    """How many hypotheses of each list were added to those of the first pass, which has at least one."""
+    added: dict[str, int] = {}
+    for number, (utt, count) in enumerate(read_table(path).items(), start=1):
+        most = len(hypotheses.get(utt, ())) - 1
+        if not (count.isascii() and count.isdigit() and int(count) <= most):
+            message = f"{count:.20} hypotheses of {utt} were added, expected fewer than its list has"
+            raise InputError(message, path=path, line=number, mend="expand the lists again")
+        added[utt] = int(count)
+    return added
 
 
 def _costs_in_order(nbest_dir: Path, name: str, texts: dict[str, str]) -> list[float]:

@@ -1,7 +1,7 @@
 """The types: a hypothesis, the N-best list of an utterance, and the lists of a set."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -58,11 +58,20 @@ class NbestList:
         utt: The utterance's id.
         hypotheses: At least one hypothesis.
         context: What stands before the utterance in its recording, an utterance each (`lorescore.nbest.context`).
+        added: How many hypotheses at the end are not the first pass's own (`lorescore.perturb.expansion`).
     """
 
     utt: str
     hypotheses: tuple[Hypothesis, ...]
     context: tuple[str, ...] = ()
+    added: int = 0
+
+    @property
+    def first_pass(self) -> "NbestList":
+        """The list as the first pass gave it."""
+        if not self.added:
+            return self
+        return replace(self, hypotheses=self.hypotheses[: len(self.hypotheses) - self.added], added=0)
 
     @property
     def texts(self) -> list[str]:
@@ -86,8 +95,8 @@ class NbestSet:
     Attributes:
         lists: One list an utterance, sorted by utterance id.
         refs: The reference text of each utterance; empty where there are none.
-        info: What `nbest.yaml` says: source, `metric`, N, counts, checksum, perturbation; `acoustic_scale` where the
-            hypotheses have their costs in parts.
+        info: What `nbest.yaml` says: source, `metric`, N, counts, checksum, perturbation, expansion; `acoustic_scale`
+            where the hypotheses have their costs in parts.
     """
 
     lists: tuple[NbestList, ...]

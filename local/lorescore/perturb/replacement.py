@@ -15,6 +15,8 @@ and versions of a list share the scores of their texts.
   counted anew, the first pass's best stays at rank 1, and the oracle cannot get worse.
 - `worst`: see `lorescore.perturb.worst`; it needs a rescorer's scores.
 
+What is perturbed is the first pass's list: of an expanded one (`lorescore.perturb.expansion`) without what was added.
+
 A word's draw depends on nothing but (seed, utt, rank, position), of `tied` (seed, utt, word). Therefore
 
 - the result is independent of the order of the lists and of how a set is split into jobs;
@@ -99,6 +101,7 @@ def perturb_and_count(
     """
     if settings.perturbation == WORST:
         raise InputError("the perturbation worst needs a rescorer's scores", mend="choose another one")
+    one = one.first_pass
     perturbed: list[Hypothesis] = []
     counts: list[PerturbationCounts] = []
     for rank in range(1, num_perturbed(one, settings.kind) + 1):
@@ -116,8 +119,10 @@ def perturb_and_count(
 def sources(clean: NbestList, perturbed: NbestList) -> Sequence[int]:
     """The hypothesis that each of a perturbed list's was made from, (m,), as its index in the clean list.
 
-    It is the one of the same rank; of `insert`, whose list is longer, the last of the clean list's before it.
+    It is the one of the same rank; of `insert`, whose list is longer, the last of the clean list's before it. What
+    expansion has added to either list is left out.
     """
+    clean, perturbed = clean.first_pass, perturbed.first_pass
     if len(perturbed.hypotheses) == len(clean.hypotheses):
         return range(len(clean.hypotheses))
     found: list[int] = []

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from lorescore.files import write_table
 from lorescore.nbest import NbestList, NbestSet
+from lorescore.perturb.expansion import Expansion
 from lorescore.perturb.lexicon import HomophoneLexicon
 from lorescore.perturb.replacement import PerturbationCounts, perturb_and_count
 from lorescore.perturb.settings import NEAR, SPLIT, Perturbation
@@ -31,6 +32,10 @@ class Perturbed(NamedTuple):
     nbest: NbestSet
     counts: PerturbationCounts
     by_hypothesis: Mapping[str, PerturbationCounts]
+
+    def expanded(self, expansion: Expansion) -> "Perturbed":
+        """The same with the perturbed lists expanded, as a second pass would do with them."""
+        return self._replace(nbest=expansion.expand(self.nbest))
 
     def write_counts(self, nbest_dir: Path) -> None:
         """Write the file `perturbed`.

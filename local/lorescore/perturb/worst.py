@@ -52,6 +52,7 @@ def perturb_worst(
     for setting in settings:
         if setting.perturbation != WORST:
             raise InputError(f"the perturbation {setting.perturbation}, expected {WORST}")
+    nbest = replace(nbest, lists=tuple(one.first_pass for one in nbest))
     found = [
         [list(_hypotheses(one, lexicon, setting, num_candidates)) for setting in settings] for one in nbest
     ]  # [list][setting][rank]: candidates and counts

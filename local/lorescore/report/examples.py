@@ -183,6 +183,7 @@ class _Pair:
         """One of the lists."""
         before, after = self.clean.nbest.lists[index], self.perturbed.nbest.lists[index]
         made_from = [before.texts[source] for source in sources(before, after)]
+        made_from += after.texts[len(made_from) :]  # what an expansion has added, no perturbation has made
         made = Counter(
             one
             for source, text in zip(made_from, after.texts, strict=True)

@@ -84,7 +84,7 @@ class Twins:
         if draw.uniform >= self._settings.perturb_share:
             return None
         perturbation = self._settings.perturbations[draw.index(len(self._settings.perturbations))]
-        clean = self._lists[utt]
+        clean = self._lists[utt].first_pass
         twin = perturb_list(clean, perturbation, self._lexicon, seed)
         return None if twin.texts == clean.texts else twin
 

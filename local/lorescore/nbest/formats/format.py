@@ -125,7 +125,8 @@ def lost_references(nbest: NbestSet) -> list[str]:
 
 
 def lost_record(nbest: NbestSet) -> list[str]:
-    """For `drops`: what an N-best directory has besides the lists: contexts, a metric of its own, a perturbation."""
+    """For `drops`: what an N-best directory has besides the lists: contexts, a metric of its own, an expansion."""
     lost = ["the contexts of the utterances"] if any(one.context for one in nbest) else []
+    lost += ["which hypotheses an expansion has added"] if any(one.added for one in nbest) else []
     lost += [f"the metric {nbest.metric} (give import-nbest --metric {nbest.metric})"] if nbest.metric != WER else []
     return lost + (["the record of the perturbation in nbest.yaml"] if "perturbation" in nbest.info else [])
