@@ -192,6 +192,8 @@ def _lattice_source(name: str, nbest: NbestSet, args: argparse.Namespace) -> Lat
     directory = Path(pattern.replace(SET, name))
     if not directory.is_dir():
         print(f"{directory}: no lattices here, none come back for {name}")
+    elif any(one.added for one in nbest):
+        print(f"{directory}: expansion has added to the lists of {name} what no lattice holds, none come back for it")
     elif not has_cost_parts(nbest):
         print(f"{directory}: the lists of {name} are not of lattices, none come back for it")
     else:
