@@ -149,6 +149,9 @@ def test_rate_and_choice_are_uniform() -> None:
         ("Incite the SUN", "Insight the SON"),
         ("I SEE", "(AYE|EYE) SEE"),
         ("and I see", "and (Aye|Eye) see"),
+        ("I SEE <unk>", "(AYE|EYE) SEE <unk>"),
+        ("[noise] I SEE", r"\[noise\] (AYE|EYE) SEE"),
+        ("and I <UNK>", "and (Aye|Eye) <UNK>"),
     ],
 )
 def test_case_follows_the_source(lexicon: HomophoneLexicon, text: str, expected: str) -> None:

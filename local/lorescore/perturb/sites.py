@@ -4,12 +4,15 @@ A site is one replaceable word, or for other word boundaries one or two; its dra
 and its replacement is drawn already, so that a higher rate changes the same sites in the same way and more of them.
 """
 
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from lorescore.nbest import Hypothesis
 from lorescore.perturb.draws import Draw
+
+TOKEN = re.compile(r"<.*>|\[.*\]")  # <unk>, [noise]: in lower case in many a list in upper case
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +102,11 @@ def change(hypothesis: Hypothesis, sites: Iterable[Site]) -> Hypothesis:
     """The hypothesis with some of its sites changed, in the case of the words replaced; its score stays.
 
     `SUN` becomes SON, `Sun` Son, `sun` son. A word of one letter (`I`) counts as upper case where its whole hypothesis
-    is in upper case, and as capitalised elsewhere. Without sites it is the very same object.
+    is in upper case, but for tokens such as `<unk>` and `[noise]`, and as capitalised elsewhere. Without sites it is
+    the very same object.
     """
-    words, is_upper = hypothesis.words, hypothesis.text.isupper()
+    words = hypothesis.words
+    is_upper = " ".join(word for word in words if not TOKEN.fullmatch(word)).isupper()
     ordered = sorted(sites, key=lambda site: site.start, reverse=True)  # from the end, so that positions stay valid
     for site in ordered:
         words[site.start : site.start + site.length] = _in_case_of(
