@@ -160,6 +160,33 @@ def test_case_follows_the_source(lexicon: HomophoneLexicon, text: str, expected:
     assert re.fullmatch(expected, perturbed.lists[0].texts[0])
 
 
+@pytest.mark.parametrize(("name", "phones"), [("homophone", "T T T"), ("near", "T D TH")])
+def test_what_in_its_case_is_the_word_itself_is_no_replacement(name: str, phones: str) -> None:
+    """The letter ß is SS in upper case."""
+    entries = [(word, [phone]) for word, phone in zip(("masse", "maße", "mase"), phones.split(), strict=True)]
+
+    def made(text: str, num_words: int) -> tuple[set[str], int]:
+        clean = NbestSet((NbestList("utt", (Hypothesis(" ".join([text] * 50), 0.0),)),))
+        lexicon = HomophoneLexicon.from_entries(entries[:num_words])
+        perturbed, counts, _ = perturb(clean, lexicon, Perturbation("nbest", 1, 1, name))
+        assert counts.replaced == counts.replaceable
+        return set(perturbed.lists[0].hypotheses[0].words), counts.replaced
+
+    assert made("masse", 3) == ({"maße", "mase"}, 50)
+    assert made("MASSE", 3) == ({"MASE"}, 50)
+    assert made("MASSE", 2) == ({"MASSE"}, 0)
+
+
+def test_other_boundaries_that_give_the_same_text_in_its_case_are_none() -> None:
+    entries = [("masse", "T"), ("maße", "T AH"), ("strasse", "AH D"), ("straße", "D")]
+    lexicon = HomophoneLexicon.from_entries([(word, phones.split()) for word, phones in entries])
+    hypotheses = (Hypothesis("masse strasse", 0.0), Hypothesis("MASSE STRASSE", 0.0))
+    clean = NbestSet((NbestList("utt", hypotheses),))
+    perturbed, counts, _ = perturb(clean, lexicon, Perturbation("nbest", 1, 1, "split"))
+    assert perturbed.lists[0].texts == ["maße straße", "MASSE STRASSE"]
+    assert (counts.hypotheses_changed, counts.replaceable) == (1, 2)
+
+
 def test_an_empty_lexicon_replaces_nothing(nbest: NbestSet) -> None:
     perturbed, counts, _ = perturb(nbest, HomophoneLexicon.from_entries([]), Perturbation("nbest", 1, 1))
     assert perturbed.lists == nbest.lists

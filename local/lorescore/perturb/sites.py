@@ -2,12 +2,17 @@
 
 A site is one replaceable word, or for other word boundaries one or two; its draw says whether it is changed at a rate
 and its replacement is drawn already, so that a higher rate changes the same sites in the same way and more of them.
+
+A replacement is in the case of the words that it replaces: `SUN` becomes SON, `Sun` Son, `sun` son. A word of one
+letter (`I`) counts as upper case where its whole hypothesis is in upper case, but for tokens such as `<unk>` and
+`[noise]`, and as capitalised elsewhere. One that is then what stands there already is none (`STRASSE` for straße).
 """
 
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate, compress, pairwise
 
 from lorescore.nbest import Hypothesis
 from lorescore.perturb.draws import Draw
@@ -34,6 +39,14 @@ class Alternatives:
         index = bisect_right(self.cumulative, draw.fraction())
         return self.replacements[min(index, len(self.replacements) - 1)]  # the sum may round to below 1
 
+    def only(self, wanted: Sequence[bool]) -> "Alternatives":
+        """Some of them, with the odds that they have among themselves."""
+        if all(wanted):
+            return self
+        weights = list(compress((high - low for low, high in pairwise((0.0, *self.cumulative))), wanted))
+        cumulative = tuple(accumulate(weight / sum(weights) for weight in weights))
+        return Alternatives(tuple(compress(self.replacements, wanted)), cumulative)
+
 
 @dataclass(frozen=True, slots=True)
 class Site:
@@ -43,7 +56,7 @@ class Site:
         start: Position of its first word, from 0.
         length: Its words.
         uniform: It is changed where this is below the rate.
-        replacement: The words to put there, in lower case.
+        replacement: The words to put there, in the case of those that are there.
     """
 
     start: int
@@ -62,12 +75,14 @@ def word_sites(
         alternatives: Of a word; empty where it has none.
         draw: For a position and the word there.
     """
+    is_upper = _is_upper(words)
     sites = []
     for position, word in enumerate(words):
-        choices = alternatives(word)
+        choices = _other_than(word, alternatives(word), is_upper)
         if choices.replacements:
             drawn = draw(position, word)
-            sites.append(Site(position, 1, drawn.uniform, choices.pick(drawn)))
+            replacement = _in_case_of((word,), choices.pick(drawn), is_upper)
+            sites.append(Site(position, 1, drawn.uniform, replacement))
     return sites
 
 
@@ -83,39 +98,47 @@ def boundary_sites(
         replacements: Of one word or of two adjacent ones.
         draw: For a position and the word there.
     """
+    is_upper = _is_upper(words)
     sites: list[Site] = []
     free = 0  # the first position after the sites so far
     for position, word in enumerate(words):
         if position < free:
             continue
         spans = [tuple(words[position : position + length]) for length in (1, 2) if position + length <= len(words)]
-        choices = [(len(span), replacement) for span in spans for replacement in replacements(span)]
+        cased = [(span, _in_case_of(span, one, is_upper)) for span in spans for one in replacements(span)]
+        choices = [(span, replacement) for span, replacement in cased if replacement != span]
         if choices:
             drawn = draw(position, word)
-            length, replacement = choices[drawn.index(len(choices))]
-            sites.append(Site(position, length, drawn.uniform, replacement))
-            free = position + length
+            span, replacement = choices[drawn.index(len(choices))]
+            sites.append(Site(position, len(span), drawn.uniform, replacement))
+            free = position + len(span)
     return sites
 
 
 def change(hypothesis: Hypothesis, sites: Iterable[Site]) -> Hypothesis:
-    """The hypothesis with some of its sites changed, in the case of the words replaced; its score stays.
-
-    `SUN` becomes SON, `Sun` Son, `sun` son. A word of one letter (`I`) counts as upper case where its whole hypothesis
-    is in upper case, but for tokens such as `<unk>` and `[noise]`, and as capitalised elsewhere. Without sites it is
-    the very same object.
-    """
+    """The hypothesis with some of its sites changed; its score stays. Without sites it is the very same object."""
     words = hypothesis.words
-    is_upper = " ".join(word for word in words if not TOKEN.fullmatch(word)).isupper()
     ordered = sorted(sites, key=lambda site: site.start, reverse=True)  # from the end, so that positions stay valid
     for site in ordered:
-        words[site.start : site.start + site.length] = _in_case_of(
-            words[site.start : site.start + site.length], site.replacement, is_upper
-        )
+        words[site.start : site.start + site.length] = site.replacement
     return replace(hypothesis, text=" ".join(words)) if ordered else hypothesis
 
 
-def _in_case_of(words: Sequence[str], replacement: Sequence[str], text_is_upper: bool) -> list[str]:
+def _is_upper(words: Iterable[str]) -> bool:
+    """Whether a hypothesis is in upper case, but for tokens that are no words."""
+    return " ".join(word for word in words if not TOKEN.fullmatch(word)).isupper()
+
+
+def _other_than(word: str, choices: Alternatives, text_is_upper: bool) -> Alternatives:
+    """The alternatives that are not the word itself when they are in its case."""
+    there, upper = (word,), word.upper()
+    # Nearly all differ in upper case, too, which is seen in a tenth of the time.
+    return choices.only(
+        [one[0].upper() != upper or _in_case_of(there, one, text_is_upper) != there for one in choices.replacements]
+    )
+
+
+def _in_case_of(words: Sequence[str], replacement: Sequence[str], text_is_upper: bool) -> tuple[str, ...]:
     """A replacement in the case of the words that it replaces; what is more than these is cased like the last."""
     cased = []
     for index, new in enumerate(replacement):
@@ -126,4 +149,4 @@ def _in_case_of(words: Sequence[str], replacement: Sequence[str], text_is_upper:
             cased.append(new.capitalize())
         else:
             cased.append(new)
-    return cased
+    return tuple(cased)
