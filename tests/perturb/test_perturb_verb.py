@@ -196,6 +196,24 @@ def test_bad_options_write_nothing(clean_dir: Path, options: tuple[str, str], me
     assert [path.name for path in clean_dir.parent.iterdir()] == ["test"]
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "both"),
+    [
+        ("test_near", ("--perturbations", "near homophone"), "near_nbest_p1_s1 of test and nbest_p1_s1 of test_near"),
+        ("test_near_nbest_p1_s1", ("--perturbations", "near"), "a clean set and near_nbest_p1_s1 of test"),
+    ],
+)
+def test_two_sets_that_would_write_to_one_directory_are_refused(
+    clean_dir: Path, nbest: NbestSet, name: str, options: tuple[str, str], both: str
+) -> None:
+    other = clean_dir.with_name(name)
+    write_nbest_dir(other, nbest)
+    with pytest.raises(InputError, match=f"/test_near_nbest_p1_s1: would hold both {both} .call one of the sets"):
+        run(clean_dir, "--nbest_dir", str(clean_dir), str(other), "--kinds", "nbest", "--rates", "1", *options)
+    assert {path.name for path in clean_dir.parent.iterdir()} == {"test", name}
+    assert not (clean_dir.parent.parent / "lexicon").exists()
+
+
 def test_words_that_espeak_would_pronounce(clean_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "vocab").write_text("sun\ncatte\n")
     monkeypatch.setenv("PATH", str(tmp_path))

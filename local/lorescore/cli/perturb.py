@@ -9,7 +9,7 @@ and, where asked for, near-homophones go to `<lexicon_dir>/{lexicon,homophones,n
 import argparse
 import itertools
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -85,23 +85,23 @@ def run(args: argparse.Namespace) -> None:
 
     Raises:
         InputError: A perturbation, kind, rate, seed or rescorer that does not exist, a directory that is unfinished or
-            perturbed already, or a lexicon or vocabulary that cannot be used.
+            perturbed already or would be written twice, or a lexicon or vocabulary that cannot be used.
     """
     settings = _settings(args)
     clean = _read_clean(args.nbest_dir)
+    out_dirs = _out_dirs(clean, settings, args)
     lexicon = read_pronunciations(args, clean.values(), args.perturbations.split())
     lexicon.write(args.lexicon_dir)
     if any(one.perturbation == NEAR for one in settings):
         lexicon.near.write(args.lexicon_dir)
     expansions = {path.resolve().name: Expansion.of(clean[path.resolve().name], path) for path in args.nbest_dir}
     for set_name, nbest in clean.items():
-        expansion = expansions[set_name]
-        out_dirs = {one: args.out_dir / f"{set_name}_{one.name}" for one in settings}
+        of_set, expansion = out_dirs[set_name], expansions[set_name]
         for one in (one for one in settings if one.perturbation != WORST):
-            made = _finished(out_dirs[one], nbest, lexicon, one)
-            _report(out_dirs[one], made or _write(out_dirs[one], perturb(nbest, lexicon, one), expansion), bool(made))
+            made = _finished(of_set[one], nbest, lexicon, one)
+            _report(of_set[one], made or _write(of_set[one], perturb(nbest, lexicon, one), expansion), bool(made))
         for tag in dict.fromkeys(one.tag for one in settings if one.perturbation == WORST):
-            group = {one: out_dirs[one] for one in settings if one.tag == tag}
+            group = {one: of_set[one] for one in settings if one.tag == tag}
             for out_dir, info, was_there in _make_worst(group, nbest, lexicon, expansion, args.plm_dir / tag, args):
                 _report(out_dir, info, was_there)
 
@@ -137,6 +137,25 @@ def _read_clean(nbest_dirs: Iterable[Path]) -> dict[str, NbestSet]:
             raise InputError(f"a second set with the name {name}", path=nbest_dir, mend="perturb them one by one")
         clean[name] = nbest
     return clean
+
+
+def _out_dirs(
+    names: Iterable[str], settings: Sequence[Perturbation], args: argparse.Namespace
+) -> dict[str, dict[Perturbation, Path]]:
+    """Where each perturbation of each set goes.
+
+    Raises:
+        InputError: Two would go to one directory: `near` of dev, and homophones of a set that is called dev_near.
+    """
+    taken = {path.resolve(): "a clean set" for path in args.nbest_dir}
+    out_dirs = {name: {one: args.out_dir / f"{name}_{one.name}" for one in settings} for name in names}
+    for name, of_set in out_dirs.items():
+        for one, path in of_set.items():
+            what = f"{one.name} of {name}"
+            if (other := taken.setdefault(path.resolve(), what)) != what:
+                message = f"would hold both {other} and {what}"
+                raise InputError(message, path=path, mend="call one of the sets something else")
+    return out_dirs
 
 
 def _make_worst(
