@@ -7,6 +7,7 @@ import pytest
 
 from lorescore.cli import perturb as verb
 from lorescore.errors import InputError
+from lorescore.files import read_yaml, write_yaml
 from lorescore.nbest import NbestSet, read_nbest_dir, write_nbest_dir
 
 
@@ -141,6 +142,14 @@ def test_redoes_what_another_clean_set_or_vocabulary_gave(clean_dir: Path, tmp_p
     words.write_text(words.read_text().replace("utt-a-1 the sun", "utt-a-1 that sun"))
     run(clean_dir, *options, "--vocab", str(tmp_path / "vocab"))
     assert "utt-a-1 that son i read\n" in made.read_text()
+
+
+def test_redoes_what_has_the_metric_that_the_clean_set_had(clean_dir: Path) -> None:
+    options = ("--kinds", "nbest", "--rates", "1", "--seeds", "1")
+    run(clean_dir, *options)
+    write_yaml(clean_dir / "nbest.yaml", read_yaml(clean_dir / "nbest.yaml") | {"metric": "cer"})
+    run(clean_dir, *options)
+    assert read_nbest_dir(clean_dir.with_name("test_nbest_p1_s1")).metric == "cer"
 
 
 def test_vocabulary_from_other_lists(clean_dir: Path, nbest: NbestSet, tmp_path: Path) -> None:

@@ -193,7 +193,9 @@ def test_an_empty_lexicon_replaces_nothing(nbest: NbestSet) -> None:
     assert counts == PerturbationCounts(hypotheses=6, words=21)
 
 
-def test_up_to_date_only_for_the_same_lists_lexicon_and_settings(nbest: NbestSet, lexicon: HomophoneLexicon) -> None:
+def test_up_to_date_only_for_the_same_lists_metric_lexicon_and_settings(
+    nbest: NbestSet, lexicon: HomophoneLexicon
+) -> None:
     one = Perturbation("nbest", 0.5, 1)
     info = perturb(nbest, lexicon, one)[0].info
     other_lexicon = HomophoneLexicon.from_entries([("cat", ["K"]), ("kat", ["K"])])
@@ -203,6 +205,8 @@ def test_up_to_date_only_for_the_same_lists_lexicon_and_settings(nbest: NbestSet
     assert not is_up_to_date(info, nbest, other_lexicon, one)
     assert not is_up_to_date(info, other_lists, lexicon, one)
     assert not is_up_to_date(nbest.info, nbest, lexicon, one)
+    assert is_up_to_date(info, replace(nbest, info={**nbest.info, "metric": "wer"}), lexicon, one)
+    assert not is_up_to_date(info, replace(nbest, info={**nbest.info, "metric": "cer"}), lexicon, one)
 
 
 def test_lists_without_a_checksum_are_never_up_to_date(nbest: NbestSet, lexicon: HomophoneLexicon) -> None:

@@ -15,6 +15,7 @@ from lorescore.perturb.expansion import Expansion
 from lorescore.perturb.lexicon import HomophoneLexicon
 from lorescore.perturb.replacement import PerturbationCounts, perturb_and_count
 from lorescore.perturb.settings import NEAR, SPLIT, Perturbation
+from lorescore.wer.units import WER
 
 INFO_KEY = "perturbation"
 COUNTS_FILE = "perturbed"
@@ -109,5 +110,7 @@ def is_up_to_date(
     recorded = info.get(INFO_KEY)
     wanted = provenance(nbest, lexicon, settings, versions)
     if not isinstance(recorded, Mapping) or wanted["source_checksum"] is None:
+        return False
+    if info.get("metric", WER) != nbest.metric:  # which a perturbed set has from the clean one, and NPRR compares
         return False
     return all(recorded.get(key) == value for key, value in wanted.items())
