@@ -77,6 +77,7 @@ def test_a_directory_reads_back_as_it_was_written(tmp_path_factory: pytest.TempP
     write_nbest_dir(nbest_dir, nbest)
     read = read_nbest_dir(nbest_dir)
     assert (read.lists, read.refs) == (nbest.lists, nbest.refs)
+    assert read.lists_checksum == nbest.lists_checksum
     assert dict(read.info) == read_yaml(nbest_dir / "nbest.yaml")
     for name in ("words_text", "acwt"):
         subprocess.run(["sort", "-c", "-k1,1", nbest_dir / name], env={"LC_ALL": "C", "PATH": "/usr/bin"}, check=True)
@@ -128,6 +129,18 @@ def test_lists_changed_by_hand_are_other_lists(nbest_dir: Path) -> None:
     assert read_nbest_dir(nbest_dir).info["checksum"] != written
     replace(nbest_dir / "acwt", "1.6000", "1.5000")
     assert read_nbest_dir(nbest_dir).info["checksum"] == written
+
+
+def test_the_checksum_of_the_lists_alone(nbest_dir: Path) -> None:
+    def changed(name: str, content: str) -> bool:
+        before = read_nbest_dir(nbest_dir).lists_checksum
+        (nbest_dir / name).write_text(content)
+        return read_nbest_dir(nbest_dir).lists_checksum != before
+
+    assert not changed("text", "utt-1 the dog\nutt-2 on the mat\n")
+    assert changed("context", "utt-2 the dog\n")
+    assert changed("context", "utt-2 the <s> dog\n")
+    assert changed("words_text", "utt-1-1 the cat sat\nutt-1-2\nutt-1-3 a cat\nutt-2-1 on the mat\n")
 
 
 def test_a_directory_from_elsewhere_has_no_nbest_yaml(nbest_dir: Path) -> None:
@@ -291,16 +304,18 @@ def test_costs_in_parts(parts_dir: Path) -> None:
         "lmwt.lmonly": "utt-1-1 2.5000\nutt-1-2 3.0000\nutt-2-1 2.0000\n",
     }
     read = read_nbest_dir(parts_dir)
-    assert read.lists == IN_PARTS.lists
+    assert (read.lists, read.lists_checksum) == (IN_PARTS.lists, IN_PARTS.lists_checksum)
     replace(parts_dir / "nbest.yaml", "acoustic_scale: 0.5", "acoustic_scale: 1")
+    assert read_nbest_dir(parts_dir).lists_checksum != read.lists_checksum
     assert [one.scores for one in read_nbest_dir(parts_dir)] == [[-13.5, -14.75], [-6.0]]
 
 
 @pytest.mark.parametrize("name", ["acwt", "lmwt.nolm", "lmwt.lmonly"])
 def test_parts_changed_by_hand_are_other_lists(parts_dir: Path, name: str) -> None:
-    written = content_checksum(parts_dir)
+    written, lists = content_checksum(parts_dir), read_nbest_dir(parts_dir).lists_checksum
     replace(parts_dir / name, ".0000", ".0001")
     assert content_checksum(parts_dir) != written
+    assert read_nbest_dir(parts_dir).lists_checksum != lists
 
 
 def test_parts_of_other_lists_do_not_stay(parts_dir: Path, nbest_dir: Path) -> None:

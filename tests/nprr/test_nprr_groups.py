@@ -82,6 +82,13 @@ def test_versions_of_one_set() -> None:
     require_versions(CLEAN, Path("clean"), {Path("p"): made_from_it, Path("q"): replace(CLEAN, info={})})
 
 
+def test_references_that_were_corrected_since() -> None:
+    """Those of the clean set are taken; what was made from its lists says so."""
+    corrected = replace(CLEAN, refs={"a": "the sun", "b": "the moon"}, info={"checksum": "5afe"})
+    made_from_it = replace(CLEAN, info=info(source_checksum=CLEAN.lists_checksum))
+    require_versions(corrected, Path("clean"), {Path("p"): made_from_it})
+
+
 @pytest.mark.parametrize(
     ("perturbed", "message"),
     [

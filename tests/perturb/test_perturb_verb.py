@@ -144,6 +144,33 @@ def test_redoes_what_another_clean_set_or_vocabulary_gave(clean_dir: Path, tmp_p
     assert "utt-a-1 that son i read\n" in made.read_text()
 
 
+@pytest.mark.parametrize("earlier", [False, True])
+def test_corrected_references_come_into_the_perturbed_lists_and_costs_stay(clean_dir: Path, earlier: bool) -> None:
+    (clean_dir / "text").unlink()
+    options = ("--kinds", "nbest", "--rates", "1", "--seeds", "1")
+    run(clean_dir, *options)
+    made = clean_dir.with_name("test_nbest_p1_s1")
+    if earlier:  # its record is of the references too
+        info = read_yaml(made / "nbest.yaml")
+        info["perturbation"]["source_checksum"] = read_nbest_dir(clean_dir).info["checksum"]
+        write_yaml(made / "nbest.yaml", info)
+    (made / "lmwt.mine").write_text("utt-a-1 1.0\n")
+    (clean_dir / "text").write_text("utt-a the sun\nutt-b cat\nutt-c insight\n")
+    run(clean_dir, *options)
+    assert (made / "text").read_text() == (clean_dir / "text").read_text()
+    assert (made / "lmwt.mine").is_file()
+
+
+def test_costs_of_other_texts_do_not_stay(clean_dir: Path, tmp_path: Path) -> None:
+    options = ("--kinds", "nbest", "--rates", "1", "--seeds", "1")
+    run(clean_dir, *options)
+    made = clean_dir.with_name("test_nbest_p1_s1")
+    (made / "lmwt.mine").write_text("utt-a-1 1.0\n")
+    (tmp_path / "vocab").write_text("sun\nson\n")
+    run(clean_dir, *options, "--vocab", str(tmp_path / "vocab"))
+    assert not (made / "lmwt.mine").exists()
+
+
 def test_redoes_what_has_the_metric_that_the_clean_set_had(clean_dir: Path) -> None:
     options = ("--kinds", "nbest", "--rates", "1", "--seeds", "1")
     run(clean_dir, *options)

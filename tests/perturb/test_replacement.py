@@ -199,7 +199,7 @@ def test_up_to_date_only_for_the_same_lists_metric_lexicon_and_settings(
     one = Perturbation("nbest", 0.5, 1)
     info = perturb(nbest, lexicon, one)[0].info
     other_lexicon = HomophoneLexicon.from_entries([("cat", ["K"]), ("kat", ["K"])])
-    other_lists = replace(nbest, info={**nbest.info, "checksum": "def"})
+    other_lists = replace(nbest, lists=nbest.lists[1:])
     assert is_up_to_date(info, nbest, lexicon, one)
     assert not is_up_to_date(info, nbest, lexicon, replace(one, seed=2))
     assert not is_up_to_date(info, nbest, other_lexicon, one)
@@ -209,10 +209,15 @@ def test_up_to_date_only_for_the_same_lists_metric_lexicon_and_settings(
     assert not is_up_to_date(info, replace(nbest, info={**nbest.info, "metric": "cer"}), lexicon, one)
 
 
-def test_lists_without_a_checksum_are_never_up_to_date(nbest: NbestSet, lexicon: HomophoneLexicon) -> None:
-    anonymous = replace(nbest, info={})
+def test_references_make_no_perturbed_set_out_of_date(nbest: NbestSet, lexicon: HomophoneLexicon) -> None:
     one = Perturbation("nbest", 0.5, 1)
-    assert not is_up_to_date(perturb(anonymous, lexicon, one)[0].info, anonymous, lexicon, one)
+    info = perturb(nbest, lexicon, one)[0].info
+    corrected = replace(nbest, refs={**nbest.refs, "utt-a": "the son"}, info={"checksum": "def"})
+    assert is_up_to_date(info, corrected, lexicon, one)
+    # Earlier versions recorded the checksum of all files, references among them.
+    earlier = {"perturbation": {**info["perturbation"], "source_checksum": "abc"}}
+    assert is_up_to_date(earlier, nbest, lexicon, one)
+    assert not is_up_to_date(earlier, corrected, lexicon, one)
 
 
 def test_costs_in_parts_stay(lexicon: HomophoneLexicon, tmp_path: Path) -> None:

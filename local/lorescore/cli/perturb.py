@@ -21,7 +21,7 @@ from lorescore.cli.progress import progress
 from lorescore.cli.rescore import require_rescorers
 from lorescore.cli.standard_output import discard_standard_output
 from lorescore.errors import InputError
-from lorescore.files import read_yaml
+from lorescore.files import read_table, read_yaml
 from lorescore.nbest import NbestSet, read_nbest_dir, write_nbest_dir
 from lorescore.nbest.directory import content_checksum
 from lorescore.nbest.info import begin_writing
@@ -195,21 +195,32 @@ def _finished(
     if not (out_dir / "nbest.yaml").is_file() or not (out_dir / COUNTS_FILE).is_file():
         return None
     info = read_yaml(out_dir / "nbest.yaml")
-    complete = info.get("checksum") == content_checksum(out_dir)
-    return info if complete and is_up_to_date(info, nbest, lexicon, settings, versions) else None
+    if info.get("checksum") != content_checksum(out_dir) or _table(out_dir / "text") != nbest.refs:
+        return None
+    return info if is_up_to_date(info, nbest, lexicon, settings, versions) else None
 
 
 def _write(out_dir: Path, made: Perturbed, expansion: Expansion | None) -> Mapping[str, Any]:
     """Write the directory, expanded where the clean lists are, and give back what `nbest.yaml` says."""
     if expansion is not None:
         made = made.expanded(expansion)
-    # Scores of the lists that stood there before; write_nbest_dir removes the rest.
-    for stale in out_dir.glob("lmwt.*"):
-        stale.unlink(missing_ok=True)
+    # Scores of other texts, somebody's own too; write_nbest_dir removes the rest of what stood there before.
+    texts = {key: text for one in made.nbest for key, text in zip(one.nbest_keys(), one.texts, strict=True)}
+    if _table(out_dir / "words_text") != texts:
+        for stale in out_dir.glob("lmwt.*"):
+            stale.unlink(missing_ok=True)
     begin_writing(out_dir)  # the file `perturbed` never stands beside lists that it is not of
     made.write_counts(out_dir)
     write_nbest_dir(out_dir, made.nbest)
     return made.nbest.info
+
+
+def _table(path: Path) -> Mapping[str, str]:
+    """What stands in a file; nothing where there is none, or it is damaged."""
+    try:
+        return read_table(path)
+    except InputError:
+        return {}
 
 
 def _report(out_dir: Path, info: Mapping[str, Any], was_there: bool) -> None:

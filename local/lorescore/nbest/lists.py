@@ -1,5 +1,6 @@
 """The types: a hypothesis, the N-best list of an utterance, and the lists of a set."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -133,3 +134,18 @@ class NbestSet:
         """
         refs = [self.refs[one.utt] for one in self] if self.refs else None
         return count_words([one.texts for one in self], refs, self.metric)
+
+    @cached_property
+    def lists_checksum(self) -> str:
+        """SHA-256 of the lists alone, whatever the references: hypotheses, contexts, and costs as a directory has them.
+
+        It is the same before a directory is written and after it is read.
+        """
+        digest = hashlib.sha256(f"{self.info.get('acoustic_scale')}\n".encode())
+        for one in self:
+            digest.update("\n".join([*one.context, *([f"{one.added} added"] if one.added else []), ""]).encode())
+            for key, hypothesis in zip(one.nbest_keys(), one.hypotheses, strict=True):
+                parts = hypothesis.parts
+                costs = (parts.acoustic, parts.nolm, parts.lmonly) if parts else (-hypothesis.score,)
+                digest.update(f"{key} {hypothesis.text}\n{' '.join(f'{cost:.4f}' for cost in costs)}\n".encode())
+        return digest.hexdigest()

@@ -4,7 +4,7 @@ What a directory was made with stands in its `nbest.yaml`, or, where that says n
 One from elsewhere, without both, is a group of its own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from lorescore.errors import InputError
 from lorescore.nbest import NbestSet
 from lorescore.nprr.records import lists_in_words
-from lorescore.perturb.sets import INFO_KEY
+from lorescore.perturb.sets import INFO_KEY, SOURCE_KEY, was_made_from
 from lorescore.perturb.settings import HOMOPHONE, Perturbation
 
 MEND_INFO = "correct it, or delete the section `perturbation`: the directory is a group of its own then"
@@ -78,8 +78,9 @@ def require_versions(clean: NbestSet, clean_dir: Path, perturbed: Mapping[Path, 
     """Check that the directories are a clean set with references and perturbed versions of it.
 
     Raises:
-        InputError: The clean set is a perturbed one or has no references, or another one has other utterances,
-            references or another metric, or says that it was made from other lists.
+        InputError: The clean set is a perturbed one or has no references, or another one has other utterances or
+            another metric, says that it was made from other lists, or has other references and does not say from what
+            it was made.
     """
     if INFO_KEY in clean.info:
         raise InputError("is perturbed", path=clean_dir, mend="--clean is the directory that it was made from")
@@ -95,17 +96,17 @@ def require_versions(clean: NbestSet, clean_dir: Path, perturbed: Mapping[Path, 
         if nbest.metric != clean.metric:
             message = f"metric {nbest.metric}, that of {clean_dir} is {clean.metric}"
             raise InputError(message, path=path / "nbest.yaml", mend="make both with the same --metric")
-        if nbest.refs:
-            _require_same_refs(utts, clean, clean_dir, nbest, path)
-        source = nbest.info[INFO_KEY].get("source_checksum") if _is_mapping(nbest.info.get(INFO_KEY)) else None
-        if source is not None and source != clean.info["checksum"]:
+        recorded = nbest.info.get(INFO_KEY)
+        if not isinstance(recorded, Mapping) or recorded.get(SOURCE_KEY) is None:
+            _require_same_refs(clean, clean_dir, nbest, path)
+        elif not was_made_from(recorded, clean):
             message = f"was made from other lists than those of {clean_dir}"
             raise InputError(message, path=path, mend="perturb the clean lists again: python -m lorescore perturb")
 
 
-def _require_same_refs(utts: Sequence[str], clean: NbestSet, clean_dir: Path, nbest: NbestSet, path: Path) -> None:
-    for utt in utts:
-        if nbest.refs[utt] != clean.refs[utt]:
+def _require_same_refs(clean: NbestSet, clean_dir: Path, nbest: NbestSet, path: Path) -> None:
+    for utt, ref in nbest.refs.items():
+        if ref != clean.refs[utt]:
             message = f"the reference of {utt} is not that of {clean_dir / 'text'}"
             raise InputError(message, path=path / "text", mend="a perturbation leaves references as they are")
 

@@ -18,6 +18,7 @@ from lorescore.perturb.settings import NEAR, SPLIT, Perturbation
 from lorescore.wer.units import WER
 
 INFO_KEY = "perturbation"
+SOURCE_KEY = "source_checksum"
 COUNTS_FILE = "perturbed"
 
 
@@ -95,8 +96,15 @@ def provenance(
     """What determines a perturbed set: the settings, the checksums of the clean lists and of the lexicon, and more."""
     by_sound = settings.perturbation in (NEAR, SPLIT)
     checksum = lexicon.sound_checksum if by_sound else lexicon.checksum
-    clean = {"source_checksum": nbest.info.get("checksum"), "lexicon_checksum": checksum}
+    clean = {SOURCE_KEY: nbest.lists_checksum, "lexicon_checksum": checksum}
     return {**settings.to_dict(), **clean, **(versions or {})}
+
+
+def was_made_from(recorded: Mapping[str, Any], nbest: NbestSet) -> bool:
+    """Whether a perturbed set with this record was made from these lists; False where it does not say."""
+    source = recorded.get(SOURCE_KEY)
+    # Earlier versions recorded the checksum of the lists with their references.
+    return source is not None and source in (nbest.lists_checksum, nbest.info.get("checksum"))
 
 
 def is_up_to_date(
@@ -106,11 +114,11 @@ def is_up_to_date(
     settings: Perturbation,
     versions: Mapping[str, Any] | None = None,
 ) -> bool:
-    """Whether a perturbed set with this `info` is what would be made now; never where a checksum is missing."""
+    """Whether a perturbed set with this `info` has the lists that would be made now; references are not among them."""
     recorded = info.get(INFO_KEY)
-    wanted = provenance(nbest, lexicon, settings, versions)
-    if not isinstance(recorded, Mapping) or wanted["source_checksum"] is None:
+    if not isinstance(recorded, Mapping) or not was_made_from(recorded, nbest):
         return False
     if info.get("metric", WER) != nbest.metric:  # which a perturbed set has from the clean one, and NPRR compares
         return False
-    return all(recorded.get(key) == value for key, value in wanted.items())
+    wanted = provenance(nbest, lexicon, settings, versions)
+    return all(recorded.get(key) == value for key, value in wanted.items() if key != SOURCE_KEY)
