@@ -20,8 +20,11 @@ LEXICON = HomophoneLexicon.from_entries([("sea", ["S"]), ("see", ["S"]), ("rain"
 NONE, VANILLA = "tiny_clm_none", "tiny_clm_vanilla"
 
 
-def perturbed_set(nbest: NbestSet, rate: float, seed: int) -> NbestSet:
-    return perturb(nbest, LEXICON, Perturbation("nbest", rate, seed)).nbest
+OTHER_LEXICON = HomophoneLexicon.from_entries([("sea", ["S"]), ("see", ["S"])])
+
+
+def perturbed_set(nbest: NbestSet, rate: float, seed: int, lexicon: HomophoneLexicon = LEXICON) -> NbestSet:
+    return perturb(nbest, lexicon, Perturbation("nbest", rate, seed)).nbest
 
 
 @pytest.fixture
@@ -192,6 +195,15 @@ def test_perturbed_lists_of_other_clean_lists(exp: Path, call: Call) -> None:
         assert not (clean / f"lmwt.{NONE}").exists()
 
 
+def test_perturbed_lists_of_two_vocabularies(exp: Path, call: Call) -> None:
+    made = [exp / "nbest" / f"test_nbest_p{rate}_s1" for rate in ("0.5", "1")]
+    write_nbest_dir(made[1], perturbed_set(read_nbest_dir(exp / "nbest" / "test"), 1, 1, OTHER_LEXICON))
+    line = call(*stage(exp, "--tags", NONE, "--rates", "0.5 1")).error_line()
+    expected = f"{made[1]}: made with other pronunciations or another vocabulary than {made[0]} (stage 8 makes them: "
+    assert expected in line
+    assert call(*stage(exp, "--tags", NONE, "--rates", "0.5")).status == 0
+
+
 def test_perturbed_lists_without_references_have_those_of_the_clean_ones(exp: Path, call: Call) -> None:
     expected = call(*stage(exp, "--tags", NONE, "--rates", "0.5")).out
     (exp / "nbest" / "test_nbest_p0.5_s1" / "text").unlink()
@@ -235,6 +247,18 @@ def test_directories_of_the_first_pass_alone(lists: Path, call: Call) -> None:
     assert all(one["nprr"] == one["first_pass"] for one in content["groups"])
     assert "rescorer" not in outcome.out
     assert (out / "nprr.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_directories_of_two_vocabularies_are_no_curve(lists: Path, call: Call) -> None:
+    """Other perturbations have curves of their own."""
+    clean = read_nbest_dir(lists / "clean")
+    write_nbest_dir(lists / "tied", perturb(clean, OTHER_LEXICON, Perturbation("nbest", 0.5, 1, "tied")).nbest)
+    write_nbest_dir(lists / "p3", perturbed_set(clean, 1, 3, OTHER_LEXICON))
+    options = ("nprr", "--clean", lists / "clean", "--perturbed", lists / "p1", lists / "mine", lists / "tied")
+    assert call(*options).status == 0
+    line = call(*options, lists / "p3").error_line()
+    expected = f"{lists}/p3: made with other pronunciations or another vocabulary than {lists}/p1 (perturb both again "
+    assert expected in line
 
 
 def test_nothing_is_written_without_out_dir(lists: Path, call: Call) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from lorescore.errors import InputError
 from lorescore.nbest import Hypothesis, NbestList, NbestSet
-from lorescore.nprr.groups import Group, group_dirs, require_versions
+from lorescore.nprr.groups import Group, group_dirs, require_one_curve, require_versions
 
 LISTS = tuple(NbestList(utt, (Hypothesis("the sun", -1.0),)) for utt in ("a", "b"))
 CLEAN = NbestSet(LISTS, {"a": "the sun", "b": "the son"}, {"checksum": "c1ea"})
@@ -114,3 +114,18 @@ def test_other_lists_are_no_versions(perturbed: NbestSet, message: str) -> None:
 def test_a_clean_set_is_clean_and_has_references(clean: NbestSet, message: str) -> None:
     with pytest.raises(InputError, match=message):
         require_versions(clean, Path("clean"), {})
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("lexicon_checksum", "b: made with other pronunciations or another vocabulary than a .perturb both again"),
+        ("num_candidates", "b: made with another number of candidates than a"),
+        ("rescorer_checksum", "b: made with another version of the rescorer than a"),
+    ],
+)
+def test_a_curve_is_of_one_vocabulary_and_one_rescorer(key: str, message: str) -> None:
+    unknown = {Path("x"): info(), Path("y"): {}}
+    require_one_curve({**unknown, Path("a"): info(**{key: 4}), Path("b"): info(**{key: 4}, seed=2)})
+    with pytest.raises(InputError, match=message):
+        require_one_curve({**unknown, Path("a"): info(**{key: 4}), Path("b"): info(**{key: 5}, seed=2)})

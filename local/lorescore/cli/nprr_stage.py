@@ -17,7 +17,7 @@ from lorescore.cli.rescore import require_rescorers
 from lorescore.cli.scoring_options import scoring_options
 from lorescore.combine import ScoredLists, Weights, read_weights
 from lorescore.errors import InputError
-from lorescore.nbest import list_costs, read_nbest_dir
+from lorescore.nbest import NbestSet, list_costs, read_nbest_dir
 from lorescore.nprr import (
     AreaRecord,
     ListErrors,
@@ -30,7 +30,7 @@ from lorescore.nprr import (
 )
 from lorescore.nprr.conditions import Condition, MeasuredSet, mismatch, records_of, with_differences, word_errors_of
 from lorescore.nprr.earlier import read_earlier
-from lorescore.nprr.groups import require_versions
+from lorescore.nprr.groups import require_one_curve, require_versions
 from lorescore.nprr.stored import SUFFIX
 from lorescore.perturb import KINDS, PERTURBATIONS
 from lorescore.scoring.directories import Scoring
@@ -148,25 +148,19 @@ def _measure(
     """Score the clean and the perturbed lists of a set, and count the errors of what is chosen.
 
     Raises:
-        InputError: The clean lists have no references, or perturbed ones are missing or were not made from them.
+        InputError: The clean lists have no references, or perturbed ones are missing, were not made from them or not
+            with one vocabulary.
     """
-    names = [
-        name for one in conditions if one.set == set_name for of_rate in one.names(tag).values() for name in of_rate
-    ]
-    nbest_dirs = {name: exp_dir / "nbest" / name for name in [set_name, *names]}
-    for name in names:
+    curves = [sum(one.names(tag).values(), []) for one in conditions if one.set == set_name]
+    nbest_dirs = {name: exp_dir / "nbest" / name for name in [set_name, *sum(curves, [])]}
+    for name in sum(curves, []):
         if not (nbest_dirs[name] / "nbest.yaml").is_file():
             raise InputError("no perturbed lists", path=nbest_dirs[name], mend=MEND_LISTS)
     clean = read_nbest_dir(nbest_dirs[set_name])
     if not clean.refs:
         path = nbest_dirs[set_name] / "text"
         raise InputError("no references, which NPRR needs", path=path, mend="give stage 4 --ref")
-    for name in names:
-        perturbed = {nbest_dirs[name]: read_nbest_dir(nbest_dirs[name])}
-        try:
-            require_versions(clean, nbest_dirs[set_name], perturbed)
-        except InputError as error:
-            raise InputError(error.message, path=error.path, line=error.line, mend=MEND_LISTS) from error
+    _require_versions(clean, nbest_dirs[set_name], [[nbest_dirs[name] for name in curve] for curve in curves])
     scoring.score(exp_dir / "plm" / tag, list(nbest_dirs.values()), f"{set_name} perturbed")
     errors: dict[str, ListErrors] = {}
     checksums: dict[str, str] = {}
@@ -177,6 +171,17 @@ def _measure(
         errors[name], checksums[name] = ListErrors.count(lists, weights), nbest.info["checksum"]
         ref_words[name] = lists.ref_words
     return MeasuredSet(errors, checksums, ref_words[set_name])
+
+
+def _require_versions(clean: NbestSet, clean_dir: Path, curves: Sequence[Sequence[Path]]) -> None:
+    """Check that perturbed lists were made from the clean ones, those of a curve in one way."""
+    perturbed = {path: read_nbest_dir(path) for curve in curves for path in curve}
+    try:
+        require_versions(clean, clean_dir, perturbed)
+        for curve in curves:
+            require_one_curve({path: perturbed[path].info for path in curve})
+    except InputError as error:
+        raise InputError(error.message, path=error.path, line=error.line, mend=MEND_LISTS) from error
 
 
 def _print(records: Iterable[NprrRecord], areas: Iterable[AreaRecord]) -> None:

@@ -11,7 +11,7 @@ from lorescore.files import atomic_write
 from lorescore.nbest import NbestSet, read_costs, read_nbest_dir
 from lorescore.nbest.directory import costs_by_list
 from lorescore.nprr.area import NprrArea
-from lorescore.nprr.groups import Group, group_dirs, require_versions
+from lorescore.nprr.groups import Group, group_dirs, require_one_curve, require_versions
 from lorescore.nprr.lists import ListErrors, Robustness, area_of, robustness_of
 
 MEND_COSTS = "the scorer's costs, `<utt>-<rank> cost` a line, of every hypothesis of this directory"
@@ -76,7 +76,7 @@ def measure_directories(
 
     Raises:
         InputError: A directory or cost file cannot be used, the directories are not of the same utterances, or two of
-            them are the same perturbation.
+            them are the same perturbation or one perturbation of two vocabularies.
     """
     for place, path in enumerate(perturbed_dirs):
         if path.resolve() in {other.resolve() for other in perturbed_dirs[:place]}:
@@ -85,6 +85,9 @@ def measure_directories(
     perturbed = {path: read_nbest_dir(path) for path in perturbed_dirs}
     require_versions(clean, clean_dir, perturbed)
     groups = group_dirs({path: nbest.info for path, nbest in perturbed.items()}, clean_dir)
+    for name in dict.fromkeys(group.lists for group in groups if group.rate is not None):
+        of_curve = [path for group in groups if group.lists == name for path in group.dirs]
+        require_one_curve({path: perturbed[path].info for path in of_curve})
     lists = _scored(clean_dir, clean, clean, costs)
     clean_errors = ListErrors.count(lists, weights)
     errors = {path: ListErrors.count(_scored(path, nbest, clean, costs), weights) for path, nbest in perturbed.items()}

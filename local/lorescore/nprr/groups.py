@@ -17,6 +17,13 @@ from lorescore.perturb.settings import HOMOPHONE, Perturbation
 
 MEND_INFO = "correct it, or delete the section `perturbation`: the directory is a group of its own then"
 
+# What a perturbed set records of how it was made besides its settings, and what another value means.
+MADE_WITH = {
+    "lexicon_checksum": "other pronunciations or another vocabulary",
+    "num_candidates": "another number of candidates",
+    "rescorer_checksum": "another version of the rescorer",
+}
+
 
 @dataclass(frozen=True)
 class Group:
@@ -102,6 +109,32 @@ def require_versions(clean: NbestSet, clean_dir: Path, perturbed: Mapping[Path, 
         elif not was_made_from(recorded, clean):
             message = f"was made from other lists than those of {clean_dir}"
             raise InputError(message, path=path, mend="perturb the clean lists again: python -m lorescore perturb")
+
+
+def require_one_curve(infos: Mapping[Path, Mapping[str, Any]]) -> None:
+    """Check that directories whose settings differ in rate and seed alone were made with the same of all else.
+
+    One from elsewhere, which does not say, is taken as it is.
+
+    Args:
+        infos: What their `nbest.yaml` say.
+
+    Raises:
+        InputError: One was made with another vocabulary or other pronunciations; of `worst`, with another rescorer or
+            number of candidates.
+    """
+    seen: dict[str, tuple[object, Path]] = {}
+    for path, info in infos.items():
+        recorded = info.get(INFO_KEY)
+        for key, what in MADE_WITH.items():
+            value = recorded.get(key) if isinstance(recorded, Mapping) else None
+            if value is None:
+                continue
+            other, other_path = seen.setdefault(key, (value, path))
+            if value != other:
+                message = f"made with {what} than {other_path}"
+                mend = "perturb both again in one call, or with one --vocab"
+                raise InputError(message, path=path, mend=mend)
 
 
 def _require_same_refs(clean: NbestSet, clean_dir: Path, nbest: NbestSet, path: Path) -> None:
