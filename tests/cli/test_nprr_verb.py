@@ -80,6 +80,16 @@ def test_stage_9(exp: Path, call: Call) -> None:
     assert any(line.startswith(f"{VANILLA} test nbest: area under the curve ") for line in lines)
 
 
+def test_errors_of_characters_in_stage_9(exp: Path, call: Call) -> None:
+    write_nbest_dir(exp / "nbest" / "test", replace(toy_nbest(12, seed=1), info={"metric": "cer"}))
+    clean = read_nbest_dir(exp / "nbest" / "test")
+    write_nbest_dir(exp / "nbest" / "test_nbest_p1_s1", perturbed_set(clean, 1, 1))
+    assert call(*stage(exp, "--tags", NONE, "--rates", "1", "--seeds", "1")).status == 0
+    (record,) = read_records(exp / "nprr" / f"{NONE}.json")
+    (area,) = read_areas(exp / "nprr" / f"{NONE}.json")
+    assert (record.metric, area.metric) == ("cer", "cer")
+
+
 def test_a_reference_that_was_measured_before(exp: Path, call: Call) -> None:
     call(*stage(exp, "--tags", NONE, "--rates", "1"))
     call(*stage(exp, "--tags", VANILLA, "--rates", "1"))

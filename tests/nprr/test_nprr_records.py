@@ -1,5 +1,6 @@
 """The records of stage 9 and the word errors beside them: round trips, what is refused."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,13 +31,25 @@ AREA = AreaRecord("m", "test", "nbest", (0.1, 0.3), (1,), NprrArea(4.0, 1.0, 7.0
 
 
 def test_records_round_trip_and_are_sorted(tmp_path: Path) -> None:
-    second = replace(FIRST, rate=0.3, reference="r", difference=NprrDifference(1.0, -1.0, 3.0, 0.4), losses=LOSSES)
-    compared = replace(AREA, reference="r", difference=NprrDifference(None, None, None, None), perturbation="near")
+    difference = NprrDifference(1.0, -1.0, 3.0, 0.4)
+    second = replace(FIRST, rate=0.3, reference="r", difference=difference, losses=LOSSES, metric="cer")
+    undefined = NprrDifference(None, None, None, None)
+    compared = replace(AREA, reference="r", difference=undefined, perturbation="near", metric="cer")
     write_records(tmp_path / "nprr.json", [second, FIRST], [compared, AREA])
     assert read_records(tmp_path / "nprr.json") == [FIRST, second]
     assert read_areas(tmp_path / "nprr.json") == [AREA, compared]
     assert (FIRST.lists, compared.lists) == ("1best", "near nbest")
     assert '\n   "tag": "smollm2_adalora",\n' in (tmp_path / "nprr.json").read_text()
+
+
+def test_records_of_earlier_versions_are_of_words(tmp_path: Path) -> None:
+    write_records(tmp_path / "m.json", [FIRST], [AREA])
+    content = json.loads((tmp_path / "m.json").read_text())
+    for record in (*content["nprr"], *content["areas"]):
+        del record["metric"]
+    (tmp_path / "m.json").write_text(json.dumps(content))
+    assert read_records(tmp_path / "m.json") == [FIRST]
+    assert read_areas(tmp_path / "m.json") == [AREA]
 
 
 @pytest.mark.parametrize(

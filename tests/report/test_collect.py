@@ -150,6 +150,15 @@ def test_frozen_scorer_without_objective_and_seed(tmp_path: Path) -> None:
     assert (model.objective, model.seed, model.training.steps) == ("", None, None)
 
 
+def test_robustness_alone_says_what_errors_are_of(tmp_path: Path) -> None:
+    """Stage 9 needs no scores of stage 7."""
+    records = [make_record("none", name, "1best", 0.1) for name in ("dev", "test")]
+    write_records(tmp_path / "nprr" / f"{tag_of('none')}.json", records)
+    assert (collect(tmp_path).metric, collect(tmp_path).in_characters) == ("wer", [])
+    write_records(tmp_path / "nprr" / f"{tag_of('none')}.json", [replace(one, metric="cer") for one in records])
+    assert (collect(tmp_path).metric, collect(tmp_path).in_characters) == ("cer", ["dev", "test"])
+
+
 def test_nothing_at_all(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nothing to report \(stage 5 writes .* stages 6 and 7 .* stage 9 "):
         collect(tmp_path / "exp")

@@ -170,7 +170,7 @@ def _measure(
         lists = ScoredLists.build(nbest, list_costs(path, nbest, tag))
         errors[name], checksums[name] = ListErrors.count(lists, weights), nbest.info["checksum"]
         ref_words[name] = lists.ref_words
-    return MeasuredSet(errors, checksums, ref_words[set_name])
+    return MeasuredSet(errors, checksums, ref_words[set_name], clean.metric)
 
 
 def _require_versions(clean: NbestSet, clean_dir: Path, curves: Sequence[Sequence[Path]]) -> None:

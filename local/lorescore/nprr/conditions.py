@@ -63,11 +63,13 @@ class MeasuredSet:
         errors: By the N-best directory's name, the clean set's own among them.
         checksums: Of the directories' lists.
         ref_words: Reference words of each utterance, shape (U,).
+        metric: What errors were counted in.
     """
 
     errors: Mapping[str, ListErrors]
     checksums: Mapping[str, str]
     ref_words: Counts
+    metric: str
 
 
 def word_errors_of(sets: Sequence[MeasuredSet]) -> WordErrors:
@@ -100,6 +102,7 @@ def records_of(tag: str, condition: Condition, measured: MeasuredSet) -> tuple[l
                 first_pass=found.first_pass,
                 perturbation=condition.perturbation,
                 losses=found.losses,
+                metric=measured.metric,
             )
         )
     if not any(curve):
@@ -114,6 +117,7 @@ def records_of(tag: str, condition: Condition, measured: MeasuredSet) -> tuple[l
         area=area,
         first_pass=first_pass,
         perturbation=condition.perturbation,
+        metric=measured.metric,
     )
     return records, [of_curve]
 

@@ -16,6 +16,7 @@ from lorescore.nprr.area import NprrArea
 from lorescore.nprr.losses import Losses
 from lorescore.nprr.measure import Nprr, NprrDifference
 from lorescore.perturb.settings import HOMOPHONE
+from lorescore.wer.units import WER
 
 MEND = "stage 9 writes it: ./run.sh --stage 9 --stop_stage 9"
 Record = TypeVar("Record")
@@ -43,6 +44,7 @@ class NprrRecord:
         reference: The tag of the model that this one is compared with; its own, or empty, where with none.
         difference: NPRR minus the reference's; None where it was not compared.
         losses: What the lists lost and what the rescorer lost; None where they were not measured.
+        metric: What errors were counted in: words (`wer`) or characters (`cer`).
     """
 
     tag: str
@@ -56,6 +58,7 @@ class NprrRecord:
     reference: str = ""
     difference: NprrDifference | None = None
     losses: Losses | None = None
+    metric: str = WER
 
     @property
     def lists(self) -> str:
@@ -78,6 +81,7 @@ class AreaRecord:
         perturbation: What replaced a word.
         reference: The tag of the model that this one is compared with; its own, or empty, where with none.
         difference: The area minus the reference's; None where it was not compared.
+        metric: What errors were counted in.
     """
 
     tag: str
@@ -90,6 +94,7 @@ class AreaRecord:
     perturbation: str = HOMOPHONE
     reference: str = ""
     difference: NprrDifference | None = None
+    metric: str = WER
 
     @property
     def lists(self) -> str:
@@ -175,6 +180,7 @@ def _common(item: dict[str, Any]) -> dict[str, Any]:
         "perturbation": str(item["perturbation"]),
         "reference": str(item["reference"]),
         "difference": None if difference is None else _floats(NprrDifference, difference),
+        "metric": str(item.get("metric", WER)),  # earlier versions did not write it
     }
 
 

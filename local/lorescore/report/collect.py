@@ -27,7 +27,7 @@ from lorescore.wer import Interval, p_not_better
 from lorescore.wer.kaldi import UTT2SPK
 from lorescore.wer.score import HYPS_CHECKSUM, REFS_CHECKSUM
 from lorescore.wer.speakers import OverSpeakers, resample_speakers
-from lorescore.wer.units import WER, require_metric
+from lorescore.wer.units import CER, WER, require_metric
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +101,13 @@ class Results:
     @property
     def metric(self) -> str:
         """What errors were counted in: `wer` or `cer`, on all sets alike (stage 6 refuses others)."""
-        return next((score.metric for by_tag in self.scores.values() for score in by_tag.values()), WER)
+        return CER if self.in_characters else WER
+
+    @property
+    def in_characters(self) -> list[str]:
+        """The sets whose errors are those of characters; NPRR was measured on some that were not scored."""
+        scored = [name for name, by_tag in self.scores.items() if any(one.metric == CER for one in by_tag.values())]
+        return list(dict.fromkeys([*scored, *(record.set for record in self.nprr if record.metric == CER)]))
 
 
 def collect(exp_dir: Path) -> Results:

@@ -33,7 +33,6 @@ from lorescore.report.tables import Table, combination_table, mbr_table, nprr_ta
 from lorescore.report.word_errors import MeasuredErrors
 from lorescore.training.rank_history import RankHistory
 from lorescore.wer.speakers import MIN_SPEAKERS
-from lorescore.wer.units import CER
 
 HOW_TO_READ = """\
 WER is Kaldi's word error rate in percent (unit-cost Levenshtein). From the paper, arXiv 2401.10447 (of which this
@@ -209,9 +208,7 @@ def _figures(results: Results, exp_dir: Path) -> dict[str, tuple[str, Figure]]:
 
 def _of_characters(results: Results) -> str:
     """What is to be said where sets were scored in characters."""
-    names = [
-        f"`{name}`" for name, by_tag in results.scores.items() if any(one.metric == CER for one in by_tag.values())
-    ]
+    names = [f"`{name}`" for name in results.in_characters]
     return IN_CHARACTERS.format(sets=", ".join(names)) if names else ""
 
 
