@@ -96,10 +96,10 @@ def test_it_works_outside_the_repository(bin_dir: Path, tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == ("smollm2_clm_none\nsmollm2_clm_vanilla_mwer_s1\n", "")
     program = (
         "import argparse; from lorescore.cli.plm_options import CONF_DIR; from lorescore.files import read_yaml;"
-        "print(read_yaml(CONF_DIR / 'train.yaml')['objective'], read_yaml(CONF_DIR / 'strategy/vanilla.yaml')['rank'])"
+        "print(read_yaml(CONF_DIR / 'train.yaml')['epochs'], read_yaml(CONF_DIR / 'strategy/vanilla.yaml')['rank'])"
     )
     expected = yaml.safe_load((ROOT / "conf/strategy/vanilla.yaml").read_text())["rank"]
-    assert run(tmp_path, python, "-c", program).stdout == f"mwer {expected}\n"
+    assert run(tmp_path, python, "-c", program).stdout == f"1 {expected}\n"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -6,9 +6,11 @@ import pytest
 from train_verb import QUICK, Train, arguments, error_line, make_exp, one_plm_while_training, training_in
 
 from lorescore.__main__ import main
+from lorescore.cli.train_options import read_training_settings
 from lorescore.files import read_yaml, write_yaml
 from lorescore.scoring.rescorer import Rescorer
 from lorescore.training.rank_history import RankHistory
+from lorescore.training.settings import TrainingSettings
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +116,22 @@ def test_settings_come_from_a_file_and_options_override_it(exp: Path, train: Tra
     assert train("llama", "clm", "--seed", "8", "--train_config", tmp_path / "train.yaml", "--epochs", "1")[0] == 0
     settings = read_yaml(exp / "plm" / "llama_clm_vanilla_mwer_s8" / "config.yaml")["training_settings"]
     assert (settings["epochs"], settings["lists_per_step"], settings["decay"]) == (1, 16, "cosine")
+
+
+@pytest.mark.parametrize(("name", "value"), [("objective", "lm"), ("objective", "nonsense"), ("seed", 7)])
+def test_what_names_a_rescorer_is_no_setting_of_a_file(train: Train, tmp_path: Path, name: str, value: object) -> None:
+    path = tmp_path / "train.yaml"
+    write_yaml(path, {"epochs": 1, name: value})
+    line = error_line(train("llama", "clm", "--train_config", path))
+    assert line == f"lorescore train: {path}: {name} names the rescorer too, not only its training (give --{name})\n"
+
+
+def test_the_recipes_files_of_settings_are_read() -> None:
+    root = Path(__file__).resolve().parents[2]
+    assert read_training_settings(root / "conf" / "train.yaml") == TrainingSettings()
+    paths = [*root.glob("egs/librispeech/rescore1/conf/*.yaml"), *root.glob("egs/demo/adapt1/conf/*.yaml")]
+    assert len(paths) == 4
+    assert all(read_training_settings(path) != TrainingSettings() for path in paths)
 
 
 def test_adalora_keeps_its_ranks(exp: Path, train: Train) -> None:

@@ -5,10 +5,7 @@ from pathlib import Path
 import pytest
 
 from lorescore.errors import InputError
-from lorescore.files import read_yaml
 from lorescore.training.settings import TrainingSettings
-
-CONF = Path(__file__).resolve().parents[2] / "conf" / "train.yaml"
 
 
 @pytest.mark.parametrize("name", ["epochs", "lists_per_step", "texts_per_step", "evaluations", "token_budget"])
@@ -96,10 +93,6 @@ def test_a_whole_number_stands_for_a_number() -> None:
 def test_a_setting_that_is_not_known() -> None:
     with pytest.raises(InputError, match="training setting 'epoch' is not known.*did you mean epochs"):
         TrainingSettings.from_dict({"epoch": 3})
-
-
-def test_the_recipes_settings_are_the_defaults() -> None:
-    assert TrainingSettings.from_dict(read_yaml(CONF)) == TrainingSettings()
 
 
 def test_what_the_weights_depend_on() -> None:

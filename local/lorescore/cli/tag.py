@@ -12,7 +12,7 @@ from lorescore.cli.plm_options import (
     read_strategy,
     rescorer_tag,
 )
-from lorescore.files import read_yaml
+from lorescore.cli.train_options import read_training_settings
 from lorescore.perturb import HomophoneLexicon
 from lorescore.training.settings import TrainingSettings
 
@@ -65,7 +65,7 @@ def _check_lexicon(args: argparse.Namespace, *, trains: bool) -> None:
     if trains:
         training = TrainingSettings(perturb_train=args.perturb_train)
         if args.train_config and not args.perturb_train:
-            training = TrainingSettings.from_dict(read_yaml(args.train_config))
+            training = read_training_settings(args.train_config)
         perturbations += [one.perturbation for one in training.perturbations]
     if perturbations:
         lexicon = HomophoneLexicon.for_vocabulary((), args.pronunciations, args.g2p)

@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from lorescore.choices import DECAYS, PRECISIONS, TEACHER_NORMS
+from lorescore.errors import InputError
 from lorescore.files import read_yaml
 from lorescore.training.settings import TrainingSettings
 
@@ -31,6 +32,8 @@ TRAINING_OPTIONS = {
     "gradient_checkpointing": "true: compute states again in the backward pass, for less memory",
     "checkpoint_minutes": "minutes between two checkpoints",
 }
+# What a file of settings cannot hold, as the rescorer's tag depends on it.
+OPTIONS_ALONE = ("objective", "seed")
 
 
 def add_training_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +54,19 @@ def true_or_false(word: str) -> bool:
 
 def training_settings(args: argparse.Namespace) -> TrainingSettings:
     """conf/train.yaml with the overrides of the command line."""
-    path = args.train_config or args.conf_dir / "train.yaml"
-    settings = TrainingSettings.from_dict(read_yaml(path), path)
-    overrides = {name: getattr(args, name) for name in ("objective", "seed", *TRAINING_OPTIONS)}
+    settings = read_training_settings(args.train_config or args.conf_dir / "train.yaml")
+    overrides = {name: getattr(args, name) for name in (*OPTIONS_ALONE, *TRAINING_OPTIONS)}
     return replace(settings, **{name: value for name, value in overrides.items() if value is not None})
+
+
+def read_training_settings(path: Path) -> TrainingSettings:
+    """The settings of a file such as conf/train.yaml.
+
+    Raises:
+        InputError: It cannot be read, a setting is not known or not valid, or is one that has to be an option.
+    """
+    content = read_yaml(path)
+    for name in OPTIONS_ALONE:
+        if name in content:
+            raise InputError(f"{name} names the rescorer too, not only its training", path=path, mend=f"give --{name}")
+    return TrainingSettings.from_dict(content, path)
