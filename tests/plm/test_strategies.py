@@ -11,7 +11,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from lorescore.choices import STRATEGIES
 from lorescore.errors import InputError
-from lorescore.plm.adaptation import Adaptation
+from lorescore.plm.adaptation import Adaptation, lora_layers
 from lorescore.plm.strategies import adapt, count_parameters
 from lorescore.plm.strategy import Strategy
 
@@ -167,6 +167,16 @@ def test_rslora_is_scaled_by_the_root_of_the_rank() -> None:
     train(stabilised, torch.optim.SGD(stabilised.model.parameters(), lr=0.1), [1])
     # 16 / 4 = 8 / sqrt(4)
     torch.testing.assert_close(outputs(stabilised.model), outputs(plain.model), rtol=0, atol=0)
+
+
+def test_adalora_is_scaled_by_its_initial_rank() -> None:
+    adaptation = adapted("adalora")
+    train(adaptation, new_optimizer(adaptation.model), range(1, NUM_STEPS + 1))
+    adaptation.finalize()
+    assert set(adaptation.ranks().values()) != {8}
+    for layer in lora_layers(adaptation.model).values():
+        a, e, b = (getattr(layer, f"lora_{factor}")["default"] for factor in "AEB")
+        torch.testing.assert_close(layer.get_delta_weight("default"), 8 / 8 * b @ (a * e), rtol=1e-4, atol=1e-7)
 
 
 def test_layers_that_are_not_there() -> None:

@@ -79,7 +79,8 @@ def plm_dir(settings: PlmSettings, args: argparse.Namespace) -> Path:
 def add_tag_arguments(parser: argparse.ArgumentParser) -> None:
     """What a rescorer's tag depends on besides its PLM and strategy."""
     parser.add_argument("--rank", type=int, help="rank of the adapter (default: conf/strategy)")
-    parser.add_argument("--alpha", type=int, help="the adapter's update is scaled by alpha / rank")
+    scale = "alpha / rank; rslora: alpha / sqrt(rank); adalora: alpha / init_rank"
+    parser.add_argument("--alpha", type=int, help=f"the adapter's update is scaled by {scale}")
     parser.add_argument("--objective", default="mwer", help=" ".join(OBJECTIVES))
     parser.add_argument("--seed", type=int, default=1, help="of the training")
     parser.add_argument("--suffix", default="", help="ends the tag, as _NAME: for settings of the training of its own")

@@ -5,6 +5,8 @@ PEFT adds the orthogonality term only to outputs that carry a `loss`, so a loop 
 it (eq. 4 of the paper); and it has to call `update_and_allocate` between the backward pass and clearing the gradients,
 since importance is |weight x gradient|.
 
+PEFT scales the updates by alpha / init_rank throughout, whatever the layers are pruned to.
+
 The paper's budget is a number of ranks, whatever a rank of a layer costs. Where the adapted layers differ in size, that
 leaves the number of parameters open; this project's comparisons hold it equal. So a pruning keeps as many ranks as the
 paper's schedule says, the most important ones, and where their parameters are not those of a LoRA with as many ranks

@@ -21,7 +21,8 @@ class Strategy:
         name: One of `lorescore.choices.STRATEGIES`.
         rank: Rank of each layer's update at the end; for `adalora` the mean over the layers, for `mixed` the highest.
             `none`, `full` and `bitfit` have none.
-        alpha: The update is scaled by alpha / rank; `rslora`: by alpha / sqrt(rank).
+        alpha: The update is scaled by alpha / rank; `rslora`: by alpha / sqrt(rank); `adalora`: by alpha / init_rank,
+            whatever its layers are pruned to.
         learning_rate: Peak learning rate.
         init_rank: `adalora`, `warmup`: rank of each layer at the start.
         warmup_share: `warmup`: share of the steps at `init_rank`, before the updates are truncated to `rank`.
