@@ -179,10 +179,18 @@ def test_adalora_is_scaled_by_its_initial_rank() -> None:
         torch.testing.assert_close(layer.get_delta_weight("default"), 8 / 8 * b @ (a * e), rtol=1e-4, atol=1e-7)
 
 
-def test_layers_that_are_not_there() -> None:
+@pytest.mark.parametrize("wrong", ["query", "proj", "vproj", "self_attn", "embed_tokens", "all-linear"])
+def test_layers_that_are_not_there(wrong: str) -> None:
+    """Nor are those linear layers that are only a part of the name, or have such layers in them."""
     for name in LOW_RANK:
-        with pytest.raises(InputError, match=r"no layer of the PLM is named query, value \(correct `targets:`"):
-            adapt(frozen(), settings(name), ("query", "value"), NUM_STEPS, seed=1)
+        with pytest.raises(InputError, match=rf"no linear layer of the PLM is named {wrong} \(correct --targets"):
+            adapt(frozen(), settings(name), ("q_proj", wrong, "value"), NUM_STEPS, seed=1)
+
+
+def test_layers_by_their_names_with_the_blocks() -> None:
+    targets = ("layers.0.self_attn.q_proj", "model.layers.1.mlp.up_proj")
+    ranks = adapt(frozen(), settings("vanilla"), targets, NUM_STEPS, seed=1).ranks()
+    assert set(ranks) == {"model.layers.0.self_attn.q_proj", "model.layers.1.mlp.up_proj"}
 
 
 @pytest.mark.filterwarnings("ignore:The following rank_pattern keys", "error:fan_in_fan_out")

@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from peft import AdaLoraConfig, LoraConfig, PeftConfig, get_peft_model
 from torch import nn
+from transformers.pytorch_utils import Conv1D
 
 from lorescore.errors import InputError
 from lorescore.plm.adalora import AdaLora
@@ -62,21 +63,14 @@ def adapt(model: nn.Module, strategy: Strategy, targets: tuple[str, ...], total_
         The strategy at work; its `model` is the PLM itself, or a `peft.PeftModel` around it.
 
     Raises:
-        InputError: The PLM has none of the targets, or not what the strategy needs; or there are too few steps.
+        InputError: The PLM lacks one of the targets, or what the strategy needs; or there are too few steps.
     """
     if strategy.name in ("none", "full"):
         model.requires_grad_(strategy.name == "full")
         return Adaptation(model, strategy, total_steps, seed)
     config = bias_config(model) if strategy.name == "bitfit" else _peft_config(model, strategy, targets, total_steps)
     torch.manual_seed(seed)
-    try:
-        adapted = get_peft_model(model, config)
-    except ValueError as error:
-        if "not found in the base model" not in str(error):
-            raise
-        raise InputError(
-            f"no layer of the PLM is named {', '.join(targets)}", mend="correct `targets:` in conf/plm"
-        ) from error
+    adapted = get_peft_model(model, config)
     return ADAPTATIONS.get(strategy.name, Adaptation)(adapted, strategy, total_steps, seed)
 
 
@@ -88,11 +82,14 @@ def count_parameters(model: nn.Module) -> tuple[int, int]:
 
 def _peft_config(model: nn.Module, strategy: Strategy, targets: tuple[str, ...], total_steps: int) -> PeftConfig:
     """A low-rank strategy in PEFT's terms."""
+    everywhere = targets == (ALL_LINEAR,)
+    if not everywhere:
+        _require_linear(model, targets)
     common: dict[str, Any] = {
         "lora_alpha": strategy.alpha,
         "lora_dropout": 0.0,
         "fan_in_fan_out": stores_transposed(model),
-        "target_modules": ALL_LINEAR if targets == (ALL_LINEAR,) else list(targets),
+        "target_modules": ALL_LINEAR if everywhere else list(targets),
     }
     if strategy.name != "adalora":
         rank = strategy.init_rank if strategy.name == "warmup" else strategy.rank
@@ -113,3 +110,17 @@ def _peft_config(model: nn.Module, strategy: Strategy, targets: tuple[str, ...],
         orth_reg_weight=strategy.orthogonality,
         **common,
     )
+
+
+def _require_linear(model: nn.Module, targets: tuple[str, ...]) -> None:
+    """Check that each target is a linear layer's name or the end of one; PEFT leaves out those that are not there.
+
+    Raises:
+        InputError: One is not.
+    """
+    for target in targets:
+        named = [part for name, part in model.named_modules() if f".{name}".endswith(f".{target}")]
+        if not (named and all(isinstance(part, nn.Linear | Conv1D) for part in named)):
+            raise InputError(
+                f"no linear layer of the PLM is named {target}", mend="correct --targets, or `targets:` in conf/plm"
+            )
