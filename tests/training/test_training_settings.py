@@ -24,6 +24,19 @@ def test_settings_below_zero(name: str, value: float) -> None:
 
 
 @pytest.mark.parametrize(
+    "name", ["distill_weight", "lm_loss", "correlation", "consistency", "consistency_margin", "weight_decay"]
+)
+def test_weights_are_finite(name: str) -> None:
+    with pytest.raises(InputError, match=f"--{name} is inf, expected a finite number"):
+        TrainingSettings(**{name: float("inf")})
+
+
+def test_no_limit_and_never() -> None:
+    settings = TrainingSettings(grad_clip=float("inf"), checkpoint_minutes=float("inf"))
+    assert (settings.grad_clip, settings.checkpoint_minutes) == (float("inf"), float("inf"))
+
+
+@pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
         ("score_scale", 0.0, "a number above 0"),

@@ -25,6 +25,8 @@ NOT_NEGATIVE = (
     "patience",
     "checkpoint_minutes",
 )
+# Of these, where infinity means something: no limit, and never.
+MAY_BE_INFINITE = ("grad_clip", "checkpoint_minutes")
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,8 @@ class TrainingSettings:
         for name in NOT_NEGATIVE:
             if not getattr(self, name) >= 0:
                 raise InputError(f"--{name} is {getattr(self, name)}, expected 0 or more")
+            if getattr(self, name) == math.inf and name not in MAY_BE_INFINITE:
+                raise InputError(f"--{name} is {getattr(self, name)}, expected a finite number")
         if not 0 < self.score_scale < math.inf:
             raise InputError(f"--score_scale is {self.score_scale}, expected a number above 0")
         if not 0 <= self.warmup_share <= 1:
