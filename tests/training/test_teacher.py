@@ -41,3 +41,10 @@ def test_a_likelihood_learns_nats_and_a_head_differences(scorer: str, unit: floa
 def test_a_teacher_that_tells_nothing_apart() -> None:
     with pytest.raises(InputError, match="the same score"):
         TeacherScores.from_costs([[5.0, 5.0], [9.0]], "list", "cls")
+
+
+def test_lists_of_one_hypothesis_each() -> None:
+    costs = [[5.0], [9.0]]
+    with pytest.raises(InputError, match=r"the training lists have one hypothesis each.*--teacher_norm set\)$"):
+        TeacherScores.from_costs(costs, "auto", "cls")
+    assert TeacherScores.from_costs(costs, "set", "cls").unit == 2.0

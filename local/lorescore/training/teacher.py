@@ -50,10 +50,13 @@ class TeacherScores:
             scorer: The scorer that is trained; `auto` depends on it.
 
         Raises:
-            InputError: The teacher tells no hypotheses apart.
+            InputError: The teacher tells no hypotheses apart; by list there may be nothing to tell apart.
         """
         if norm == AUTO:
             norm = "list" if scorer == "cls" else "none"
+        if norm == "list" and all(len(one) == 1 for one in costs):
+            message = "the training lists have one hypothesis each: there is nothing to tell apart"
+            raise InputError(message, mend="give longer lists and no --max_hyps 1, or take --teacher_norm set")
         scores = [-np.array(one, dtype=np.float64) for one in costs]
         mean = float(np.concatenate(scores).mean()) if norm == "set" else 0.0
         if norm == "set":
