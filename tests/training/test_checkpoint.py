@@ -9,6 +9,7 @@ import pytest
 import torch
 from ended_runs import EndedError, ending_after, kill_itself, raise_ended, run_until_killed, saved
 from plm_models import new_rescorer
+from safetensors.torch import load_file
 from toy_nbest import toy_nbest
 
 from lorescore.errors import InputError
@@ -171,6 +172,29 @@ def test_a_run_that_diverges_leaves_its_best_weights(tmp_path: Path, strategy: s
     assert (weights, dev_wer) == (best.weights, best.dev_wer)
     found = checkpoint.read()
     assert found is not None and found[0] == 10
+
+
+@pytest.mark.parametrize("steps", [1, 4])  # before the first pruning, and before the budget is met at step 8
+def test_adalora_that_diverges_while_it_prunes_says_what_is_saved(tmp_path: Path, steps: int) -> None:
+    rescorer = new_rescorer(tmp_path / "plms", "llama", plm_text="lower")
+    with pytest.raises(DivergedError) as error:
+        train_rescorer(
+            rescorer,
+            toy_nbest(24, seed=1),
+            toy_nbest(10, seed=2),
+            STRATEGIES["adalora"],
+            SETTINGS,
+            progress=ending_after(steps, lambda: spoil(rescorer)),
+        )
+    result = error.value.result
+    rescorer.save(tmp_path / "kept")
+    tensors = load_file(tmp_path / "kept" / "adapter_model.safetensors")
+    assert result.trainable_parameters == sum(tensor.numel() for tensor in tensors.values())
+    saved_ranks = {name: len(tensor) for name, tensor in tensors.items() if name.endswith(".lora_E")}
+    assert result.rank_history.final == {
+        name.removeprefix("base_model.model.").removesuffix(".lora_E"): rank for name, rank in saved_ranks.items()
+    }
+    assert sum(saved_ranks.values()) == STRATEGIES["adalora"].rank * len(saved_ranks)
 
 
 def rescorer_first_choice(strategy: str) -> int:

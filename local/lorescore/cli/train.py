@@ -183,10 +183,8 @@ def _save_trained(rescorer: "Rescorer", out: Path, asked: dict[str, Any], result
     """Write a rescorer with what it was made from and what its training came to."""
     rescorer.config["training"] = result.summary()
     records: dict[str, dict[str, Any]] = {"history": {"evaluations": [one.to_dict() for one in result.evaluations]}}
-    if result.ranks_moved:
-        records["ranks"] = dict(result.evaluations[-1].ranks)
     if result.rank_history.has_moved:
-        records["rank_history"] = result.rank_history.to_dict()
+        records |= {"ranks": result.rank_history.final, "rank_history": result.rank_history.to_dict()}
     _save(rescorer, out, asked, (result.trainable_parameters, result.total_parameters), records)
 
 

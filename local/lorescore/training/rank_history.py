@@ -43,6 +43,11 @@ class RankHistory:
         """Whether a rank has changed."""
         return len(self.changes) > 1
 
+    @property
+    def final(self) -> dict[str, int]:
+        """The last ranks, by layer."""
+        return dict(zip(self.layers, next(reversed(self.changes.values()), ()), strict=True))
+
     def to_dict(self) -> dict[str, Any]:
         """As plain YAML types, a line a step."""
         return {

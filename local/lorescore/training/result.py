@@ -27,7 +27,7 @@ class TrainingResult:
             process, on a GPU of its tensors.
         trainable_parameters: Parameters that were trained, at the final ranks, with a scorer's head.
         total_parameters: Those and the frozen ones.
-        rank_history: The ranks over the steps.
+        rank_history: The ranks over the steps; the last ones are those that the rescorer is saved with.
     """
 
     evaluations: list[Evaluation]
@@ -40,12 +40,6 @@ class TrainingResult:
     trainable_parameters: int
     total_parameters: int
     rank_history: RankHistory
-
-    @property
-    def ranks_moved(self) -> bool:
-        """Whether the ranks are another thing than one number that was asked for."""
-        used = [dict(one.ranks) for one in self.evaluations]
-        return any(one != used[0] for one in used) or len(set(used[-1].values())) > 1
 
     def summary(self) -> dict[str, Any]:
         """What config.yaml keeps of it, as plain YAML types."""
@@ -74,7 +68,7 @@ class DivergedError(InputError):
 
 
 def parameters_at_final_ranks(scorer: nn.Module, adaptation: Adaptation) -> tuple[int, int]:
-    """Trainable and all parameters of a scorer, those of ranks that do not stay left out; before `finalize`."""
+    """Trainable and all parameters of a scorer, after `finalize`; of what is saved, those that were trained count."""
     trainable, total = count_parameters(scorer)
     dropped = count_parameters(adaptation.model)[0] - adaptation.trained_parameters()
     return trainable - dropped, total - dropped

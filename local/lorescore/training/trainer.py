@@ -215,9 +215,12 @@ class Trainer:
 
     def _finish(self, step: int, choice: ModelChoice) -> TrainingResult:
         """Leave the rescorer with the best weights, as it is saved; what the training came to by `step`."""
-        trainable, parameters = parameters_at_final_ranks(self.scorer, self.adaptation)
         self.scorer.load_state_dict(choice.state, strict=False)
         self.adaptation.finalize()
+        trainable, parameters = parameters_at_final_ranks(self.scorer, self.adaptation)
+        self.rank_history.add(
+            step, self.adaptation.ranks()
+        )  # others than the last step's, where the run diverged early
         return TrainingResult(
             evaluations=choice.evaluations,
             best=choice.best,
