@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 from train_verb import QUICK, Train, arguments, error_line, make_exp, one_plm_while_training, training_in
 
 from lorescore.__main__ import main
@@ -116,6 +117,16 @@ def test_settings_come_from_a_file_and_options_override_it(exp: Path, train: Tra
     assert train("llama", "clm", "--seed", "8", "--train_config", tmp_path / "train.yaml", "--epochs", "1")[0] == 0
     settings = read_yaml(exp / "plm" / "llama_clm_vanilla_mwer_s8" / "config.yaml")["training_settings"]
     assert (settings["epochs"], settings["lists_per_step"], settings["decay"]) == (1, 16, "cosine")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="auto is another precision on a GPU")
+@pytest.mark.parametrize(("precision", "used"), [("auto", "float32"), ("bf16", "bfloat16 products")])
+def test_the_precision_that_was_used_is_kept(exp: Path, train: Train, precision: str, used: str) -> None:
+    options = ("--precision", precision, "--suffix", precision, *QUICK)
+    assert train("llama", "clm", *options)[0] == 0
+    config = read_yaml(exp / "plm" / f"llama_clm_vanilla_mwer_s1_{precision}" / "config.yaml")
+    assert (config["training_settings"]["precision"], config["training"]["precision"]) == (precision, used)
+    assert "finished before" in train("llama", "clm", *options)[1]
 
 
 @pytest.mark.parametrize(("name", "value"), [("objective", "lm"), ("objective", "nonsense"), ("seed", 7)])

@@ -17,6 +17,7 @@ from lorescore.combine import Weights
 from lorescore.nbest import NbestSet
 from lorescore.plm.adaptation import Adaptation
 from lorescore.progress import Progress, silent
+from lorescore.scoring.options import ScoringOptions
 from lorescore.scoring.rescorer import NotFiniteError, Rescorer, trainable_state
 from lorescore.training.checkpoint import Checkpoint
 from lorescore.training.data import TrainingList, plan_steps, training_text
@@ -227,6 +228,7 @@ class Trainer:
             steps=step,
             epochs=self.settings.epochs * step / len(self.plan),
             num_lists=len(self.lists),
+            precision=ScoringOptions(dtype=self.settings.precision).describe(self.scorer.device),
             seconds=self._seconds(),
             peak_memory_mb=peak_memory_mb(self.scorer.device),
             trainable_parameters=trainable,
