@@ -74,7 +74,7 @@ def test_a_cls_learns_from_a_clm(exp: Path, train: Train) -> None:
 
     assert train("bert", "cls", *options) == (0, f"{rescorer_dir}: finished before, left as it is\n", "")
     other = train("bert", "cls", *options, "--teacher_norm", "set")
-    assert "holds a rescorer trained with another training_settings" in error_line(other)
+    assert "holds a rescorer trained with another training_settings.teacher_norm (" in error_line(other)
 
 
 def test_the_frozen_plm_is_let_go_of_before_the_training(

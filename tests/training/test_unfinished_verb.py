@@ -64,7 +64,7 @@ def test_an_unfinished_training_outlives_a_call_with_other_settings(
     assert json.loads(before["state.json"])["step"] == 5
     line = error_line(train("llama", "clm", *options, "--epochs", "3"))
     assert line == (
-        f"lorescore train: {checkpoint}: holds an unfinished training with another training_settings "
+        f"lorescore train: {checkpoint}: holds an unfinished training with another training_settings.epochs "
         f"(give this one another name, --suffix NAME, or move {checkpoint} away)\n"
     )
     assert {path.name: path.read_bytes() for path in checkpoint.iterdir()} == before
@@ -84,6 +84,35 @@ def test_an_unfinished_training_outlives_a_call_with_other_settings(
     assert json.loads((checkpoint / "state.json").read_text())["step"] == 7
     assert train("llama", "clm", *options)[0] == 0
     assert not checkpoint.exists()
+
+
+def test_a_run_that_took_too_much_memory_goes_on_with_less(
+    exp: Path, train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ("--seed", "14", "--lists_per_step", "2", "--checkpoint_minutes", "0")
+    tag = "llama_clm_vanilla_mwer_s14"
+    record = exp / "plm" / f".{tag}.checkpoint" / "state.json"
+    for step, budget in ((4, 2048), (6, 64)):
+        with monkeypatch.context() as patch, pytest.raises(_KilledError):
+            patch.setattr(Trainer, "_update", _ending_at(step))
+            train("llama", "clm", *options, "--token_budget", budget)
+        content = json.loads(record.read_text())
+        assert (content["step"], content["state"]["token_budget"]) == (step - 1, budget)
+    steps: list[int] = []
+    update = Trainer._update
+
+    def watched(self: Trainer, step: int, rate: float, gradients: StepGradients, lists: Sequence[TrainingList]) -> str:
+        steps.append(step)
+        assert (gradients.token_budget, self.settings.gradient_checkpointing) == (64, True)  # a larger one is not taken
+        return update(self, step, rate, gradients, lists)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "_update", watched)
+        assert train("llama", "clm", *options, "--token_budget", "128", "--gradient_checkpointing", "true")[0] == 0
+    assert steps == [6, 7, 8]
+    assert "finished before" in train("llama", "clm", *options)[1]
+    line = error_line(train("llama", "clm", *options, "--token_budget", "64", "--patience", "1", "--lm_loss", "0.5"))
+    assert "a rescorer trained with another training_settings.lm_loss, training_settings.patience (" in line
 
 
 @pytest.mark.filterwarnings("ignore:The following rank_pattern keys")

@@ -7,7 +7,7 @@ from typing import Any
 from lorescore.errors import InputError
 from lorescore.plm.settings import PlmSettings
 from lorescore.plm.strategy import Strategy
-from lorescore.training.settings import TrainingSettings
+from lorescore.training.settings import MEMORY, TrainingSettings
 
 # In config.yaml; None where it means nothing to the rescorer.
 MADE_FROM = (
@@ -25,16 +25,25 @@ MADE_FROM = (
     "teacher",
 )
 
+MEMORY_NAMES = [f"training_settings.{name}" for name in MEMORY]
+
 
 def differing(asked: Mapping[str, Any], held: Mapping[str, Any]) -> list[str]:
-    """The names of what is another one in `held` than in `asked`.
+    """The names of what is another one in `held` than in `asked`: `seed`, or a setting: `training_settings.epochs`.
 
     A setting that did not exist when `held` was written was what its default is now. A PLM that is not there cannot be
-    compared.
+    compared, and what costs memory alone need not be the same.
     """
     now, then = _with_defaults(asked), _with_defaults(held)
     known = [key for key in asked if key != "plm_checksum" or asked[key] is not None]
-    return [key for key in known if then.get(key) != now[key]]
+    return [name for key in known for name in _unequal(key, now[key], then.get(key)) if name not in MEMORY_NAMES]
+
+
+def _unequal(key: str, now: Any, then: Any) -> list[str]:
+    """The names of what is another one in a value, or in the settings that it consists of."""
+    if isinstance(now, dict) and isinstance(then, dict):
+        return [f"{key}.{name}" for name in now | then if now.get(name) != then.get(name)]
+    return [key] if now != then else []
 
 
 def _with_defaults(content: Mapping[str, Any]) -> dict[str, Any]:

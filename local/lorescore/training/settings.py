@@ -11,6 +11,8 @@ from lorescore.perturb.settings import Perturbation
 
 # What changes the run of a training, not the weights that come of it.
 OPERATIONAL = ("checkpoint_minutes",)
+# What changes the memory that a training takes, and the weights by float error alone: a run may go on with another.
+MEMORY = ("token_budget", "gradient_checkpointing")
 LM = "lm"
 MEND_CLS = "choose another objective, or --scorer clm or pll"
 NOT_NEGATIVE = (

@@ -141,7 +141,9 @@ class Trainer:
         if found is not None:
             step, state = found
             logger.info("going on after step %d of %d", step, len(self.plan))
-            self.token_budget, self.seconds_before = state["token_budget"], state["seconds"]
+            # The smaller one: memory had run out, or there is less of it now.
+            self.token_budget = min(self.token_budget, state["token_budget"])
+            self.seconds_before = state["seconds"]
             self.rank_history = RankHistory.from_dict(state["rank_history"])
             return step, take_on(state, self.scorer, self.named, self.optimizer, self.adaptation)
         if self.checkpoint:
