@@ -40,6 +40,10 @@ class _KilledError(Exception):
     """Stands for what ends a process."""
 
 
+def _killed(*_: object) -> None:
+    raise _KilledError
+
+
 def _ending_at(step: int) -> Callable[..., str]:
     """A Trainer's update that ends the process at a step."""
     update = Trainer._update
@@ -84,6 +88,29 @@ def test_an_unfinished_training_outlives_a_call_with_other_settings(
     assert json.loads((checkpoint / "state.json").read_text())["step"] == 7
     assert train("llama", "clm", *options)[0] == 0
     assert not checkpoint.exists()
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_checkpoint_that_a_finished_run_has_left_is_removed(
+    exp: Path, train: Train, monkeypatch: pytest.MonkeyPatch, own: bool
+) -> None:
+    """Killed between the two; another run's checkpoint stays."""
+    options = ("--suffix", f"own-{own}", *QUICK)
+    checkpoint = exp / "plm" / f".llama_clm_vanilla_mwer_s1_own-{own}.checkpoint"
+    with monkeypatch.context() as patch, pytest.raises(_KilledError):
+        patch.setattr("lorescore.cli.train._save_trained", _killed)
+        train("llama", "clm", *options)
+    left = {path.name: path.read_bytes() for path in checkpoint.iterdir()}
+    assert train("llama", "clm", *options)[0] == 0
+    checkpoint.mkdir()
+    for name, content in left.items():
+        (checkpoint / name).write_bytes(content)
+    if not own:
+        record = json.loads(left["state.json"])
+        record["run"]["training_settings"]["epochs"] = 7
+        (checkpoint / "state.json").write_text(json.dumps(record), encoding="utf-8")
+    assert "finished before" in train("llama", "clm", *options)[1]
+    assert checkpoint.exists() is not own
 
 
 def test_a_run_that_took_too_much_memory_goes_on_with_less(

@@ -116,7 +116,12 @@ def _train(args: argparse.Namespace, settings: PlmSettings, training: TrainingSe
         "metric": None if dev.metric == WER else dev.metric,
         "teacher": _teacher(args.teacher) if args.teacher else None,
     }
+    checkpoint_dir = out.with_name(f".{out.name}.checkpoint")
     if _is_finished(out, asked):
+        if checkpoint_dir.exists():  # killed before it was removed
+            from lorescore.training.checkpoint import Checkpoint
+
+            Checkpoint(checkpoint_dir, asked).remove_own()
         return
     if asked["plm_checksum"] is None:
         raise not_fetched(settings, plm_dir(settings, args))
@@ -128,7 +133,7 @@ def _train(args: argparse.Namespace, settings: PlmSettings, training: TrainingSe
     options = ScoringOptions(dtype=training.precision)  # at which dev is scored
     # `auto` is another precision on another device.
     run = asked | {"precision": options.describe(default_device())}
-    checkpoint = Checkpoint(out.with_name(f".{out.name}.checkpoint"), run)
+    checkpoint = Checkpoint(checkpoint_dir, run)
     checkpoint.require_this_run()
 
     # What the training needs to know before it begins.

@@ -23,6 +23,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from lorescore.errors import InputError
 from lorescore.files import atomic_write
 from lorescore.plm.load import cannot_be_written
 from lorescore.training.made_from import differing, holds_another
@@ -123,6 +124,12 @@ class Checkpoint:
     def remove(self) -> None:
         """Remove it: the run has finished."""
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def remove_own(self) -> None:
+        """Remove it where it is of this run, not of another one that can go on."""
+        with suppress(InputError):
+            self.require_this_run()
+            self.remove()
 
 
 def _plain(content: Mapping[str, Any]) -> dict[str, Any]:
