@@ -12,9 +12,11 @@ from peft import PeftModel
 from train_verb import QUICK, Train, error_line, make_exp, training_in
 from transformers import AutoModelForCausalLM
 
+from lorescore import locks
 from lorescore.cli.rescore import require_rescorers
 from lorescore.errors import InputError
 from lorescore.files import read_yaml
+from lorescore.locks import lock_beside
 from lorescore.nbest import read_nbest_dir
 from lorescore.scoring.clm import CausalScorer
 from lorescore.scoring.rescorer import Rescorer
@@ -111,6 +113,17 @@ def test_a_checkpoint_that_a_finished_run_has_left_is_removed(
         (checkpoint / "state.json").write_text(json.dumps(record), encoding="utf-8")
     assert "finished before" in train("llama", "clm", *options)[1]
     assert checkpoint.exists() is not own
+
+
+def test_two_calls_do_not_train_the_same(exp: Path, train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "WAIT_SECONDS", 0.2)
+    out = exp / "plm" / "llama_clm_vanilla_mwer_s15"
+    with lock_beside(out, "trains"):
+        line = error_line(train("llama", "clm", "--seed", "15", *QUICK))
+    assert line == f"lorescore train: {out}: another process trains this (wait until it has finished)\n"
+    assert train("llama", "clm", "--seed", "15", *QUICK)[0] == 0
+    with lock_beside(out, "trains"):
+        assert "finished before" in train("llama", "clm", "--seed", "15", *QUICK)[1]
 
 
 def test_a_run_that_took_too_much_memory_goes_on_with_less(

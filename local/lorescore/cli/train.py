@@ -26,6 +26,7 @@ from lorescore.cli.progress import progress
 from lorescore.cli.train_options import add_training_arguments, training_settings, true_or_false
 from lorescore.errors import InputError
 from lorescore.files import checksum, read_lines, split_words
+from lorescore.locks import lock_beside
 from lorescore.nbest import NbestSet, list_costs, read_nbest_dir
 from lorescore.nbest.directory import require_same_metric
 from lorescore.perturb.worst import Score
@@ -130,49 +131,52 @@ def _train(args: argparse.Namespace, settings: PlmSettings, training: TrainingSe
     from lorescore.training.loop import train_rescorer
     from lorescore.training.result import DivergedError
 
-    options = ScoringOptions(dtype=training.precision)  # at which dev is scored
-    # `auto` is another precision on another device.
-    run = asked | {"precision": options.describe(default_device())}
-    checkpoint = Checkpoint(checkpoint_dir, run)
-    checkpoint.require_this_run()
+    with lock_beside(out, "trains"):
+        if _is_finished(out, asked):  # by another process, meanwhile
+            return
+        options = ScoringOptions(dtype=training.precision)  # at which dev is scored
+        # `auto` is another precision on another device.
+        run = asked | {"precision": options.describe(default_device())}
+        checkpoint = Checkpoint(checkpoint_dir, run)
+        checkpoint.require_this_run()
 
-    # What the training needs to know before it begins.
-    scoring = Scoring(options, cache_path(args.score_cache, args.out_root.parent), progress)
-    start_costs, teacher_costs, teacher_score = _frozen_costs(args, scoring, dev), None, None
-    if asked["teacher"]:
-        teacher_costs = _costs(scoring, args.teacher, args.train, train, "teacher's")
-        teacher_score = _asked_once(args.teacher, scoring)
-    scoring.unload()
-    rescorer = Rescorer.new(plm_dir(settings, args), settings)
-    rescorer.scorer.to(default_device())
-    curves = TensorBoard(args.out_root.parent / "tensorboard" / out.name) if args.tensorboard else None
-    try:
-        with curves or nullcontext():
-            result = train_rescorer(
-                rescorer,
-                train,
-                dev,
-                strategy,
-                training,
-                progress(out.name),
-                texts=texts,
-                start_costs=start_costs,
-                teacher_costs=teacher_costs,
-                lexicon=lexicon,
-                teacher_score=teacher_score,
-                checkpoint=checkpoint,
-                curves=curves or no_curves,
-            )
-    except DivergedError as error:
-        kept = _diverged_dir(args.out_root.parent / "diverged", out.name, asked)
-        rescorer.config["diverged"] = error.message
-        _save_trained(rescorer, kept, asked, error.result)
-        checkpoint.mark_diverged()
-        best = f"the best weights so far, of step {error.result.best.step}, are in {kept}"
-        raise InputError(error.message, mend=f"{error.mend}; {best}") from error
-    print(f"{out}: dev {dev.metric.upper()} {result.evaluations[0].dev_wer:.2f} -> {result.best.dev_wer:.2f}")
-    _save_trained(rescorer, out, asked, result)
-    checkpoint.remove()
+        # What the training needs to know before it begins.
+        scoring = Scoring(options, cache_path(args.score_cache, args.out_root.parent), progress)
+        start_costs, teacher_costs, teacher_score = _frozen_costs(args, scoring, dev), None, None
+        if asked["teacher"]:
+            teacher_costs = _costs(scoring, args.teacher, args.train, train, "teacher's")
+            teacher_score = _asked_once(args.teacher, scoring)
+        scoring.unload()
+        rescorer = Rescorer.new(plm_dir(settings, args), settings)
+        rescorer.scorer.to(default_device())
+        curves = TensorBoard(args.out_root.parent / "tensorboard" / out.name) if args.tensorboard else None
+        try:
+            with curves or nullcontext():
+                result = train_rescorer(
+                    rescorer,
+                    train,
+                    dev,
+                    strategy,
+                    training,
+                    progress(out.name),
+                    texts=texts,
+                    start_costs=start_costs,
+                    teacher_costs=teacher_costs,
+                    lexicon=lexicon,
+                    teacher_score=teacher_score,
+                    checkpoint=checkpoint,
+                    curves=curves or no_curves,
+                )
+        except DivergedError as error:
+            kept = _diverged_dir(args.out_root.parent / "diverged", out.name, asked)
+            rescorer.config["diverged"] = error.message
+            _save_trained(rescorer, kept, asked, error.result)
+            checkpoint.mark_diverged()
+            best = f"the best weights so far, of step {error.result.best.step}, are in {kept}"
+            raise InputError(error.message, mend=f"{error.mend}; {best}") from error
+        print(f"{out}: dev {dev.metric.upper()} {result.evaluations[0].dev_wer:.2f} -> {result.best.dev_wer:.2f}")
+        _save_trained(rescorer, out, asked, result)
+        checkpoint.remove()
 
 
 def _diverged_dir(root: Path, tag: str, asked: dict[str, Any]) -> Path:
