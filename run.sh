@@ -63,7 +63,7 @@ objective=mwer                   # mwer, distill, mwer+distill or lm
 teacher=                         # distill: a clm or pll rescorer to learn from, exp/plm/<tag>
 train_config=                    # settings of the training (default: conf/train.yaml)
 epochs=                          # passes over the training set (default: train_config)
-lm_text=                         # sentences of the domain, one a line, or none (default: the demo's, where stage 1 made them)
+lm_text=                         # sentences of the domain, one a line, or none (default: the demo's, where stage 1 made them and lm_loss is not 0)
 lm_loss=                         # weight of the PLM's own loss on references and lm_text (default: train_config)
 precision=                       # of the training: fp32, bf16, or auto: bf16 on a GPU that has it (default: train_config)
 perturb_train=                   # perturbed lists beside the clean ones, homophone:0.2,near:1best:0.1 (default: train_config)
@@ -356,7 +356,9 @@ if begins 5 "train rescorers: exp/nbest/{${train_set},${dev_set}} -> exp/plm/{${
     [ -z "${consistency}" ] || train_options+=(--consistency "${consistency}")
     [ -z "${vocab}" ] || train_options+=(--vocab "${vocab}")
     [ -z "${pronunciations}" ] || train_options+=(--pronunciations "${pronunciations}")
-    [ -n "${lm_text}" ] || [ ! -f data/sentences/train.txt ] || lm_text=data/sentences/train.txt
+    if [ -z "${lm_text}" ] && [ -f data/sentences/train.txt ]; then  # at a weight of 0 of use to lm alone
+        [[ "${lm_loss}" =~ ^(0+\.?0*|\.0+)$ && "${objective}" != lm ]] || lm_text=data/sentences/train.txt
+    fi
     [[ "${lm_text}" =~ ^(none)?$ ]] || train_options+=(--lm_text "${lm_text}")
     while IFS=$'\t' read -r tag strategy of_seed; do
         training=(train "${tag_options[@]}" --lora "${strategy}" "${train_options[@]}")

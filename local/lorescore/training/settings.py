@@ -177,7 +177,8 @@ def require_objective(settings: TrainingSettings, scorer: str, *, has_teacher: b
         raise InputError("--objective lm without the references needs --lm_text", mend="give it a file of sentences")
     if has_texts and objective != LM and (scorer == "cls" or not settings.lm_loss):
         raise InputError(
-            "texts train a clm or a pll by its lm_loss alone", mend="leave out --lm_text, or set --lm_loss"
+            "texts train a clm or a pll by its lm_loss alone",
+            mend="leave out --lm_text (run.sh: --lm_text none), or set --lm_loss",
         )
     if settings.distils and not has_teacher:
         raise InputError(
