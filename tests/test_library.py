@@ -167,7 +167,7 @@ def test_without_weights(model: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         rescorer.rescore([PAIRS])
     assert str(caught.value) == (
-        "no weights.yaml beside this rescorer (give weights=lorescore.Weights(lm_weight=X); or tune them on a "
+        "no weights.yaml for this rescorer (give weights=lorescore.Weights(lm_weight=X); or tune them on a "
         f"development set: {TUNING.replace(TAG, 'TAG')})"
     )
     assert rescorer.rescore([PAIRS], weights=lorescore.Weights(lm_weight=0.5))
@@ -354,7 +354,7 @@ def follow(commands: str) -> None:
 
 def test_what_to_do_without_weights_works(untuned: Path, say: Callable[..., str]) -> None:
     stream = ("--nbest", "dev.jsonl", "--model", untuned)
-    told = "no weights.yaml beside this rescorer (--lm_weight X; or tune them on a development set: "
+    told = "no weights.yaml for this rescorer (--lm_weight X; or tune them on a development set: "
     assert say(*stream) == f"{told}{TUNING})"
     assert say(*stream, "--lm_weight", 0.5) == ""
     tune = f"--tune is for an N-best directory with references ({TUNING})"

@@ -15,6 +15,7 @@ from lorescore.files import read_table, read_yaml, write_yaml
 from lorescore.lattice.archives import read_lattices
 from lorescore.lattice.paths import best_path
 from lorescore.nbest import list_costs, read_nbest_dir, write_nbest_dir
+from lorescore.scoring.rescorer import Rescorer
 from lorescore.wer.ctm import ctm_texts, read_ctm
 
 Call = Callable[..., object]
@@ -140,6 +141,34 @@ def test_what_was_chosen_from_lists_that_are_there_no_more_is_not_scored(exp: Pa
     assert call(*score).error_line() == expected
     write_nbest_dir(nbest_dir, lists)
     assert call(*score).status == 0
+
+
+def test_weights_that_were_tuned_for_another_rescorer(exp: Path, tmp_path: Path, call: Call) -> None:
+    """One that was trained under the same tag since, without stage 6; whatever the training of the same one took."""
+    assert rescore(call, exp).status == 0
+    rescorer_dir, weights = exp / "plm" / TAG, exp / "rescore" / TAG / "weights.yaml"
+    config = read_yaml(rescorer_dir / "config.yaml")
+    write_yaml(rescorer_dir / "config.yaml", config | {"training": {"seconds": 2.5}})
+    scores = {
+        system: ("score", "--ref", exp / "nbest" / "dev" / "text", "--hyp", folder / "text", "--out", folder)
+        for system in (TAG, f"{TAG}_mbr")
+        for folder in (exp / "rescore" / system / "dev",)
+    }
+    assert [call(*score).status for score in scores.values()] == [0, 0]
+    assert Rescorer.load(rescorer_dir).weights == read_weights(weights)
+
+    shutil.rmtree(rescorer_dir)
+    new_rescorer(tmp_path / "other", "qwen2", plm_text="lower").save(rescorer_dir)
+    refused = f"tuned for another rescorer than {rescorer_dir} holds"
+    for system, score in scores.items():
+        path = exp / "rescore" / system / "weights.yaml"
+        assert call(*score).error_line() == f"lorescore score: {path}: {refused} now (rescore again: stage 6)"
+    nprr = ("nprr", "--tags", TAG, "--sets", "beam", "--exp_dir", exp)
+    assert call(*nprr).error_line() == f"lorescore nprr: {weights}: {refused} now (rescore again: stage 6)"
+    assert Rescorer.load(rescorer_dir).weights is None
+    write_yaml(weights, {"lm_weight": 0.5})  # by hand, or by a version that did not say what they are for
+    assert Rescorer.load(rescorer_dir).weights == read_weights(weights)
+    assert call(*scores[TAG]).status == 0
 
 
 def test_times_without_alignments_are_said_to_be_nominal(exp: Path, tmp_path: Path, call: Call) -> None:

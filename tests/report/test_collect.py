@@ -15,6 +15,7 @@ from lorescore.nprr import read_records, write_records
 from lorescore.report import collect
 from lorescore.report.mbr import base_tag
 from lorescore.report.models import frozen_counterpart, read_models
+from lorescore.scoring.stored import scores_checksum
 from lorescore.wer.resampling import RelativeChange
 
 REFS = {"a-1": "one two three", "a-2": "four five", "b-1": "six"}
@@ -241,6 +242,30 @@ def test_what_was_chosen_from_other_lists_is_left_out(tmp_path: Path, caplog: py
         assert list(collect(tmp_path).scores["test"]) == of_decode
     end = "left out, as chosen from other lists than nbest/test has now (rescore and score again: ./run.sh --stage 6 "
     assert caplog.messages == [f"{tmp_path}/rescore/lora/test: {end}--stop_stage 7)"]
+
+
+@needs_sclite
+def test_what_is_of_another_rescorer_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """One that was trained under the same tag since, without stage 6."""
+    tag = tag_of("full")
+    hyps = {"first_pass": WRONG, tag: REFS, f"{tag}_mbr": REFS, "lora": REFS}
+    weights = {tag: (0.5, 0.1), f"{tag}_mbr": (0.5, 0.1), "lora": (0.5, 0.1)}
+    write_scores(tmp_path, "test", REFS, hyps, **weights)
+    model = write_model(tmp_path, "full", plm_checksum="old")
+    write_records(tmp_path / "nprr" / f"{tag}.json", [make_record("full", "test", "1best", 0.1)])
+    for system in (tag, f"{tag}_mbr"):
+        path = tmp_path / "rescore" / system / "weights.yaml"
+        write_yaml(path, read_yaml(path) | {"tuned_for": scores_checksum(model)})
+    found = collect(tmp_path)
+    assert list(found.scores["test"]) == ["first_pass", tag, f"{tag}_mbr", "lora"]
+    assert [one.tag for one in found.nprr] == [tag]
+    write_model(tmp_path, "full", plm_checksum="new")
+    caplog.clear()
+    found = collect(tmp_path)
+    assert list(found.scores["test"]) == ["first_pass", "lora"]
+    assert (found.nprr, list(found.models)) == ((), [tag])
+    end = f"left out, as tuned for another rescorer than {model} holds now (rescore and score again: ./run.sh --stage 6"
+    assert [line.startswith(f"{tmp_path}/rescore/{tag}") and end in line for line in caplog.messages] == [True, True]
 
 
 @needs_sclite

@@ -36,7 +36,7 @@ from lorescore.perturb import KINDS, PERTURBATIONS
 from lorescore.scoring.directories import Scoring
 from lorescore.scoring.options import ScoringOptions, default_device
 from lorescore.scoring.sets import rescorer_checksum
-from lorescore.scoring.stored import read_config
+from lorescore.scoring.stored import WEIGHTS_FILE, read_config, require_tuned_for
 from lorescore.stamp import Stamp
 from lorescore.wer.resampling import Counts
 
@@ -54,7 +54,7 @@ def run_stage(args: argparse.Namespace) -> None:
     tags = list(dict.fromkeys(args.tags.split()))
     conditions = _conditions(args, tags)
     require_rescorers(tags, args.exp_dir / "plm")
-    weights = {tag: _weights(args.exp_dir / "rescore" / tag / "weights.yaml") for tag in tags}
+    weights = {tag: _weights(args.exp_dir, tag) for tag in tags}
     reference = _reference(args.reference, tags, args.exp_dir)
     known = {} if reference in tags else {reference: read_word_errors(_errors_path(args.exp_dir, reference))}
     scoring = Scoring(scoring_options(args), cache_path(args.score_cache, args.exp_dir), progress)
@@ -135,10 +135,12 @@ def _strategy(rescorer_dir: Path) -> str:
     return str(strategy.get("name", "")) if isinstance(strategy, dict) else ""
 
 
-def _weights(path: Path) -> Weights:
-    """The weights that stage 6 tuned."""
+def _weights(exp_dir: Path, tag: str) -> Weights:
+    """The weights that stage 6 tuned for a rescorer."""
+    path, rescorer_dir = exp_dir / "rescore" / tag / WEIGHTS_FILE, exp_dir / "plm" / tag
     if not path.is_file():
         raise InputError("no weights", path=path, mend="stage 6 tunes them on dev: ./run.sh --stage 6")
+    require_tuned_for(path, rescorer_dir)
     return read_weights(path)
 
 

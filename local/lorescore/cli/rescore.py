@@ -11,6 +11,7 @@ import argparse
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from lorescore.choices import DECODES, nearest_hint, require_choice
 from lorescore.cli.cache_options import add_cache_argument, cache_path
@@ -39,7 +40,7 @@ from lorescore.nbest import NbestSet, list_costs, read_nbest_dir
 from lorescore.nbest.chosen import write_chosen
 from lorescore.nbest.directory import require_same_metric
 from lorescore.scoring.directories import Scoring
-from lorescore.scoring.stored import TRAIN_IT, unfinished
+from lorescore.scoring.stored import TRAIN_IT, TUNED_FOR, WEIGHTS_FILE, scores_checksum, unfinished
 from lorescore.wer import word_error_rate
 
 SET = "{set}"  # stands for the set's name in --lattice_dir
@@ -112,8 +113,9 @@ def run(args: argparse.Namespace) -> None:
         if args.decode == MBR:
             scales[f"{tag}_{MBR}"] = tune_posterior_scale(lists[args.dev], sets[args.dev], weights)
         confidence_scale = tune_confidence_scale(lists[args.dev], weights)
+        record = {"confidence_scale": confidence_scale, TUNED_FOR: scores_checksum(args.exp_dir / "plm" / tag)}
         hyps = {
-            system: _choose(system, args.dev, sets, lists, weights, scale, confidence_scale, args.exp_dir)
+            system: _choose(system, args.dev, sets, lists, weights, scale, record, args.exp_dir)
             for system, scale in scales.items()
         }
         for name, nbest in sets.items():
@@ -161,17 +163,17 @@ def _choose(
     lists: dict[str, ScoredLists],
     weights: Weights,
     posterior_scale: float,
-    confidence_scale: float,
+    record: Mapping[str, Any],
     exp_dir: Path,
 ) -> dict[str, dict[str, str]]:
-    """Write the weights and what they choose in every set; the texts by set."""
+    """Write the weights, with a record of what else they are, and what they choose in every set; the texts by set."""
     out_dir = exp_dir / "rescore" / system
     ranks = {name: chosen_ranks(lists[name], nbest, weights, posterior_scale) for name, nbest in sets.items()}
     dev_wer = word_error_rate(error_count(lists[dev], ranks[dev]), int(lists[dev].ref_words.sum()))
-    record = asdict(weights) | {"confidence_scale": confidence_scale}
+    content = asdict(weights) | dict(record) | {"tuned_on": dev, "dev_wer": round(dev_wer, 4)}
     if posterior_scale != MAP_SCALE:
-        record["posterior_scale"] = posterior_scale
-    write_yaml(out_dir / "weights.yaml", record | {"tuned_on": dev, "dev_wer": round(dev_wer, 4)})
+        content["posterior_scale"] = posterior_scale
+    write_yaml(out_dir / WEIGHTS_FILE, content)
     print(
         f"{out_dir}: weights tuned on {dev}: {_describe(weights, posterior_scale)}, "
         f"{weights.metric.upper()} {dev_wer:.2f}"

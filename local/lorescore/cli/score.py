@@ -8,6 +8,7 @@ from lorescore.combine import Weights, read_weights
 from lorescore.errors import InputError
 from lorescore.files import read_table, read_yaml
 from lorescore.nbest.chosen import are_of_other_lists
+from lorescore.scoring.stored import WEIGHTS_FILE, require_tuned_for, rescorer_of
 from lorescore.wer import METRICS, WER, score_hypotheses, wer_line
 from lorescore.wer.ctm import read_ctm
 from lorescore.wer.units import require_metric
@@ -38,6 +39,7 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(
             f"chosen from other lists than {nbest_dir} has now", path=args.hyp, mend="rescore again: stage 6"
         )
+    require_tuned_for(set_dir.parent / WEIGHTS_FILE, rescorer_of(set_dir.parent))
     metric = require_choice("--metric", args.metric, METRICS) if args.metric else _metric_of(args.ref)
     weights = read_weights(args.weights) if args.weights else Weights()
     result = score_hypotheses(

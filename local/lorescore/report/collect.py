@@ -23,6 +23,7 @@ from lorescore.perturb.settings import PERTURBATIONS, WORST
 from lorescore.report.fields import Fields
 from lorescore.report.mbr import MBR_SUFFIX, MbrComparison, base_tag, compare_mbr
 from lorescore.report.models import Model, frozen_counterpart, read_models
+from lorescore.scoring.stored import are_for_another, rescorer_of
 from lorescore.wer import Interval, p_not_better
 from lorescore.wer.kaldi import UTT2SPK
 from lorescore.wer.score import HYPS_CHECKSUM, REFS_CHECKSUM
@@ -122,8 +123,9 @@ def collect(exp_dir: Path) -> Results:
             different perturbed lists; or references or hypotheses are not those that were scored.
     """
     models, dev_set = read_models(exp_dir / "plm"), _read_dev_set(exp_dir)
-    scores = _read_scores(exp_dir)
-    nprr_paths = sorted(exp_dir.glob("nprr/[!.]*.json"))
+    left_out = _of_other_rescorers(exp_dir)
+    scores = _read_scores(exp_dir, left_out)
+    nprr_paths = [path for path in sorted(exp_dir.glob("nprr/[!.]*.json")) if path.stem not in left_out]
     records = [record for path in nprr_paths for record in read_records(path)]
     areas = [record for path in nprr_paths for record in read_areas(path)]
     _require_same_lists(records)
@@ -176,11 +178,32 @@ def _read_dev_set(exp_dir: Path) -> str | None:
     return dev_set
 
 
-def _read_scores(exp_dir: Path) -> dict[str, dict[str, SetScore]]:
-    """The finished scorings of clean sets, by set and tag."""
+def _of_other_rescorers(exp_dir: Path) -> set[str]:
+    """The systems whose weights were tuned for another rescorer than is there now, and whose results are of that one.
+
+    Its NPRR is too, as stage 9 refuses such weights.
+    """
+    found = set()
+    for path in sorted(exp_dir.glob("rescore/[!.]*/weights.yaml")):
+        rescorer_dir = rescorer_of(path.parent)
+        if are_for_another(path, rescorer_dir):
+            logger.warning(
+                "%s: left out, as tuned for another rescorer than %s holds now (%s)",
+                path.parent,
+                rescorer_dir,
+                _again(path.parent, f"{MEND}; NPRR: --stage 9"),
+            )
+            found.add(path.parent.name)
+    return found
+
+
+def _read_scores(exp_dir: Path, left_out: Collection[str]) -> dict[str, dict[str, SetScore]]:
+    """The finished scorings of clean sets, by set and tag; without those of some systems."""
     scores: dict[str, dict[str, SetScore]] = {}
     for path in sorted(exp_dir.glob("rescore/[!.]*/*/result.yaml")):
         tag, set_name = path.parent.parent.name, path.parent.name
+        if tag in left_out:
+            continue
         if _is_perturbed(exp_dir / "nbest" / set_name / "nbest.yaml"):
             continue  # its place is the NPRR table
         if are_of_other_lists(path.parent, exp_dir / "nbest" / set_name):

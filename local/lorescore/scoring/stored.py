@@ -3,18 +3,22 @@
 The latter are the PLM, the weights that stage 6 tuned, and for a combination the rescorers whose scores it adds.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from lorescore.combine import GIVE_TUNED, Weights, read_weights
+from lorescore.decode import MBR
 from lorescore.errors import InputError
-from lorescore.files import read_yaml
+from lorescore.files import checksum, read_yaml
 from lorescore.plm.source import fetched_checksum
 
 MEMBERS = "members"
 WEIGHTS_FILE = "weights.yaml"
+TUNED_FOR = "tuned_for"  # in it: `scores_checksum` of the rescorer
 TRAIN_IT = "stage 5 trains it"
 TUNE_THEM = "tune them on a development set"
 TUNE_ON_JSON_LINES = (
@@ -87,11 +91,11 @@ def stored_weights_path(rescorer_dir: Path) -> Path | None:
     """Where the weights that were tuned for a rescorer are; None where there are none.
 
     `weights.yaml` in the directory itself, where a user has put it, or else where stage 6 writes it:
-    exp/rescore/<tag>/weights.yaml for the rescorer exp/plm/<tag>.
+    exp/rescore/<tag>/weights.yaml for the rescorer exp/plm/<tag>. What was tuned for another is left out.
     """
     resolved = rescorer_dir.resolve()
     places = (resolved / WEIGHTS_FILE, resolved.parent.parent / "rescore" / resolved.name / WEIGHTS_FILE)
-    return next((path for path in places if path.is_file()), None)
+    return next((path for path in places if path.is_file() and not are_for_another(path, resolved)), None)
 
 
 def stored_weights(rescorer_dir: Path) -> Weights | None:
@@ -102,6 +106,44 @@ def stored_weights(rescorer_dir: Path) -> Weights | None:
     """
     path = stored_weights_path(rescorer_dir)
     return read_weights(path) if path else None
+
+
+def scores_checksum(rescorer_dir: Path) -> str:
+    """SHA-256 over what decides a rescorer's scores: the same training twice gives the same, whatever it took.
+
+    Raises:
+        InputError: config.yaml is missing, so that nothing is finished here.
+    """
+    config = read_config(rescorer_dir)
+    settings = {name: config.get(name) for name in ("plm", "plm_checksum", MEMBERS)}
+    weights = sorted(path for path in rescorer_dir.rglob("*") if path.suffix in (".safetensors", ".json"))
+    return hashlib.sha256(f"{json.dumps(settings, sort_keys=True)}\n{checksum(weights)}".encode()).hexdigest()
+
+
+def are_for_another(weights_path: Path, rescorer_dir: Path) -> bool:
+    """Whether weights were tuned for another rescorer than a directory holds now; False where that is not known."""
+    tuned_for = read_yaml(weights_path).get(TUNED_FOR) if weights_path.is_file() else None
+    if tuned_for is None or not (rescorer_dir / "config.yaml").is_file():
+        return False
+    return bool(tuned_for != scores_checksum(rescorer_dir))
+
+
+def require_tuned_for(weights_path: Path, rescorer_dir: Path) -> None:
+    """Check that weights are not of another rescorer.
+
+    Raises:
+        InputError: They were tuned for another than a directory holds now.
+    """
+    if are_for_another(weights_path, rescorer_dir):
+        message = f"tuned for another rescorer than {rescorer_dir} holds now"
+        raise InputError(message, path=weights_path, mend="rescore again: stage 6")
+
+
+def rescorer_of(system_dir: Path) -> Path:
+    """The rescorer exp/plm/<tag> whose weights and hypotheses exp/rescore/<tag> or exp/rescore/<tag>_mbr holds."""
+    plm_root = system_dir.parent.parent / "plm"
+    base = plm_root / system_dir.name.removesuffix(f"_{MBR}")
+    return base if base.is_dir() else plm_root / system_dir.name
 
 
 def require_weights(weights: Weights | None, *, mend: str = GIVE_WEIGHTS) -> Weights:
@@ -115,7 +157,7 @@ def require_weights(weights: Weights | None, *, mend: str = GIVE_WEIGHTS) -> Wei
         InputError: There are none, they are something else, or no finite numbers, or `lm_weight` is negative.
     """
     if weights is None:
-        raise InputError("no weights.yaml beside this rescorer", mend=mend)
+        raise InputError("no weights.yaml for this rescorer", mend=mend)
     if not isinstance(weights, Weights):
         message = f"weights are {weights!r:.60}, expected lorescore.Weights(lm_weight=..., word_bonus=...)"
         raise InputError(message)
