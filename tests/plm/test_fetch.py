@@ -23,8 +23,10 @@ from transformers import (
 
 from lorescore.errors import InputError
 from lorescore.files import read_yaml, write_yaml
+from lorescore.plm import source as plm_source
 from lorescore.plm.load import fetch_plm, is_encoder, load_plm, max_tokens
 from lorescore.plm.settings import CONF_DIR, PlmSettings
+from lorescore.plm.source import fetched_checksum
 from lorescore.scoring.rescorer import Rescorer
 
 
@@ -58,8 +60,9 @@ def test_the_settings_and_a_checksum_are_on_disk(source: Path, tmp_path: Path) -
     settings = settings_of(source)
     fetch_plm(settings, tmp_path / "one")
     content = read_yaml(tmp_path / "one" / "plm.yaml")
-    checksum, described = content.pop("checksum"), content.pop("source")
-    assert {"config.json", "model.safetensors", "tokenizer.json"} <= described.keys()
+    checksum = content.pop("checksum")
+    for described in (content.pop("source"), content.pop("files")):
+        assert {"config.json", "model.safetensors", "tokenizer.json"} <= described.keys()
     assert PlmSettings.from_dict(content) == settings
     fetch_plm(settings, tmp_path / "two")
     assert read_yaml(tmp_path / "two" / "plm.yaml")["checksum"] == checksum
@@ -123,6 +126,32 @@ def test_a_source_that_is_gone_or_was_never_described(source: Path, tmp_path: Pa
     fetch_plm(settings_of(source), plm_dir)  # as of before changes were noticed
     write_yaml(plm_dir / "plm.yaml", content | {"model": "package:no_such_package/model.gguf"})
     fetch_plm(settings_of("package:no_such_package/model.gguf"), plm_dir)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "config.json"])
+def test_what_changed_since_it_was_fetched_is_refused(
+    source: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not what was copied; and nothing is read where sizes and times are the same."""
+    plm_dir = tmp_path / "plm"
+    fetch_plm(settings_of(source), plm_dir)
+    with monkeypatch.context() as patch:
+        patch.setattr(plm_source, "checksum", None)
+        load_plm(plm_dir, settings_of(source))
+        fetched_checksum(plm_dir)
+    copied = tmp_path / "copied"
+    shutil.copytree(plm_dir, copied, copy_function=shutil.copyfile)
+    load_plm(copied, settings_of(source))
+    content = (plm_dir / name).read_bytes()
+    (plm_dir / name).write_bytes(content[:-2] + content[-2:].swapcase()[::-1])
+    for use in (lambda: load_plm(plm_dir, settings_of(source)), lambda: fetched_checksum(plm_dir)):
+        with pytest.raises(InputError) as error:
+            use()
+        expected = f"{plm_dir}: {name} changed since it was fetched (delete it, and fetch it again: stage 4)"
+        assert str(error.value) == expected
+    record = read_yaml(plm_dir / "plm.yaml")
+    write_yaml(plm_dir / "plm.yaml", {key: value for key, value in record.items() if key != "files"})
+    assert fetched_checksum(plm_dir) == record["checksum"]  # an earlier version's, which does not tell
 
 
 def test_an_unfinished_directory_is_fetched_again(source: Path, tmp_path: Path) -> None:

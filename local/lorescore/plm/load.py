@@ -17,7 +17,7 @@ from lorescore.errors import InputError
 from lorescore.files import checksum, read_yaml, write_yaml
 from lorescore.plm.onednn import use_onednn
 from lorescore.plm.settings import PlmSettings
-from lorescore.plm.source import PLM_FILE, describe, not_fetched, require_unchanged, source_files
+from lorescore.plm.source import PLM_FILE, changed_files, describe, not_fetched, require_as_fetched, source_files
 
 PACKAGE_PREFIX = "package:"
 # The auto class that a scorer's PLM is loaded with.
@@ -28,7 +28,8 @@ NO_LIMIT = 1_000_000_000  # tokens
 def fetch_plm(settings: PlmSettings, plm_dir: Path) -> None:
     """Put a PLM's weights (safetensors, float32) and tokenizer into `plm_dir`; nothing is done where they are there.
 
-    `plm.yaml`, written last, holds the settings, a checksum of the weights, and what the files were that they are from.
+    `plm.yaml`, written last, holds the settings, a checksum of the weights, and what the files are and were that they
+    are from.
 
     Raises:
         InputError: The model cannot be found or fetched, its weights are not safetensors or GGUF or not complete, or
@@ -84,7 +85,9 @@ def fetch_plm(settings: PlmSettings, plm_dir: Path) -> None:
         shutil.rmtree(plm_dir, ignore_errors=True)
         partial.rename(plm_dir)
         weight_files = sorted(plm_dir.glob("*.safetensors"))
-        write_yaml(plm_dir / PLM_FILE, settings.to_dict() | {"checksum": checksum(weight_files), "source": files})
+        record = {"checksum": checksum(weight_files), "source": files}
+        record["files"] = describe(source_files(str(plm_dir), None))
+        write_yaml(plm_dir / PLM_FILE, settings.to_dict() | record)
 
 
 def _require_same_model(settings: PlmSettings, plm_dir: Path) -> None:
@@ -104,8 +107,13 @@ def _require_same_model(settings: PlmSettings, plm_dir: Path) -> None:
         files = source_files(*_locate(settings.model))
     except InputError:  # the package is gone: what was fetched from it stays
         return
-    if held.get("source") and files:
-        require_unchanged(held["source"], files, plm_dir)
+    changed = changed_files(held["source"], files) if held.get("source") and files else []
+    if changed:
+        raise InputError(
+            f"was fetched from {files[0].parent}, where {', '.join(changed)} changed since",
+            path=plm_dir,
+            mend=f"move {plm_dir} and the rescorers of it away, or give the new PLM another name: --plm",
+        )
 
 
 @contextmanager
@@ -135,10 +143,11 @@ def load_plm(plm_dir: Path, settings: PlmSettings) -> tuple[PreTrainedModel, Tok
     """Load a fetched PLM, in float32 and with its parameters frozen.
 
     Raises:
-        InputError: `plm_dir` holds no fetched PLM.
+        InputError: `plm_dir` holds no fetched PLM, or not what was fetched.
     """
     if not (plm_dir / PLM_FILE).is_file():
         raise not_fetched(settings, plm_dir)
+    require_as_fetched(read_yaml(plm_dir / PLM_FILE), plm_dir)
     return load_model(plm_dir, settings.scorer), AutoTokenizer.from_pretrained(plm_dir)
 
 

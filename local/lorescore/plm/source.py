@@ -1,4 +1,4 @@
-"""What a fetched PLM was fetched from: `plm.yaml` describes it, so that a later change is noticed."""
+"""What a PLM was fetched from, and what was fetched: `plm.yaml` describes both, so that a later change is noticed."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -24,9 +24,33 @@ READ = (
 
 
 def fetched_checksum(plm_dir: Path) -> str | None:
-    """The checksum of a fetched PLM's weights; None where there is no fetched PLM."""
+    """The checksum of a fetched PLM's weights; None where there is no fetched PLM.
+
+    Raises:
+        InputError: What is there is not what was fetched.
+    """
     path = plm_dir / PLM_FILE
-    return read_yaml(path).get("checksum") if path.is_file() else None
+    if not path.is_file():
+        return None
+    held = read_yaml(path)
+    require_as_fetched(held, plm_dir)
+    return held.get("checksum")
+
+
+def require_as_fetched(held: Mapping[str, Any], plm_dir: Path) -> None:
+    """Check that a fetched PLM's files are those that were fetched.
+
+    Args:
+        held: What its `plm.yaml` says; an earlier version's does not tell what the files were.
+        plm_dir: Where they are.
+
+    Raises:
+        InputError: They are not.
+    """
+    changed = changed_files(held["files"], source_files(str(plm_dir), None)) if "files" in held else []
+    if changed:
+        message = f"{', '.join(changed)} changed since it was fetched"
+        raise InputError(message, path=plm_dir, mend="delete it, and fetch it again: stage 4")
 
 
 def not_fetched(settings: PlmSettings, plm_dir: Path) -> InputError:
@@ -53,16 +77,15 @@ def describe(files: Sequence[Path]) -> dict[str, dict[str, Any]]:
     return {path.name: _size_and_time(path) | {"checksum": checksum([path])} for path in files}
 
 
-def require_unchanged(described: Mapping[str, Mapping[str, Any]], files: Sequence[Path], plm_dir: Path) -> None:
-    """Check that files are what `describe` said; only one whose size or time is another is read.
+def changed_files(described: Mapping[str, Mapping[str, Any]], files: Sequence[Path]) -> list[str]:
+    """The names of files that are not what `describe` said; only one whose size or time is another is read.
 
     Args:
         described: From `describe`.
         files: The files as they are now.
-        plm_dir: What was fetched from them.
 
     Raises:
-        InputError: They are not.
+        InputError: A file cannot be read.
     """
     changed = set(described) ^ {path.name for path in files}
     for path in files:
@@ -71,12 +94,7 @@ def require_unchanged(described: Mapping[str, Mapping[str, Any]], files: Sequenc
             continue
         if checksum([path]) != held["checksum"]:
             changed.add(path.name)
-    if changed:
-        raise InputError(
-            f"was fetched from {files[0].parent}, where {', '.join(sorted(changed))} changed since",
-            path=plm_dir,
-            mend=f"move {plm_dir} and the rescorers of it away, or give the new PLM another name: --plm",
-        )
+    return sorted(changed)
 
 
 def _size_and_time(path: Path) -> dict[str, int]:

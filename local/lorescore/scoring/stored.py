@@ -194,7 +194,7 @@ def require_same_plm(config: Mapping[str, Any], rescorer_dir: Path) -> None:
         rescorer_dir: Its directory.
 
     Raises:
-        InputError: The PLM was fetched anew from something else.
+        InputError: The PLM was fetched anew from something else, or is not what was fetched any more.
     """
     plm_dir = stored_plm(rescorer_dir, config.get("plm_dir", ""))
     mend = "move it away and train it again: stage 5"
