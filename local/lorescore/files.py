@@ -99,6 +99,14 @@ def whole_directory(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def give_usual_mode(paths: Iterable[Path]) -> None:
+    """Give files the mode that the umask gives: safetensors writes its own for their owner alone."""
+    umask = os.umask(0o077)  # there is no way to read it but to set it
+    os.umask(umask)
+    for path in paths:
+        path.chmod(0o666 & ~umask)
+
+
 def temporary_beside(path: Path) -> Path:
     """A name of this process's own in the same folder, until what is written is complete.
 

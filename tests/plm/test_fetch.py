@@ -48,6 +48,7 @@ def test_what_is_fetched_is_what_was_there(source: Path, tmp_path: Path) -> None
     fetch_plm(settings_of(source), plm_dir)
     assert [path.name for path in plm_dir.parent.iterdir()] == ["tiny_clm"]
     assert {path.suffix for path in plm_dir.iterdir()} == {".json", ".safetensors", ".yaml"}
+    assert len({path.stat().st_mode for path in plm_dir.iterdir()}) == 1  # the umask's
     model, tokenizer = load_plm(plm_dir, settings_of(source))
     original = weights(AutoModelForCausalLM.from_pretrained(source))
     for name, weight in weights(model).items():

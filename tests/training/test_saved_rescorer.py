@@ -72,6 +72,7 @@ def test_scores_after_loading_are_those_of_training(
     frozen = fresh_rescorer(family, scorer)
     rescorer.save(tmp_path / "out", {"history": {"evaluations": []}})
     assert read_yaml(tmp_path / "out" / "history.yaml") == {"evaluations": []}
+    assert len({path.stat().st_mode for path in (tmp_path / "out").rglob("*") if path.is_file()}) == 1  # the umask's
 
     loaded = Rescorer.load(tmp_path / "out")
     torch.testing.assert_close(scores(loaded.scorer, loaded, dev_lists), expected, rtol=0, atol=1e-4)

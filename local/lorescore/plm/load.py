@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from transformers.utils import logging as transformers_logging
 
 from lorescore.errors import InputError
-from lorescore.files import checksum, read_yaml, write_yaml
+from lorescore.files import checksum, give_usual_mode, read_yaml, write_yaml
 from lorescore.plm.onednn import use_onednn
 from lorescore.plm.settings import PlmSettings
 from lorescore.plm.source import PLM_FILE, changed_files, describe, not_fetched, require_as_fetched, source_files
@@ -82,6 +82,7 @@ def fetch_plm(settings: PlmSettings, plm_dir: Path) -> None:
     with cannot_be_written(plm_dir), without_bars():
         model.save_pretrained(partial)
         tokenizer.save_pretrained(partial)
+        give_usual_mode(partial.glob("*.safetensors"))
         shutil.rmtree(plm_dir, ignore_errors=True)
         partial.rename(plm_dir)
         weight_files = sorted(plm_dir.glob("*.safetensors"))

@@ -22,7 +22,7 @@ from torch import nn
 
 from lorescore.combine import Weights
 from lorescore.errors import InputError
-from lorescore.files import read_yaml, write_yaml
+from lorescore.files import give_usual_mode, read_yaml, write_yaml
 from lorescore.nbest.lists import NbestList
 from lorescore.plm.load import cannot_be_written, is_encoder, load_model, load_plm, without_bars
 from lorescore.plm.mixed import truncate
@@ -158,6 +158,7 @@ class Rescorer(ListScorer):
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
             self._save_weights(partial)
+            give_usual_mode(partial.rglob("*.safetensors"))
             for name, record in (records or {}).items():
                 write_yaml(partial / f"{name}.yaml", record)
             write_yaml(partial / "config.yaml", self.config)
