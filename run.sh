@@ -124,7 +124,7 @@ side_by_side() {
 
 # Where a PLM scores, for one call at a time: through cmd too, as a GPU's scores are not those of this machine.
 scoring() {
-    [ -n "${cmd}" ] || { lorescore "${@:2}"; return; }
+    [ -n "${cmd}" ] || { attended python3 -m lorescore "${@:2}"; return; }
     start "$1" python3 -m lorescore "${@:2}"
     finish
 }
@@ -362,7 +362,7 @@ if begins 5 "train rescorers: exp/nbest/{${train_set},${dev_set}} -> exp/plm/{${
     [[ "${lm_text}" =~ ^(none)?$ ]] || train_options+=(--lm_text "${lm_text}")
     while IFS=$'\t' read -r tag strategy of_seed; do
         training=(train "${tag_options[@]}" --lora "${strategy}" "${train_options[@]}")
-        if [ "${of_seed}" = - ]; then lorescore "${training[@]}" < /dev/null  # frozen: others start from its scores
+        if [ "${of_seed}" = - ]; then attended python3 -m lorescore "${training[@]}"  # frozen: others start from its scores
         else start "train_${tag}" python3 -m lorescore "${training[@]}" --seed "${of_seed}"; fi
     done <<< "${trainings}"
     finish

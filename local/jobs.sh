@@ -4,8 +4,8 @@
 # At most `rescorer_nj` run at a time, through `cmd` where that is set: {log} in it stands for the job's log, which
 # Kaldi's run.pl, queue.pl and slurm.pl write themselves. Without it, of several GPUs (those of CUDA_VISIBLE_DEVICES,
 # else all) each job has one for itself; without GPUs the cores are shared out. What jobs say is in exp/log/NAME.log, and
-# the end of it is shown where one fails; the others go on. With rescorer_nj 1 a job runs in the foreground, and ends the
-# script where it fails.
+# the end of it is shown where one fails; the others go on. With rescorer_nj 1 the script waits for a job, shows what it
+# says, and ends where it fails. `attended COMMAND...` does so with any command. No job outlives the script.
 
 _pids=() _names=()  # of the jobs that run, by slot
 _failed=()
@@ -20,7 +20,7 @@ start() {
     rm -f "exp/log/${name}".{log,submitted}
     [[ "${cmd}" != *'{log}'* ]] || out="exp/log/${name}.submitted"
     if [ "${rescorer_nj}" -eq 1 ]; then
-        "${words[@]}" "$@" < /dev/null
+        attended "${words[@]}" "$@"
         return
     fi
     _take_slot
@@ -47,13 +47,20 @@ finish() {
     die "failed: ${_failed[*]}; call it again to go on"
 }
 
+attended() {
+    local status=0
+    _end_with_the_script
+    "$@" < /dev/null &  # bash hears a signal while it waits, but not while a command is in the foreground
+    _pids[0]=$!
+    wait "${_pids[0]}" || status=$?
+    unset "_pids[0]"
+    return "${status}"
+}
+
 # Find a slot without a job, and name it in `_slot`; where all are taken, wait for one.
 _take_slot() {
     if [ "${#_pids[@]}" -eq 0 ]; then
-        # Jobs in the background do not hear an interrupt.
-        trap 'kill "${_pids[@]}" 2> /dev/null || true' EXIT
-        trap 'exit 130' INT
-        trap 'exit 143' TERM
+        _end_with_the_script
         [ "${#_gpus[@]}" -gt 0 ] || _find_gpus
     fi
     while true; do
@@ -63,6 +70,14 @@ _take_slot() {
         done
         sleep 0.5
     done
+}
+
+_end_with_the_script() {
+    # Jobs in the background do not hear an interrupt.
+    trap 'kill "${_pids[@]}" 2> /dev/null || true' EXIT
+    trap 'exit 129' HUP
+    trap 'echo "$0: interrupted; call it again to go on" >&2; exit 130' INT
+    trap 'exit 143' TERM
 }
 
 _end() {  # of the job in a slot

@@ -97,13 +97,27 @@ def test_a_scheduler_that_is_not_there(tmp_path: Path) -> None:
     assert done.stderr.splitlines()[-1] == "failed: a b; call it again to go on"
 
 
-def test_an_interrupt_ends_the_jobs(tmp_path: Path) -> None:
-    body = "start a bash -c 'echo $$ > pid; exec sleep 60'; finish"
-    process = subprocess.Popen(["bash", "-c", HEAD + body], cwd=tmp_path, stdout=subprocess.DEVNULL)
+def test_one_at_a_time_shows_what_it_says_and_ends_the_script_where_it_fails(tmp_path: Path) -> None:
+    body = "rescorer_nj=1; start a echo said; start b bash -c 'cat; exit 3'; echo after"
+    done = script(tmp_path, body)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "said\n", "")
+
+
+@pytest.mark.parametrize("nj", [1, 2])
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_jobs(tmp_path: Path, nj: int, number: signal.Signals) -> None:
+    body = f"rescorer_nj={nj}; start a bash -c 'echo $$ > pid; exec sleep 60'; finish"
+    process = subprocess.Popen(
+        ["bash", "-c", HEAD + body],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        # As at a terminal: tests that run in the background have been started with interrupts ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     pid_file = tmp_path / "pid"
     assert wait_for(lambda: pid_file.exists() and pid_file.read_text().strip() != "", 20)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 143
+    process.send_signal(number)
+    assert process.wait(20) == 128 + number
     state = Path(f"/proc/{int(pid_file.read_text())}/stat")
     assert wait_for(lambda: not state.exists() or state.read_text().split()[2] == "Z", 20)
 

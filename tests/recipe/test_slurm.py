@@ -61,7 +61,7 @@ def test_a_request_that_slurm_refuses(cluster: dict[str, str], tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("rescorer_nj", "cmd"),
-    # Without the option srun, in the foreground, waits for a second Ctrl-C.
+    # With and without the option with which srun itself ends at the first Ctrl-C.
     [("1", "srun --quit-on-interrupt --ntasks=1"), ("2", "srun --ntasks=1")],
 )
 def test_jobs_end_with_run_sh(cluster: dict[str, str], tmp_path: Path, rescorer_nj: str, cmd: str) -> None:
