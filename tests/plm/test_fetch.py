@@ -43,6 +43,12 @@ def weights(model: PreTrainedModel) -> dict[str, torch.Tensor]:
     return dict(model.named_parameters())
 
 
+def forget_files(plm_dir: Path) -> None:
+    """As of an earlier version, which did not tell what the files were."""
+    content = read_yaml(plm_dir / "plm.yaml")
+    write_yaml(plm_dir / "plm.yaml", {key: value for key, value in content.items() if key != "files"})
+
+
 def test_what_is_fetched_is_what_was_there(source: Path, tmp_path: Path) -> None:
     plm_dir = tmp_path / "plm" / "tiny_clm"
     fetch_plm(settings_of(source), plm_dir)
@@ -150,9 +156,24 @@ def test_what_changed_since_it_was_fetched_is_refused(
             use()
         expected = f"{plm_dir}: {name} changed since it was fetched (delete it, and fetch it again: stage 4)"
         assert str(error.value) == expected
-    record = read_yaml(plm_dir / "plm.yaml")
-    write_yaml(plm_dir / "plm.yaml", {key: value for key, value in record.items() if key != "files"})
-    assert fetched_checksum(plm_dir) == record["checksum"]  # an earlier version's, which does not tell
+    forget_files(plm_dir)
+    assert fetched_checksum(plm_dir) == read_yaml(plm_dir / "plm.yaml")["checksum"]
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json"])
+def test_a_damaged_plm_is_named(source: Path, tmp_path: Path, name: str) -> None:
+    """At its source; and where it was fetched, by a version that did not tell what the files were."""
+    plm_dir = tmp_path / "plm"
+    fetch_plm(settings_of(source), plm_dir)
+    forget_files(plm_dir)
+    for path in (plm_dir / name, source / name):
+        path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError) as error:
+        load_plm(plm_dir, settings_of(source))
+    assert str(error.value).startswith(f"{plm_dir}: cannot be loaded: ")
+    assert str(error.value).endswith(" (delete it, and fetch it again: stage 4)")
+    with pytest.raises(InputError, match=f"PLM tiny: {source} cannot be loaded: "):
+        fetch_plm(settings_of(source), tmp_path / "again")
 
 
 def test_an_unfinished_directory_is_fetched_again(source: Path, tmp_path: Path) -> None:

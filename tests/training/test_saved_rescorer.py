@@ -13,6 +13,7 @@ from lorescore.errors import InputError
 from lorescore.files import read_yaml
 from lorescore.nbest import NbestSet
 from lorescore.plm import adalora
+from lorescore.plm.strategies import adapt
 from lorescore.plm.strategy import Strategy
 from lorescore.scoring.clm import CausalScorer
 from lorescore.scoring.cls import ClsScorer
@@ -174,3 +175,30 @@ def test_a_rescorer_of_another_version_of_the_plm_is_not_loaded(fresh_rescorer: 
         InputError, match=r"out: was trained on another version of .*llama_clm \(move it away and train it again"
     ):
         Rescorer.load(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("scorer", "strategy", "name"),
+    [
+        ("cls", "vanilla", "adapter_config.json"),
+        ("cls", "vanilla", "adapter_model.safetensors"),
+        ("cls", "vanilla", "head.safetensors"),
+        ("clm", "full", "model/model.safetensors"),
+    ],
+)
+def test_a_damaged_rescorer_is_named(
+    fresh_rescorer: FreshRescorer, tmp_path: Path, scorer: str, strategy: str, name: str
+) -> None:
+    """Cut off, or missing: no PLM scores without what was trained."""
+    rescorer = fresh_rescorer("llama", scorer)
+    rescorer.scorer.model = adapt(rescorer.scorer.model, STRATEGIES[strategy], rescorer.plm.targets, 4, seed=1).model
+    rescorer.save(tmp_path / "out")
+    path = tmp_path / "out" / name
+    path.write_bytes(path.read_bytes()[:-100])
+    for damage in (lambda: None, path.unlink):
+        damage()
+        with pytest.raises(InputError) as error:
+            Rescorer.load(tmp_path / "out")
+        assert str(error.value).startswith(f"{tmp_path}/out: cannot be loaded: ")
+        assert str(error.value).endswith(" (move it away and train it again: stage 5)")
+        assert "\n" not in str(error.value)

@@ -17,11 +17,20 @@ from lorescore.errors import InputError
 from lorescore.files import checksum, give_usual_mode, read_yaml, write_yaml
 from lorescore.plm.onednn import use_onednn
 from lorescore.plm.settings import PlmSettings
-from lorescore.plm.source import PLM_FILE, changed_files, describe, not_fetched, require_as_fetched, source_files
+from lorescore.plm.source import (
+    FETCH_AGAIN,
+    PLM_FILE,
+    changed_files,
+    describe,
+    not_fetched,
+    require_as_fetched,
+    source_files,
+)
 
 PACKAGE_PREFIX = "package:"
 # The auto class that a scorer's PLM is loaded with.
 AUTO_CLASS = {"clm": AutoModelForCausalLM, "cls": AutoModel, "pll": AutoModelForMaskedLM}
+NO_FAULT_OF_THE_FILES = (InputError, MemoryError, ModuleNotFoundError)
 NO_LIMIT = 1_000_000_000  # tokens
 
 
@@ -50,7 +59,9 @@ def fetch_plm(settings: PlmSettings, plm_dir: Path) -> None:
                 source, dtype=torch.float32, output_loading_info=True, **weights
             )
         tokenizer = AutoTokenizer.from_pretrained(source, **({"gguf_file": gguf_file} if gguf_file else {}))
-    except (OSError, ValueError, KeyError) as error:
+    except NO_FAULT_OF_THE_FILES:
+        raise
+    except Exception as error:  # see `cannot_be_loaded`
         if "Unrecognized configuration class" in str(error):  # the auto class has no model of this architecture
             raise InputError(
                 f"PLM {settings.name}: {settings.model} is not of the kind that the scorer {settings.scorer} needs",
@@ -129,6 +140,21 @@ def cannot_be_written(directory: Path) -> Iterator[None]:
 
 
 @contextmanager
+def cannot_be_loaded(directory: Path, mend: str) -> Iterator[None]:
+    """Turn what the libraries raise on files that are damaged or missing into an InputError.
+
+    Each has exceptions of its own, and that of tokenizers is `Exception` itself.
+    """
+    try:
+        yield
+    except NO_FAULT_OF_THE_FILES:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"cannot be loaded: {reason}", path=directory, mend=mend) from error
+
+
+@contextmanager
 def without_bars() -> Iterator[None]:
     """Keep transformers' progress bars from standing between ours."""
     shown = transformers_logging.is_progress_bar_enabled()
@@ -144,12 +170,13 @@ def load_plm(plm_dir: Path, settings: PlmSettings) -> tuple[PreTrainedModel, Tok
     """Load a fetched PLM, in float32 and with its parameters frozen.
 
     Raises:
-        InputError: `plm_dir` holds no fetched PLM, or not what was fetched.
+        InputError: `plm_dir` holds no fetched PLM, or not what was fetched, or it cannot be loaded.
     """
     if not (plm_dir / PLM_FILE).is_file():
         raise not_fetched(settings, plm_dir)
     require_as_fetched(read_yaml(plm_dir / PLM_FILE), plm_dir)
-    return load_model(plm_dir, settings.scorer), AutoTokenizer.from_pretrained(plm_dir)
+    with cannot_be_loaded(plm_dir, FETCH_AGAIN):
+        return load_model(plm_dir, settings.scorer), AutoTokenizer.from_pretrained(plm_dir)
 
 
 def load_model(directory: Path, scorer: str) -> PreTrainedModel:

@@ -10,6 +10,7 @@ from lorescore.files import checksum, read_yaml
 from lorescore.plm.settings import PLM_ROOT, PlmSettings
 
 PLM_FILE = "plm.yaml"
+FETCH_AGAIN = "delete it, and fetch it again: stage 4"
 # What a model directory's weights and texts depend on; others that lie there, such as a training's logs, may change.
 READ = (
     "*.safetensors",
@@ -50,7 +51,7 @@ def require_as_fetched(held: Mapping[str, Any], plm_dir: Path) -> None:
     changed = changed_files(held["files"], source_files(str(plm_dir), None)) if "files" in held else []
     if changed:
         message = f"{', '.join(changed)} changed since it was fetched"
-        raise InputError(message, path=plm_dir, mend="delete it, and fetch it again: stage 4")
+        raise InputError(message, path=plm_dir, mend=FETCH_AGAIN)
 
 
 def not_fetched(settings: PlmSettings, plm_dir: Path) -> InputError:

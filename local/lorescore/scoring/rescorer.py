@@ -24,7 +24,7 @@ from lorescore.combine import Weights
 from lorescore.errors import InputError
 from lorescore.files import give_usual_mode, read_yaml, write_yaml
 from lorescore.nbest.lists import NbestList
-from lorescore.plm.load import cannot_be_written, is_encoder, load_model, load_plm, without_bars
+from lorescore.plm.load import cannot_be_loaded, cannot_be_written, is_encoder, load_model, load_plm, without_bars
 from lorescore.plm.mixed import truncate
 from lorescore.plm.onednn import store_by_columns
 from lorescore.plm.settings import PlmSettings
@@ -37,8 +37,17 @@ from lorescore.scoring.list_scorer import ListScorer
 from lorescore.scoring.memory import in_batches, token_budget_for
 from lorescore.scoring.options import EXACT, ScoringOptions, default_device
 from lorescore.scoring.pll import PseudoLogLikelihoodScorer
-from lorescore.scoring.stored import read_config, require_no_members, require_same_plm, stored_plm, stored_weights
+from lorescore.scoring.stored import (
+    TRAIN_AGAIN,
+    read_config,
+    require_no_members,
+    require_same_plm,
+    stored_plm,
+    stored_weights,
+)
 from lorescore.scoring.text import plm_context, plm_text
+
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
 class NotFiniteError(InputError):
@@ -96,8 +105,8 @@ class Rescorer(ListScorer):
             rank: Cut the adapter of `mixed` to this rank; None: all of it.
 
         Raises:
-            InputError: The directory is unfinished, the PLM is not the one that was adapted, the options are not for
-                this scorer or device, or the adapter has no such rank.
+            InputError: The directory is unfinished or damaged, the PLM is not the one that was adapted, the options are
+                not for this scorer or device, or the adapter has no such rank.
         """
         directory = Path(directory)
         device = torch.device(device) if device else default_device()
@@ -110,10 +119,19 @@ class Rescorer(ListScorer):
             stored_plm(directory, config["plm_dir"]), PlmSettings.from_dict(config["plm"], directory / "config.yaml")
         )
         rescorer.config, rescorer.weights = config, stored_weights(directory)
-        scorer = rescorer.scorer
+        with cannot_be_loaded(directory, TRAIN_AGAIN):
+            rescorer._load_weights(directory, rank)
+        rescorer.apply(options, device)
+        return rescorer
+
+    def _load_weights(self, directory: Path, rank: int | None) -> None:
+        """What `_save_weights` wrote; a low-rank adapter cut to a rank, and merged."""
+        scorer = self.scorer
         if (directory / "model").is_dir():
-            scorer.model = load_model(directory / "model", rescorer.plm.scorer)
-        elif (directory / "adapter_config.json").is_file():
+            scorer.model = load_model(directory / "model", self.plm.scorer)
+        elif any((directory / name).is_file() for name in ADAPTER_FILES):
+            for name in ADAPTER_FILES:
+                (directory / name).stat()  # PEFT would look for what is missing on the hub
             with warnings.catch_warnings():
                 # PEFT checks AdaLoRA's rank_pattern, whose keys are parameters, as if they were layers.
                 warnings.filterwarnings("ignore", message="The following rank_pattern keys")
@@ -123,8 +141,6 @@ class Rescorer(ListScorer):
             scorer.model = adapted.merge_and_unload()
         if isinstance(scorer, ClsScorer):
             scorer.head.load_state_dict(load_file(directory / "head.safetensors"))
-        rescorer.apply(options, device)
-        return rescorer
 
     def apply(self, options: ScoringOptions, device: torch.device) -> None:
         """Put the PLM on a device, for scoring alone.

@@ -20,6 +20,7 @@ MEMBERS = "members"
 WEIGHTS_FILE = "weights.yaml"
 TUNED_FOR = "tuned_for"  # in it: `scores_checksum` of the rescorer
 TRAIN_IT = "stage 5 trains it"
+TRAIN_AGAIN = "move it away and train it again: stage 5"
 TUNE_THEM = "tune them on a development set"
 TUNE_ON_JSON_LINES = (
     "python3 -m lorescore convert dev.jsonl exp/nbest/dev && python3 -m lorescore rescore --tags TAG --dev dev"
@@ -197,6 +198,5 @@ def require_same_plm(config: Mapping[str, Any], rescorer_dir: Path) -> None:
         InputError: The PLM was fetched anew from something else, or is not what was fetched any more.
     """
     plm_dir = stored_plm(rescorer_dir, config.get("plm_dir", ""))
-    mend = "move it away and train it again: stage 5"
     if fetched_checksum(plm_dir) not in (None, config.get("plm_checksum")):
-        raise InputError(f"was trained on another version of {plm_dir}", path=rescorer_dir, mend=mend)
+        raise InputError(f"was trained on another version of {plm_dir}", path=rescorer_dir, mend=TRAIN_AGAIN)
