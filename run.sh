@@ -33,7 +33,7 @@ lattice_backend=k2               # stage 3: k2, where it can be had, or kaldi (k
 graph_text=data/lm_train/text    # stage 3: Kaldi text for the n-gram model of the decoding graph; no lattices without
 word_list=data/lm_train/words    # stage 3: words that the graph is to know besides, one a line
 lexicon=                         # stage 3: Kaldi lexicon.txt in the first pass's tokens (default: its units, or CMUdict)
-acwt=2.0                         # stages 3 and 4: weight of the acoustic cost in lattices
+acwt=                            # stages 3 and 4: weight of the acoustic cost: in lattices (default: 2.0, the demo's), in Kaldi's archives
 num_hyps=10                      # stage 4: hypotheses of a list from a lattice; stage 3 with asr_exp: of a list
 
 asr_exp=                         # stages 3 to 7: model of an ESPnet recipe, exp/asr_train_...: results go beside its decodes
@@ -143,6 +143,10 @@ decode_of() {
         [ "${#files[@]}" -le 1 ] || die "which one is the decode of $1: ${files[*]}? Move the others away"
         echo "${files[0]:-${asr_decode}/decode_$1}"
     else echo "${asr_decode}/decode_$1"; fi
+}
+# Whether a decode is N-best archives of Kaldi: archives.JOB, or one of them.
+is_archives() {
+    compgen -G "$1/archives.*" > /dev/null || { [ -f "$1/lmwt.nolm" ] && [ ! -f "$1/nbest.yaml" ]; }
 }
 data_of() { if [ -n "${asr_exp}" ]; then echo "${espnet_data[$1]}"; else echo "data/$1"; fi; }
 segments_of() {  # asr.sh cuts the recordings on its way from data to dump/raw
@@ -300,7 +304,7 @@ elif begins 3 "first-pass decoding: exp/asr, data -> exp/asr/{decode,lat}_<set>"
     [ "${word_list}" != data/lm_train/words ] || [ -f "${word_list}" ] || word_list=""  # the demo's
     [ ! -f "${graph_text}" ] || for set in ${train_set} ${dev_set} ${test_sets}; do
         "${root}/local/lat_decode.sh" --set "${set}" --asr_model "${asr_model}" --lm_text "${graph_text}" \
-            --word_list "${word_list}" --lexicon "${lexicon}" --lattice_backend "${lattice_backend}" --acwt "${acwt}" \
+            --word_list "${word_list}" --lexicon "${lexicon}" --lattice_backend "${lattice_backend}" --acwt "${acwt:-2.0}" \
             --nj "${nj}" --ngpu "${ngpu}"
     done
 fi
@@ -321,8 +325,12 @@ if begins 4 "N-best lists: ${asr_decode} -> exp/nbest/<set>; PLM ${plm} -> exp/p
         [ "${context:-0}" = 0 ] || [ ! -f "${segments}" ] || import_options+=(--segments "${segments}")
         if [ "${nbest_source}" = lattice ]; then
             lorescore import-nbest --lattice_dir "exp/asr/lat_${set}" --fallback "${decode_dir}" --num_hyps "${num_hyps}" \
-                --acoustic_scale "${acwt}" "${import_options[@]}"
+                --acoustic_scale "${acwt:-2.0}" "${import_options[@]}"
         else
+            if is_archives "${decode_dir}"; then
+                [ -n "${acwt}" ] || die "${decode_dir}: Kaldi's archives do not say what acoustic costs weigh: give --acwt, usually 0.1"
+                import_options+=(--acoustic_scale "${acwt}")
+            fi
             lorescore import-nbest --decode_dir "${decode_dir}" "${import_options[@]}"
         fi
         [ -f "exp/nbest/${set}/text" ] || ! needs_ref "${set}" ||

@@ -1,0 +1,45 @@
+"""Stage 4 on N-best archives of Kaldi, which do not hold the acoustic scale: --acwt gives it."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from toy_recipe import ROOT, make_recipe
+
+from lorescore.nbest import read_nbest_dir
+
+OPTIONS = ("--stage", "4", "--stop_stage", "4", "--lora", "none", "--train_set", "", "--test_sets", "")
+FILES = {
+    "words_text": ("u1-1 the sea sat", "u1-2 the cat sat"),
+    "acwt": ("u1-1 20", "u1-2 22"),
+    "lmwt.nolm": ("u1-1 1", "u1-2 1"),
+    "lmwt.lmonly": ("u1-1 2", "u1-2 3"),
+}
+
+pytestmark = pytest.mark.skipif(
+    not (ROOT / ".venv/bin/python").exists(), reason="no .venv: ./run.sh --stage 0 --stop_stage 0 makes it"
+)
+
+
+@pytest.mark.parametrize("job", ["archives.1", "."], ids=["jobs", "one job"])
+def test_the_acoustic_scale_is_asked_for_and_passed_on(tmp_path: Path, job: str) -> None:
+    work = tmp_path / "work"
+    options = [*OPTIONS, *make_recipe(work)[:2], "--asr_decode", "decodes", "--ref", ""]
+    archive = work / "decodes" / "dev" / job
+    archive.mkdir(parents=True)
+    for name, lines in FILES.items():
+        (archive / name).write_text("".join(f"{line}\n" for line in lines))
+
+    def call(*more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([ROOT / "run.sh", *options, *more], cwd=work, capture_output=True, text=True, check=False)
+
+    done = call()
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"{ROOT}/run.sh: decodes/dev: Kaldi's archives do not say what acoustic costs weigh: "
+        "give --acwt, usually 0.1\n",
+    )
+    done = call("--acwt", "0.5")
+    assert done.returncode == 0, done.stderr
+    (one,) = read_nbest_dir(work / "exp/nbest/dev")
+    assert one.scores == [-13.0, -15.0]
