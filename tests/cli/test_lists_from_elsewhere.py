@@ -68,18 +68,26 @@ def test_import_and_convert(sets: Path, tmp_path: Path, call: Call) -> None:
     assert read_nbest_dir(out).lists == read_nbest_dir(BY_HAND / "test").lists
     assert f"{out}: up to date" in call(*arguments).out
     assert call("convert", clean, table).out.startswith(read_as)
-    # In their own place they are completed; their costs of scorers stay.
-    assert call("import-nbest", "--decode_dir", clean, "--out", clean).status == 0
-    assert sorted(path.name for path in clean.iterdir()) == ["acwt", "lmwt.plm", "nbest.yaml", "text", "words_text"]
 
 
-def test_convert_does_not_write_over_them(sets: Path, tmp_path: Path, call: Call) -> None:
-    before = {path: path.read_bytes() for path in (sets / "test").iterdir()}
-    line = call("convert", sets / "test_nbest_p0.1_s1", sets / "test").error_line()
-    assert line.endswith(
-        "sets/test: is there already and holds lists from elsewhere (choose another name or delete it)"
-    )
-    assert {path: path.read_bytes() for path in (sets / "test").iterdir()} == before
+def test_they_are_not_written_over(sets: Path, call: Call) -> None:
+    test, other = sets / "test", sets / "test_nbest_p0.1_s1"
+    before = {path: path.read_bytes() for path in test.iterdir()}
+    for arguments in ("convert", other, test), ("import-nbest", "--decode_dir", other, "--out", test):
+        line = call(*arguments).error_line()
+        assert line.endswith(
+            "sets/test: is there already and holds lists from elsewhere (choose another name or delete it)"
+        )
+    for out, where in (test, "is"), (sets / "other" / ".." / "test" / "nbest", "lies in"):
+        line = call("import-nbest", "--decode_dir", test, "--out", out).error_line()
+        assert line == f"lorescore import-nbest: {out}: --out {where} --decode_dir (name another: exp/nbest/<set>)"
+    assert {path: path.read_bytes() for path in test.iterdir()} == before
+
+
+def test_lattices_are_not_written_into(tmp_path: Path, call: Call) -> None:
+    line = call("import-nbest", "--lattice_dir", tmp_path, "--out", tmp_path / "nbest").error_line()
+    assert "--out lies in --lattice_dir" in line
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_rescore(sets: Path, tmp_path: Path, call: Call) -> None:

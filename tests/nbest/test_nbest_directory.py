@@ -101,13 +101,22 @@ def test_more_than_nine_ranks_read_back_in_their_order(tmp_path: Path) -> None:
     assert read_nbest_dir(tmp_path).lists == nbest.lists
 
 
-def test_a_data_directory_is_not_overwritten(nbest_dir: Path, tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    data.mkdir()
-    (data / "text").write_text("u1 a reference\n")
-    with pytest.raises(InputError, match="data: is there already and no N-best directory: its text would be lost"):
-        write_nbest_dir(data, read_nbest_dir(nbest_dir))
-    assert [path.name for path in data.iterdir()] == ["text"]
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("text", "no N-best directory"),
+        ("wav.scp", "no N-best directory"),
+        ("words_text", "holds lists from elsewhere"),
+    ],
+)
+def test_what_is_of_somebody_else_is_not_overwritten(nbest_dir: Path, tmp_path: Path, name: str, what: str) -> None:
+    """A data directory, lists that were made by hand, an archive of Kaldi."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / name).write_text("u1 a reference\n")
+    with pytest.raises(InputError, match=rf"other: is there already and {what} \(choose another name or delete it\)"):
+        write_nbest_dir(other, read_nbest_dir(nbest_dir))
+    assert [(path.name, path.read_text()) for path in other.iterdir()] == [(name, "u1 a reference\n")]
 
 
 def test_unsorted_files_are_read_as_well(nbest_dir: Path) -> None:

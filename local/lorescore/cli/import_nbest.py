@@ -95,6 +95,7 @@ def run(args: argparse.Namespace) -> None:
     """Read everything, check it, write the directory, print its WERs."""
     if args.metric is not None:
         require_choice("--metric", args.metric, METRICS)
+    _require_apart(args)
     form, why = (None, "") if args.lattice_dir else _decode_format(args)
     nbest, is_new = _from_decode(args, form) if form else _from_lattices(args)
     _require_choice(nbest, args, form)
@@ -144,6 +145,19 @@ def _require_choice(nbest: NbestSet, args: argparse.Namespace, form: Format | No
         return
     mend = form.more if form else "make lattices with a wider beam; --num_hyps 1 takes the best alone"
     raise InputError(NO_CHOICE, path=args.decode_dir if form else args.lattice_dir, mend=mend)
+
+
+def _require_apart(args: argparse.Namespace) -> None:
+    """Check that the lists do not go into what they are made from.
+
+    Raises:
+        InputError: --out is --decode_dir or --lattice_dir, or lies in it.
+    """
+    option = "--decode_dir" if args.decode_dir else "--lattice_dir"
+    source, out = (args.decode_dir or args.lattice_dir).resolve(), args.out.resolve()
+    if source in (out, *out.parents):
+        where = "is" if source == out else "lies in"
+        raise InputError(f"--out {where} {option}", path=args.out, mend="name another: exp/nbest/<set>")
 
 
 def _decode_format(args: argparse.Namespace) -> tuple[Format, str]:

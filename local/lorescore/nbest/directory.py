@@ -36,7 +36,15 @@ from lorescore.files import (
     write_table,
     write_yaml,
 )
-from lorescore.nbest.info import INFO, MISSING_DIR, begin_writing, end_writing, read_info
+from lorescore.nbest.info import (
+    INFO,
+    MISSING_DIR,
+    begin_writing,
+    end_writing,
+    is_nbest_dir,
+    is_unfinished,
+    read_info,
+)
 from lorescore.nbest.lists import CostParts, Hypothesis, NbestList, NbestSet
 from lorescore.wer.units import require_metric
 
@@ -91,8 +99,9 @@ def write_nbest_dir(nbest_dir: Path, nbest: NbestSet) -> None:
     """Write an N-best directory; `nbest.info` is completed with the counts and the checksum of what was written.
 
     Raises:
-        InputError: Only some hypotheses have their cost in parts, or the set has no acoustic scale for them; the
-            directory holds files of somebody else; or a file cannot be written. What was there is left then.
+        InputError: Only some hypotheses have their cost in parts, or the set has no acoustic scale for them; there is
+            something else under that name, such as lists from elsewhere; or a file cannot be written. What was there
+            is left then.
     """
     keyed = [
         (key, hypothesis) for one in nbest for key, hypothesis in zip(one.nbest_keys(), one.hypotheses, strict=True)
@@ -145,11 +154,16 @@ def write_nbest_dir(nbest_dir: Path, nbest: NbestSet) -> None:
 
 
 def _require_replaceable(nbest_dir: Path) -> None:
-    """Check that this is no data directory, whose `text` would be lost."""
-    known = [nbest_dir / INFO, nbest_dir / "words_text"]
-    if (nbest_dir / "text").exists() and not any(path.is_file() for path in known):
-        message = "is there already and no N-best directory: its text would be lost"
-        raise InputError(message, path=nbest_dir, mend="choose another name or delete it")
+    """Check that there is nothing under that name but a directory that was written here, be it half-written."""
+    was_written = (nbest_dir / INFO).is_file() or is_unfinished(nbest_dir)
+    if not was_written and nbest_dir.exists() and not _is_empty(nbest_dir):
+        what = "holds lists from elsewhere" if is_nbest_dir(nbest_dir) else "no N-best directory"
+        raise InputError(f"is there already and {what}", path=nbest_dir, mend="choose another name or delete it")
+
+
+def _is_empty(nbest_dir: Path) -> bool:
+    """Whether a directory holds nothing, but for what a process that was killed had begun to write."""
+    return nbest_dir.is_dir() and all(one.name.startswith(PARTIAL) for one in nbest_dir.iterdir())
 
 
 def _remove_left_behind(nbest_dir: Path) -> None:

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from lorescore.errors import InputError
 from lorescore.files import checksum, read_table
-from lorescore.nbest.directory import CONTENT, PART_FILES, PARTIAL, read_nbest_dir, require_references, write_nbest_dir
+from lorescore.nbest.directory import CONTENT, PART_FILES, read_nbest_dir, require_references, write_nbest_dir
 from lorescore.nbest.formats.format import COSTS, Format, FormatOptions
-from lorescore.nbest.info import INFO, is_nbest_dir, is_unfinished
+from lorescore.nbest.info import INFO
 from lorescore.nbest.lists import NbestSet
 
 NAME = "nbest-dir"
@@ -39,21 +38,8 @@ def read(path: Path, options: FormatOptions) -> NbestSet:
 
 
 def write(path: Path, nbest: NbestSet, options: FormatOptions) -> None:
-    """Write a directory, over one that was written before.
-
-    Raises:
-        InputError: There is something else, such as lists from elsewhere; or as `write_nbest_dir` raises it.
-    """
-    was_written = (path / INFO).is_file() or is_unfinished(path)
-    if not was_written and path.exists() and not _is_empty(path):
-        what = "holds lists from elsewhere" if is_nbest_dir(path) else "no N-best directory"
-        raise InputError(f"is there already and {what}", path=path, mend="choose another name or delete it")
+    """Write a directory, over one that was written before; raises as `write_nbest_dir`."""
     write_nbest_dir(path, nbest)
-
-
-def _is_empty(path: Path) -> bool:
-    """Whether a directory holds nothing, but for what a process that was killed had begun to write."""
-    return path.is_dir() and all(one.name.startswith(PARTIAL) for one in path.iterdir())
 
 
 def drops(nbest: NbestSet) -> list[str]:
