@@ -61,6 +61,8 @@ echo "${command_line}"
 [ -n "${plm_dir}" ] || die "--plm-dir exp/plm/<tag>: which rescorer?"
 [ -f "${plm_dir}/config.yaml" ] || die "${plm_dir}: no finished rescorer (config.yaml is missing)"
 [[ "${metric}" =~ ^(wer|cer)$ ]] || die "--metric is '${metric}', expected wer or cer"
+[ -z "${weights}" ] || [ -z "${lm_weight}" ] || die "--weights and --lm-weight: give one of them"
+[ "${tune}" = false ] || [ -z "${weights}${lm_weight}" ] || die "--tune true and given weights: give one of them"
 for directory in "${data}" "${in_dir}"; do
     [ -d "${directory}" ] || die "${directory}: no such directory"
 done
@@ -111,15 +113,15 @@ words_of_lattices() {
 lorescore=(python3 -m lorescore)
 ref_options=(--metric "${metric}")
 [ ! -f "${data}/text" ] || ref_options+=(--ref "${data}/text")
-source_dir="${out_dir}/source"
+source_dir="${out_dir}/.source"
 has_lattices=false
 ! compgen -G "${in_dir}/lat.*.gz" > /dev/null || has_lattices=true
 
 if [ "${stage}" -le 1 ]; then
     if [ "${has_lattices}" = true ]; then
         # The lattices and what their words mean and their times need, side by side.
-        rm -rf "${source_dir}"
         mkdir -p "${source_dir}"
+        find "${source_dir}" -maxdepth 1 -type l -delete  # the links of a call before
         for file in "${in_dir}"/lat.*.gz "${in_dir}"/{num_jobs,tokens.txt,lexicon.txt,frame_shift}; do
             [ ! -f "${file}" ] || ln -s "$(realpath "${file}")" "${source_dir}/"
         done

@@ -204,6 +204,14 @@ def test_nbest_archives_without_references(kaldi: Path) -> None:
             "{script}: exp: neither lattices (lat.*.gz) nor N-best archives",
         ),
         (
+            ["--plm-dir", "PLM", "--weights", "x", "--lm-weight", "1", "data/dev", "exp/tri3/decode_dev", "out"],
+            "{script}: --weights and --lm-weight: give one of them",
+        ),
+        (
+            ["--plm-dir", "PLM", "--tune", "true", "--weights", "x", "data/dev", "exp/tri3/decode_dev", "out"],
+            "{script}: --tune true and given weights: give one of them",
+        ),
+        (
             ["--plm-dir", "PLM", "--inv-acwt", "0", "data/dev", "exp/tri3/decode_dev", "out"],
             "{script}: --inv-acwt is '0', expected a number above 0",
         ),
@@ -272,6 +280,20 @@ def test_what_times_need_beside_the_lattices_is_taken_along(kaldi: Path) -> None
         assert read_yaml(kaldi / "exp/out/rescored.yaml")["frame_shift"] == pytest.approx(shift)
         assert float((kaldi / "exp/out/frame_shift").read_text()) == pytest.approx(shift)
     assert (kaldi / "exp/out/tokens.txt").read_text() == (decode / "tokens.txt").read_text()
+
+
+@needs_environment
+def test_what_else_is_in_the_output_stays(kaldi: Path) -> None:
+    plm, out = kaldi / "exp/plm" / TAG, kaldi / "exp/out"
+    plm.mkdir(parents=True)
+    (plm / "config.yaml").write_text("plm: {}\n")  # enough for stage 1
+    (out / "source").mkdir(parents=True)
+    (out / "source/notes").write_text("mine\n")
+    for jobs in ("lat.1.gz", "lat.2.gz"), ("lat.1.gz",):
+        call(kaldi, "--plm-dir", plm, "data/dev", "exp/tri3/decode_dev", out)
+        assert sorted(path.name for path in (out / ".source").glob("lat.*")) == list(jobs)
+        (kaldi / "exp/tri3/decode_dev/lat.2.gz").unlink(missing_ok=True)
+    assert (out / "source/notes").read_text() == "mine\n"
 
 
 @needs_environment
