@@ -206,3 +206,10 @@ def test_the_checksum_of_a_table_is_of_what_it_says(path: Path) -> None:
     assert len({of_same, *of_others}) == 3
     write_table(path, tables[0])
     assert table_checksum(read_table(path)) == of_same
+
+
+def test_a_file_in_the_place_of_a_folder(tmp_path: Path) -> None:
+    """No space would help."""
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"cannot be written: File exists \(choose another name or delete it\)"):
+        write_yaml(tmp_path / "file" / "a.yaml", {})

@@ -120,7 +120,8 @@ def temporary_beside(path: Path) -> Path:
 
 def unwritable(path: Path, error: OSError) -> InputError:
     """The error for a file or directory that cannot be written."""
-    mend = "free some space or choose another directory"
+    in_the_way = isinstance(error, FileExistsError)  # a file, or a link to nothing
+    mend = "choose another name or delete it" if in_the_way else "free some space or choose another directory"
     return InputError(f"cannot be written: {error.strerror or error}", path=path, mend=mend)
 
 

@@ -199,3 +199,10 @@ def test_a_conversion_that_was_killed_can_be_repeated(mlm_json: Path, tmp_path: 
     assert not (out / f".partial.{ended.pid}").exists()
     assert (out / f".partial.{os.getppid()}" / "words_text").is_file()
     assert read_nbest_dir(out).num_hypotheses > 0
+
+
+def test_a_link_to_nothing_is_in_the_way(tmp_path: Path, call: Call) -> None:
+    (tmp_path / "a.tsv").write_text("u\t1\t-1.5\tthe cat\n")
+    (tmp_path / "out").symlink_to("nowhere")
+    line = call("convert", tmp_path / "a.tsv", tmp_path / "out").error_line()
+    assert line.endswith("out: is there already and no N-best directory (choose another name or delete it)")

@@ -156,7 +156,7 @@ def write_nbest_dir(nbest_dir: Path, nbest: NbestSet) -> None:
 def _require_replaceable(nbest_dir: Path) -> None:
     """Check that there is nothing under that name but a directory that was written here, be it half-written."""
     was_written = (nbest_dir / INFO).is_file() or is_unfinished(nbest_dir)
-    if not was_written and nbest_dir.exists() and not _is_empty(nbest_dir):
+    if not was_written and os.path.lexists(nbest_dir) and not _is_empty(nbest_dir):
         what = "holds lists from elsewhere" if is_nbest_dir(nbest_dir) else "no N-best directory"
         raise InputError(f"is there already and {what}", path=nbest_dir, mend="choose another name or delete it")
 
