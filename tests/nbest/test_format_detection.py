@@ -1,6 +1,7 @@
 """The format is found in the content; what looks like none or like several is refused."""
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,34 @@ def test_files_of_no_format(tmp_path: Path, content: bytes, message: str) -> Non
     with pytest.raises(InputError) as error:
         find_format(tmp_path / "file")
     assert str(error.value).startswith(f"{tmp_path}/file: {message}")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.jsonl", '{"utt": "u", "hyps": ["a"], "scores": [-1.0]\n', ":1: not JSON: "),
+        ("a.jsonl", '{"audio_filepath": "u.wav", "text": "a"}\n', ":1: the columns are audio_filepath text, expected"),
+        ("a.tsv", "u -1.5 the cat\n", ":1: 1 columns, expected utt rank score text, separated by tabs"),
+    ],
+)
+def test_where_the_name_tells_the_format_its_reader_names_the_line(
+    tmp_path: Path, name: str, content: str, message: str
+) -> None:
+    (tmp_path / name).write_text(content)
+    form, why = find_format(tmp_path / name)
+    assert why == f"as the name ends in {Path(name).suffix}"
+    with pytest.raises(InputError) as error:
+        form.read(tmp_path / name, FormatOptions())
+    assert str(error.value).startswith(f"{tmp_path}/{name}{message}")
+
+
+def test_what_cannot_be_read_is_no_unknown_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As root every file can be read, so the refusal is made up."""
+    (tmp_path / "a.tsv").write_text("u\t-1\ta\n")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(InputError) as error:
+        find_format(tmp_path / "a.tsv")
+    assert str(error.value) == f"{tmp_path}/a.tsv: cannot be read: Permission denied (check its permissions)"
 
 
 def test_lattices_are_for_another_verb(tmp_path: Path) -> None:

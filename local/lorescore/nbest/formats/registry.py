@@ -1,5 +1,6 @@
 """All formats by name, and which of them a file or directory is, found by looking at its content."""
 
+import os
 from pathlib import Path
 
 from lorescore.choices import require_choice
@@ -25,11 +26,15 @@ def format_named(name: str, option: str) -> Format:
 def find_format(path: Path) -> tuple[Format, str]:
     """The format of a file or directory by its content, and what in it speaks for that.
 
+    The end of its name decides where the content looks like nothing that is known.
+
     Raises:
-        InputError: There is nothing, it looks like no format, or like several.
+        InputError: There is nothing, it cannot be read, it looks like no format, or like several.
     """
     if not path.exists():
         raise InputError("no such file or directory", path=path, mend="check the path")
+    if not os.access(path, os.R_OK):  # it would look like nothing that is known
+        raise InputError("cannot be read: Permission denied", path=path, mend="check its permissions")
     try:
         found = {form.name: why for form in FORMATS.values() if (why := form.looks_like(path)) is not None}
     except OSError as error:
@@ -46,7 +51,14 @@ def find_format(path: Path) -> tuple[Format, str]:
     what = "an empty file" if path.is_file() and path.stat().st_size == 0 else "no format that is known"
     if first_bytes(path).startswith(GZIP):
         what, mend = "a gzip file", GUNZIP
+    elif path.is_file() and path.stat().st_size and (form := _by_suffix(path)):  # its reader says what is wrong
+        return form, f"as the name ends in {path.suffix}"
     raise InputError(f"looks like {what}", path=path, mend=mend)
+
+
+def _by_suffix(path: Path) -> Format | None:
+    """The format that the end of a name stands for, if any."""
+    return next((form for form in FORMATS.values() if path.suffix in form.suffixes and path.suffix), None)
 
 
 def format_for_writing(path: Path) -> tuple[Format, str]:
