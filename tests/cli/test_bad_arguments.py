@@ -152,8 +152,14 @@ def test_nprr_wants_weights_before_it_scores(exp: Path, call: Call) -> None:
 @pytest.mark.parametrize(
     ("hyps", "message"),
     [
-        ({"84-1-0": "the sun"}, "utterance 174-2-10 has a reference but no hypothesis ("),
-        ({"84-1-0": "", "84-1-1": "", "174-2-10": "", "x": ""}, "utterance x has a hypothesis but no reference ("),
+        (
+            {"84-1-0": "the sun"},
+            "{tmp}/decode/ref_text:2: utterance 84-1-1 has a reference but no hypothesis in {tmp}/hyp (",
+        ),
+        (
+            {"84-1-0": "", "84-1-1": "", "174-2-10": "", "x": ""},
+            "{tmp}/hyp:4: a hypothesis for utterance x, which is not in {tmp}/decode/ref_text (",
+        ),
         (None, "{tmp}/hyp: cannot be read: No such file or directory ("),
     ],
 )
@@ -164,6 +170,31 @@ def test_score(decode: Path, tmp_path: Path, call: Call, hyps: dict[str, str] | 
         "score", "--ref", decode / "ref_text", "--hyp", tmp_path / "hyp", "--out", tmp_path / "out"
     ).error_line()
     assert line.removeprefix("lorescore score: ").startswith(message.format(tmp=tmp_path))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "content", "message"),
+    [
+        ("--ref", "", "{file}: no reference words, expected `utt words` (correct --ref)"),
+        ("--ref", "84-1-0\n", "{file}: no reference words, expected `utt words` (correct --ref)"),
+        ("--baseline", "84-1-0 the\n", "{decode}/ref_text:2: utterance 84-1-1 has a reference but no hypothesis in "),
+        ("--utt2spk", "84-1-0 ann\n84-1-1\n", "{file}:2: expected `utt spk`, found '84-1-1 ' (give each utterance one"),
+        (
+            "--utt2spk",
+            "84-1-0 the sun\n",
+            "{file}:1: expected `utt spk`, found '84-1-0 the sun' (give each utterance one",
+        ),
+    ],
+)
+def test_score_names_the_file(
+    decode: Path, tmp_path: Path, call: Call, option: str, content: str, message: str
+) -> None:
+    (tmp_path / "file").write_text(content)
+    files = {"--ref": decode / "ref_text", "--hyp": decode / "ref_text", option: tmp_path / "file"}
+    line = call("score", "--out", tmp_path / "out", *(part for pair in files.items() for part in pair)).error_line()
+    expected = message.format(decode=decode, file=tmp_path / "file")
+    assert line.removeprefix("lorescore score: ").startswith(expected)
     assert not (tmp_path / "out").exists()
 
 

@@ -1,16 +1,19 @@
 """The verb `score`: word or character error rate of a hypothesis file, with all score files of Kaldi and ESPnet."""
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 from lorescore.choices import require_choice
 from lorescore.combine import Weights, read_weights
 from lorescore.errors import InputError
-from lorescore.files import read_table, read_yaml
+from lorescore.files import CHECK_PATH, read_table, read_yaml
 from lorescore.nbest.chosen import are_of_other_lists
+from lorescore.nbest.directory import require_references
 from lorescore.scoring.stored import WEIGHTS_FILE, require_tuned_for, rescorer_of
 from lorescore.wer import METRICS, WER, score_hypotheses, wer_line
 from lorescore.wer.ctm import read_ctm
+from lorescore.wer.speakers import read_utt2spk
 from lorescore.wer.units import require_metric
 
 
@@ -42,18 +45,29 @@ def run(args: argparse.Namespace) -> None:
     require_tuned_for(set_dir.parent / WEIGHTS_FILE, rescorer_of(set_dir.parent))
     metric = require_choice("--metric", args.metric, METRICS) if args.metric else _metric_of(args.ref)
     weights = read_weights(args.weights) if args.weights else Weights()
+    refs = read_table(args.ref, mend="stage 4 writes the references: give it --ref")
+    if not any(refs.values()):
+        raise InputError("no reference words, expected `utt words`", path=args.ref, mend="correct --ref")
     result = score_hypotheses(
-        read_table(args.ref, mend="stage 4 writes the references: give it --ref"),
-        read_table(args.hyp, mend="stage 6 writes the hypotheses"),
-        read_table(args.utt2spk) if args.utt2spk else None,
+        refs,
+        _read_texts(args.hyp, refs, args.ref, "stage 6 writes the hypotheses"),
+        read_utt2spk(args.utt2spk) if args.utt2spk else None,
         args.out,
         weights.lm_weight,
         weights.word_bonus,
-        read_table(args.baseline) if args.baseline else None,
+        _read_texts(args.baseline, refs, args.ref, CHECK_PATH) if args.baseline else None,
         read_ctm(args.ctm) if args.ctm else None,
         metric,
     )
     print(f"{wer_line(result.counts)} {result.wer_path}")
+
+
+def _read_texts(path: Path, refs: Mapping[str, str], ref_path: Path, mend: str) -> dict[str, str]:
+    """The hypotheses of a file, which have to be of the utterances that have references."""
+    texts = read_table(path, mend=mend)
+    lines = {utt: (path, number) for number, utt in enumerate(texts, start=1)}
+    require_references(lines, refs, path, ref_path)
+    return texts
 
 
 def _metric_of(ref_path: Path) -> str:

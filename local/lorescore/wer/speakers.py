@@ -16,9 +16,12 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from lorescore.errors import InputError
+from lorescore.files import read_table
 from lorescore.wer.bootstrap import REPLICATIONS, SEED, Interval, interval_of_resamples
 from lorescore.wer.distances import count_words
 from lorescore.wer.resampling import Counts, resampled_totals
@@ -45,6 +48,20 @@ class OverSpeakers:
 def default_speaker(utt: str) -> str:
     """The part of an utterance id before its first `-`, as in LibriSpeech's `1272-128104-0000`; or else all of it."""
     return utt.partition("-")[0] or utt
+
+
+def read_utt2spk(path: Path) -> dict[str, str]:
+    """The speaker of each utterance.
+
+    Raises:
+        InputError: A line is not `utt spk`, or as `read_table` raises it.
+    """
+    utt2spk = read_table(path)
+    for number, (utt, speaker) in enumerate(utt2spk.items(), start=1):
+        if len(speaker.split(" ")) != 1 or not speaker:
+            message = f"expected `utt spk`, found {f'{utt} {speaker}'!r:.60}"
+            raise InputError(message, path=path, line=number, mend="give each utterance one speaker")
+    return utt2spk
 
 
 def speakers_to_resample(utts: Sequence[str], utt2spk: Mapping[str, str]) -> list[str] | None:
