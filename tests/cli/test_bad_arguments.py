@@ -198,6 +198,21 @@ def test_score_names_the_file(
     assert not (tmp_path / "out").exists()
 
 
+def test_import_refuses_options_of_its_other_use(decode: Path, tmp_path: Path, call: Call) -> None:
+    for use, option, told_by in (
+        (("--decode_dir", decode), ("--num_hyps", 3), "--decode_dir"),
+        (("--decode_dir", decode), ("--lm_arpa", "nope"), "--decode_dir"),
+        (("--decode_dir", decode), ("--sample",), "--decode_dir"),
+        (("--decode_dir", decode), ("--fallback", "nope"), "--decode_dir"),
+        (("--decode_dir", decode), ("--acoustic_scale", 0.1), "lists of espnet"),
+        (("--lattice_dir", decode), ("--utts", "nope"), "--lattice_dir"),
+        (("--lattice_dir", decode), ("--format", "foo"), "--lattice_dir"),
+    ):
+        line = call("import-nbest", *use, *option, "--out", tmp_path / "out").error_line()
+        assert line == f"lorescore import-nbest: {option[0]} does not go with {told_by} (leave it out)"
+    assert not (tmp_path / "out").exists()
+
+
 def test_check_names_everything_that_is_missing(call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """With what does not work without it and how to get it; no error, as other stages work, but where asked."""
     monkeypatch.setenv("PATH", str(tmp_path))

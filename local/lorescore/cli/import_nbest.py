@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lorescore.choices import require_choice
+from lorescore.cli.uses import refuse_options
 from lorescore.combine import first_pass, oracle
 from lorescore.errors import InputError
 from lorescore.files import checksum, read_table, read_yaml
@@ -28,6 +29,8 @@ from lorescore.wer.units import first_decomposed
 logger = logging.getLogger(__name__)
 
 NO_REFS = "without references, so no WER; weights cannot be tuned on these lists, nor a rescorer trained (--ref)"
+DECODE_OPTIONS = ("format", "utts")
+LATTICE_OPTIONS = ("words", "num_hyps", "lm_arpa", "sample", "seed", "nbest_scale", "fallback")
 EMPTY = "empty"  # what --fallback may say instead of naming a first pass
 LATTICE_ORACLE = "lattice_oracle"  # where nbest.yaml has the lattices' %WER line, which needs the lattices
 # What nbest.yaml says of the lists that were made; everything else there says what they were made from and how.
@@ -95,8 +98,12 @@ def run(args: argparse.Namespace) -> None:
     """Read everything, check it, write the directory, print its WERs."""
     if args.metric is not None:
         require_choice("--metric", args.metric, METRICS)
-    _require_apart(args)
+    used, unused = ("--lattice_dir", DECODE_OPTIONS) if args.lattice_dir else ("--decode_dir", LATTICE_OPTIONS)
+    refuse_options(args, unused, add_arguments, used, "leave it out")
+    _require_apart(args, used)
     form, why = (None, "") if args.lattice_dir else _decode_format(args)
+    if form and form.name != "kaldi":
+        refuse_options(args, ["acoustic_scale"], add_arguments, f"lists of {form.name}", "leave it out")
     nbest, is_new = _from_decode(args, form) if form else _from_lattices(args)
     _require_choice(nbest, args, form)
     if is_new:
@@ -147,13 +154,12 @@ def _require_choice(nbest: NbestSet, args: argparse.Namespace, form: Format | No
     raise InputError(NO_CHOICE, path=args.decode_dir if form else args.lattice_dir, mend=mend)
 
 
-def _require_apart(args: argparse.Namespace) -> None:
+def _require_apart(args: argparse.Namespace, option: str) -> None:
     """Check that the lists do not go into what they are made from.
 
     Raises:
         InputError: --out is --decode_dir or --lattice_dir, or lies in it.
     """
-    option = "--decode_dir" if args.decode_dir else "--lattice_dir"
     source, out = (args.decode_dir or args.lattice_dir).resolve(), args.out.resolve()
     if source in (out, *out.parents):
         where = "is" if source == out else "lies in"
