@@ -109,6 +109,12 @@ def test_equal_scores_stay_in_the_order_of_the_first_pass() -> None:
     ]
 
 
+@pytest.mark.parametrize(("score", "weights"), [(1e308, Weights(1.0, 1e308)), (-1.0, Weights(1e308))])
+def test_a_combined_score_that_is_not_finite(score: float, weights: Weights) -> None:
+    with pytest.raises(InputError, match="the combined score of hypothesis 1 is -?inf: .* of the PLM, 1 words or char"):
+        rerank(as_nbest_list([("a", score)]), [-40.0], weights)
+
+
 @pytest.mark.parametrize(
     ("hypotheses", "message"),
     [

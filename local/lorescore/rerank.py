@@ -118,10 +118,16 @@ def rerank(one: NbestList, plm_scores: Sequence[float], weights: Weights) -> Res
         one: The list, in the order of the first pass.
         plm_scores: PLM score of each hypothesis, higher is better.
         weights: Of the combined score.
+
+    Raises:
+        InputError: A combined score is not finite.
     """
     scored = []
     for rank, (hypothesis, plm) in enumerate(zip(one.hypotheses, plm_scores, strict=True), start=1):
         num_units = len(split_units(hypothesis.text, weights.metric))
         combined = hypothesis.score + weights.lm_weight * plm + weights.word_bonus * num_units
+        if not math.isfinite(combined):
+            message = f"the combined score of hypothesis {rank} is {combined}: {hypothesis.score:g}, {plm:g} of the PLM"
+            raise InputError(f"{message}, {num_units} words or characters", mend="lower its scores or the weights")
         scored.append(RescoredHypothesis(hypothesis.text, hypothesis.score, plm, round(combined, SCORE_DECIMALS), rank))
     return RescoredList(one.utt, tuple(sorted(scored, key=lambda hypothesis: (-hypothesis.combined, hypothesis.rank))))
