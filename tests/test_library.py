@@ -276,7 +276,7 @@ def test_the_command(
     (tmp_path / "lists.jsonl").write_text("\n".join(lines))
     assert main(["rescore", "--nbest", str(tmp_path / "lists.jsonl"), "--model", str(model)]) == 0
     assert capsys.readouterr().out == out
-    on_standard_input(lines[0].encode())
+    on_standard_input(b"\xef\xbb\xbf" + lines[0].encode())  # a byte-order mark
     assert main(["rescore", "--nbest", "-", "--model", str(model), "--lm_weight", "0", "--word_bonus", "-9"]) == 0
     assert json.loads(capsys.readouterr().out)["hyps"][0]["text"] == ""
 

@@ -6,6 +6,7 @@
 """
 
 import argparse
+import codecs
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -111,8 +112,9 @@ def _tuning(model: Path, lists: Path) -> str:
 
 
 def _standard_input() -> Iterator[str]:
-    """The lines of standard input as they come, UTF-8 whatever the locale is."""
-    for number, line in enumerate(sys.stdin.buffer, start=1):
+    """The lines of standard input as they come, UTF-8 whatever the locale is, without byte-order mark."""
+    for number, raw in enumerate(sys.stdin.buffer, start=1):
+        line = raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw
         try:
             yield line.decode("utf-8")
         except UnicodeDecodeError as error:
