@@ -318,6 +318,16 @@ def test_a_bad_line_is_named_and_the_ones_before_it_are_done(
         (["--nbest", "-", "--model", "MODEL", "--lm_weight", "-1"], "--lm_weight -1.0 --word_bonus 0.0, expected"),
         (["--nbest", ".", "--model", "MODEL"], "--nbest with a directory, but no --out (--out DIR is where"),
         (["--nbest", "nowhere", "--model", "MODEL"], "nowhere: cannot be read: No such file or directory"),
+        (["--nbest", ".", "--model", "MODEL", "--metric", "cer"], "--metric does not go with a directory as --nbest ("),
+        (
+            ["--nbest", ".", "--model", "MODEL", "--lists_at_a_time", "7"],
+            "--lists_at_a_time does not go with a directory as --nbest (leave it out)",
+        ),
+        (
+            ["--nbest", "-", "--model", "MODEL", "--lattice_dir", "x"],
+            "--lattice_dir does not go with JSON Lines as --nbest (leave it out)",
+        ),
+        (["--dev", "dev"], "no --tags (name the rescorers, of exp/plm)"),
         ([], "no --dev (name the set to tune the weights on, or lists to rescore at once: --nbest)"),
     ],
 )

@@ -93,8 +93,14 @@ def files(exp: Path) -> set[Path]:
             "{exp}/plm/smollm2_clm_nnoe: no finished rescorer: config.yaml is missing "
             "(stage 5 trains it; did you mean smollm2_clm_none? valid: smollm2_clm_none)",
         ),
-        (["--dev", "tset"], "{exp}/nbest/tset: no N-best directory: words_text is missing (stage 4 makes"),
-        (["--dev", "test", "--sets", "x"], "{exp}/nbest/x: no N-best directory: words_text is missing"),
+        (
+            ["--tags", "smollm2_clm_none", "--dev", "tset"],
+            "{exp}/nbest/tset: no N-best directory: words_text is missing (stage 4 makes",
+        ),
+        (
+            ["--tags", "smollm2_clm_none", "--dev", "test", "--sets", "x"],
+            "{exp}/nbest/x: no N-best directory: words_text is missing",
+        ),
         (["--dev", "test", "--lm_weight", "0"], f"--lm_weight does not go with stage 6 {RESCORE_USES}"),
         (["--dev", "test", "--metric", "cer"], f"--metric does not go with stage 6 {RESCORE_USES}"),
         (["--nbest", "-", "--model", "x", "--decode", "mbr"], f"--decode does not go with --nbest {RESCORE_USES}"),
@@ -109,16 +115,14 @@ def test_rescore(exp: Path, call: Call, arguments: list[str], message: str) -> N
 
 def test_rescore_tunes_on_references_only(exp: Path, decode: Path, call: Call) -> None:
     call("import-nbest", "--decode_dir", decode, "--out", exp / "nbest" / "bare")
-    line = call("rescore", "--dev", "bare", "--exp_dir", exp).error_line()
+    line = call("rescore", "--tags", "smollm2_clm_none", "--dev", "bare", "--exp_dir", exp).error_line()
     told = "no references to tune on (give stage 4 or convert --ref)"
     assert line == f"lorescore rescore: {exp}/nbest/bare/text: {told}"
 
 
-def test_rescore_without_rescorers_gives_first_pass_and_oracle(exp: Path, call: Call) -> None:
-    assert call("rescore", "--dev", "test", "--exp_dir", exp).status == 0
-    first_pass = (exp / "rescore" / "first_pass" / "test" / "text").read_text()
-    assert first_pass == "174-2-10\n84-1-0 the son set\n84-1-1 eye see\n"
-    assert (exp / "rescore" / "oracle" / "test" / "text").read_text() == "174-2-10\n84-1-0 the sun set\n84-1-1 i see\n"
+def test_rescore_wants_rescorers(exp: Path, call: Call) -> None:
+    line = call("rescore", "--dev", "test", "--exp_dir", exp).error_line()
+    assert line == "lorescore rescore: no --tags (name the rescorers, of exp/plm)"
 
 
 @pytest.mark.parametrize(

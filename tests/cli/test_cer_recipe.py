@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from lorescore.combine import read_weights
-from lorescore.files import read_table, read_yaml
+from lorescore.files import read_table, read_yaml, write_yaml
 from lorescore.nbest import list_costs, read_nbest_dir
 
 pytestmark = pytest.mark.skipif(
@@ -103,7 +103,8 @@ def test_lists_in_characters(exp: Path, tmp_path: Path, call: Call) -> None:
     in_words = call(*arguments)
     assert "1-best %WER 50.00 [ 7 / 14, 1 ins, 2 del, 4 sub ]" in in_words.out
     assert read_nbest_dir(exp / "nbest" / "dev").metric == "wer"
-    outcome = call("rescore", "--tags", "", "--dev", "dev", "--sets", "test", "--exp_dir", exp)
+    write_yaml(exp / "plm" / "some" / "config.yaml", {})
+    outcome = call("rescore", "--tags", "some", "--dev", "dev", "--sets", "test", "--exp_dir", exp)
     assert outcome.error_line() == (
         f"lorescore rescore: {exp}/nbest/test/nbest.yaml: metric cer, but wer in dev "
         "(make all lists with one --metric: stage 4)"

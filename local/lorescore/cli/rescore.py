@@ -16,7 +16,15 @@ from typing import Any
 from lorescore.choices import DECODES, nearest_hint, require_choice
 from lorescore.cli.cache_options import add_cache_argument, cache_path
 from lorescore.cli.progress import progress
-from lorescore.cli.rescore_nbest import NBEST_OPTIONS, add_nbest_arguments, run_nbest, times_of
+from lorescore.cli.rescore_nbest import (
+    DIRECTORY_OPTIONS,
+    LINES_OPTIONS,
+    NBEST_OPTIONS,
+    add_nbest_arguments,
+    is_directory,
+    run_nbest,
+    times_of,
+)
 from lorescore.cli.scoring_options import add_scoring_arguments, scoring_options
 from lorescore.cli.uses import refuse_options
 from lorescore.combine import (
@@ -80,12 +88,16 @@ def run(args: argparse.Namespace) -> None:
     """First pass and oracle, then one rescorer after the other."""
     if args.nbest is not None:
         refuse_options(args, STAGE_OPTIONS, add_arguments, "--nbest", TWO_USES)
+        of_lists = ("a directory", LINES_OPTIONS) if is_directory(args.nbest) else ("JSON Lines", DIRECTORY_OPTIONS)
+        refuse_options(args, of_lists[1], add_arguments, f"{of_lists[0]} as --nbest", "leave it out")
         run_nbest(args)
         return
     refuse_options(args, NBEST_OPTIONS, add_arguments, "stage 6", TWO_USES)
     if not args.dev:
         raise InputError("no --dev", mend="name the set to tune the weights on, or lists to rescore at once: --nbest")
     tags = args.tags.split()
+    if not tags:
+        raise InputError("no --tags", mend="name the rescorers, of exp/plm")
     require_choice("--decode", args.decode, DECODES)
     options = scoring_options(args)
     require_rescorers(tags, args.exp_dir / "plm")

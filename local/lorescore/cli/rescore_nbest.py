@@ -45,6 +45,8 @@ from lorescore.wer.score import remove_other_scores
 
 STDIN = "-"
 NBEST_OPTIONS = ("model", "weights", "lm_weight", "word_bonus", "metric", "tune", "lists_at_a_time", "out")
+LINES_OPTIONS = ("metric", "lists_at_a_time")  # of JSON Lines alone
+DIRECTORY_OPTIONS = ("lattice_dir", "frame_shift", "words", "score_cache")  # of a directory alone
 CONFIDENCE_SCALE = 1.0  # posteriors of the combined scores as they are, where no development set has told better
 
 
@@ -73,7 +75,7 @@ def run_nbest(args: argparse.Namespace) -> None:
         raise unfinished(args.model)
     if args.lists_at_a_time < 1:
         raise InputError(f"--lists_at_a_time is {args.lists_at_a_time}, expected 1 or more")
-    if args.nbest != STDIN and Path(args.nbest).is_dir():
+    if is_directory(args.nbest):
         _rescore_directory(args)
         return
     if args.tune:
@@ -92,6 +94,11 @@ def run_nbest(args: argparse.Namespace) -> None:
             print(line, flush=True)
     except BrokenPipeError:  # who reads has enough
         discard_standard_output()
+
+
+def is_directory(nbest: str) -> bool:
+    """Whether --nbest names an N-best directory, and not JSON Lines."""
+    return nbest != STDIN and Path(nbest).is_dir()
 
 
 def _tuning(model: Path, lists: Path) -> str:
