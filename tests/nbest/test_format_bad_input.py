@@ -243,6 +243,28 @@ def test_bad_utterance_ids_of_nemo(tmp_path: Path, utts: str | None, message: st
     assert str(error.value).startswith(f"{tmp_path}/{message}")
 
 
+@pytest.mark.parametrize(
+    ("scores", "said"),
+    [
+        # Two beams of two in each list: once the second begins with a worse score than the first ended with.
+        ([(-1, -2, -1, -3), (-5, -6, -2, -2.5), (-1, -2, -8, -9)], "in 2 of 3 lists the scores rise again after 2 "),
+        ([(-1, -2, -1.5, -3, -2, -4), (-3, -4, -1, -2, -1, -3)], "in 2 of 2 lists the scores rise again after 2 "),
+        ([(-1, -2, -3, -4), (-5, -6, -7, -7)], ""),
+        ([(-4, -3, -2, -1), (-7, -6, -5, -2), (-1, -3, -2, -4)], ""),  # in no order, or in the opposite one
+        ([(-1,), (-2,)], ""),
+    ],
+)
+def test_beams_of_more_utterances_than_there_are_ids(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, scores: list[tuple[float, ...]], said: str
+) -> None:
+    path, utts = tmp_path / "beams.tsv", tmp_path / "utts"
+    path.write_text("".join(f"a {place}\t{score}\n" for one in scores for place, score in enumerate(one)))
+    utts.write_text("".join(f"u{number}\n" for number in range(len(scores))))
+    assert len(FORMATS["nemo"].read(path, FormatOptions(utts=utts))) == len(scores)
+    expected = f"{path}: {said}candidates: is {utts} of a part of this decode alone?"
+    assert caplog.messages == ([expected] if said else [])
+
+
 def test_nemo_needs_utterance_ids(tmp_path: Path) -> None:
     (tmp_path / "beams.tsv").write_text("a\t-1\n")
     with pytest.raises(InputError, match="do not say which utterance they are of \\(give --utts FILE: the manifest"):

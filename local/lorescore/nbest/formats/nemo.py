@@ -11,6 +11,7 @@ Writing fills lists that are shorter than the longest with copies of their last 
 off.
 """
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -33,8 +34,11 @@ from lorescore.nbest.formats.format import (
 from lorescore.nbest.formats.json_values import parse_json, require_kind
 from lorescore.nbest.lists import Hypothesis, NbestSet
 
+logger = logging.getLogger(__name__)
+
 NAME = "nemo"
 ID_KEYS = ("utt_id", "id")
+MIN_SHARE_MERGED = 0.25  # of lists in no order at all fewer rise only where a shorter beam would end
 MEND_UTTS = "give --utts FILE: the manifest of the decode, or its utterance ids in the order of the beams"
 
 
@@ -87,6 +91,7 @@ def read(path: Path, options: FormatOptions) -> NbestSet:
         raise InputError(message, path=path, mend="give the ids of this decode; each has the same number of beams")
     beam_size = len(beams) // len(utterances)
     lists = Collector(path)
+    _warn_of_merged(path, [beams[first : first + beam_size] for first in range(0, len(beams), beam_size)], options.utts)
     has_refs = any(utterance.ref for utterance in utterances)  # empty ones alone stand for none
     for number, utterance in enumerate(utterances):
         first = number * beam_size
@@ -95,6 +100,32 @@ def read(path: Path, options: FormatOptions) -> NbestSet:
         if has_refs and utterance.ref is not None:
             lists.add_reference(utterance.utt, utterance.ref, line=first + 1)
     return lists.nbest_set(NAME, options, [path])
+
+
+def _warn_of_merged(path: Path, lists: list[list[Hypothesis]], utts: Path) -> None:
+    """Say where the beams look like those of more utterances than there are ids: they begin anew in the same place.
+
+    A beam has its best candidate first. Of two that were put together the second need not begin with a better score
+    than the first ended with, so that a part of the lists decides: those that rise nowhere else.
+    """
+    size = len(lists[0])
+    rises = [
+        {place for place in range(1, size) if one[place].score > one[place - 1].score} for one in lists if size > 1
+    ]
+    num_with_rises = sum(map(bool, rises))
+    for length in range(size // 2, 1, -1):
+        merged = sum(bool(of_list) and all(place % length == 0 for place in of_list) for of_list in rises)
+        if size % length == 0 and merged >= MIN_SHARE_MERGED * len(lists) and 2 * merged > num_with_rises:
+            logger.warning(
+                "%s: in %d of %d lists the scores rise again after %d candidates: "
+                "is %s of a part of this decode alone?",
+                path,
+                merged,
+                len(lists),
+                length,
+                utts,
+            )
+            return
 
 
 def _candidate(line: str, path: Path, number: int) -> Hypothesis:
