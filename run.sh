@@ -222,7 +222,10 @@ tags="$(cut -f 1 <<< "${trainings}" | paste -s -d ' ')"
 [ "${combine}" != all ] || combine="${tags}"
 scored_tags="${tags}${combine:+ ${combined}}"
 
-[ -n "${asr_exp}${dev_set}" ] || [ "${stop_stage}" -lt 1 ] || die "--asr_exp exp/asr_train_...: which model of the ESPnet recipe?"
+if [ -z "${asr_exp}${dev_set}" ] && [ "${stop_stage}" -ge 1 ]; then
+    [ -z "${asr_dir}" ] || die "--asr_exp exp/asr_train_...: which model of the ESPnet recipe?"
+    die "--dev_set is empty: which set are the weights tuned on?"
+fi
 if [ -n "${asr_exp}" ] && [ "${stop_stage}" -ge 3 ]; then
     again="exp/decode_again/$(basename "${asr_exp}")/${inference_tag}"
     espnet_options=(--asr_exp "${asr_exp}" --inference_tag "${inference_tag}" --again_dir "${again}")

@@ -147,6 +147,8 @@ def test_a_misspelt_word_ends_the_recipe_before_anything_long(
     ("arguments", "message"),
     [
         (["--test_sets", ""], "--test_sets is empty: stages 8 and 9 need one"),
+        (["--dev_set", ""], "--dev_set is empty: which set are the weights tuned on?"),
+        (["--dev_set", "", "--asr_dir", "asr1"], "--asr_exp exp/asr_train_...: which model of the ESPnet recipe?"),
         (["--test_sets", "one two one"], "one stands twice in --test_sets"),
         (["--objective", "distill"], "--objective distill needs a teacher, a clm or pll rescorer: --teacher"),
     ],
