@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 
 from lorescore.cli.import_nbest import wer_lines
+from lorescore.cli.letter_case import warn_of_case
+from lorescore.combine import first_pass
 from lorescore.errors import InputError
 from lorescore.nbest.formats import (
     FORMATS,
@@ -50,6 +52,8 @@ def run(args: argparse.Namespace) -> None:
     options = FormatOptions(args.ref, args.utts, args.acoustic_scale)
     nbest = source.read(args.input, options)
     wers = wer_lines(nbest) if nbest.refs else []
+    if nbest.refs:
+        warn_of_case(args.input, nbest.refs, first_pass(nbest), nbest.metric)
     target.write(args.output, nbest, options)
     for line in reading_lines(args.input, source, why_source, nbest):
         print(line)

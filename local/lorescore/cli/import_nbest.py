@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lorescore.choices import require_choice
+from lorescore.cli.letter_case import warn_of_case
 from lorescore.cli.uses import refuse_options
 from lorescore.combine import first_pass, oracle
 from lorescore.errors import InputError
@@ -113,6 +114,8 @@ def run(args: argparse.Namespace) -> None:
             _say_contexts(args, nbest, num_recordings(nbest, places))
     wers = wer_lines(nbest) if nbest.refs else []
     _warn_of_decomposed(nbest)
+    if nbest.refs:
+        warn_of_case(args.decode_dir or args.lattice_dir, nbest.refs, first_pass(nbest), nbest.metric)
     if is_new:
         write_nbest_dir(args.out, nbest)
     if form and form.name != "espnet":

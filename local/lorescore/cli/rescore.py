@@ -15,6 +15,7 @@ from typing import Any
 
 from lorescore.choices import DECODES, nearest_hint, require_choice
 from lorescore.cli.cache_options import add_cache_argument, cache_path
+from lorescore.cli.letter_case import warn_of_case
 from lorescore.cli.progress import progress
 from lorescore.cli.rescore_nbest import (
     DIRECTORY_OPTIONS,
@@ -112,6 +113,7 @@ def run(args: argparse.Namespace) -> None:
     for name, nbest in sets.items():  # the weights are tuned on one set and used on all
         require_same_metric(nbest, args.exp_dir / "nbest" / name / "nbest.yaml", sets[first], first)
     _warn_of_shared(args.dev, sets)
+    warn_of_case(nbest_dirs[args.dev], sets[args.dev].refs, first_pass(sets[args.dev]), sets[args.dev].metric)
     sources = {name: _lattice_source(name, nbest, args) for name, nbest in sets.items()}
     for name, nbest in sets.items():
         write_chosen(args.exp_dir / "rescore" / FIRST_PASS / name, first_pass(nbest), nbest.info["checksum"])

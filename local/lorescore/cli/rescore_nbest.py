@@ -16,11 +16,12 @@ from typing import Any
 
 from lorescore.choices import require_choice
 from lorescore.cli.cache_options import cache_path
+from lorescore.cli.letter_case import warn_of_case
 from lorescore.cli.progress import progress
 from lorescore.cli.scoring_options import scoring_options
 from lorescore.cli.standard_output import discard_standard_output
 from lorescore.cli.weight_options import add_weight_arguments, given_weights
-from lorescore.combine import ScoredLists, best_ranks, error_count, select, tune
+from lorescore.combine import ScoredLists, best_ranks, error_count, first_pass, select, tune
 from lorescore.decode import tune_confidence_scale
 from lorescore.errors import InputError
 from lorescore.files import read_lines, read_yaml, write_table, write_yaml
@@ -149,6 +150,8 @@ def _rescore_directory(args: argparse.Namespace) -> None:
         weights_path = stored_weights_path(args.model)
         mend = f"--lm_weight X; or {TUNE_THEM}: --tune, whose --out then has the weights.yaml for others: --weights"
         given = require_weights(stored_weights(args.model), mend=mend)
+    if args.tune:
+        warn_of_case(nbest_dir, nbest.refs, first_pass(nbest), nbest.metric)
     source = LatticeSource.read(Path(args.lattice_dir), args.frame_shift, args.words) if args.lattice_dir else None
 
     model = args.model.resolve()  # its last part is the tag

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lorescore.choices import require_choice
+from lorescore.cli.letter_case import warn_of_case
 from lorescore.combine import Weights, read_weights
 from lorescore.errors import InputError
 from lorescore.files import CHECK_PATH, read_table, read_yaml
@@ -48,9 +49,10 @@ def run(args: argparse.Namespace) -> None:
     refs = read_table(args.ref, mend="stage 4 writes the references: give it --ref")
     if not any(refs.values()):
         raise InputError("no reference words, expected `utt words`", path=args.ref, mend="correct --ref")
+    hyps = _read_texts(args.hyp, refs, args.ref, "stage 6 writes the hypotheses")
     result = score_hypotheses(
         refs,
-        _read_texts(args.hyp, refs, args.ref, "stage 6 writes the hypotheses"),
+        hyps,
         read_utt2spk(args.utt2spk) if args.utt2spk else None,
         args.out,
         weights.lm_weight,
@@ -59,6 +61,7 @@ def run(args: argparse.Namespace) -> None:
         read_ctm(args.ctm) if args.ctm else None,
         metric,
     )
+    warn_of_case(args.hyp, refs, hyps, metric)
     print(f"{wer_line(result.counts)} {result.wer_path}")
 
 

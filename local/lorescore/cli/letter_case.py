@@ -1,0 +1,40 @@
+"""A warning of the verbs that count errors: references and hypotheses in other letter cases."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from lorescore.wer import EditCounts, edit_counts
+
+logger = logging.getLogger(__name__)
+
+# Of a text in capitals, or of cased text beside text without, far more is wrong in case alone; of two cased texts less.
+MIN_SHARE_OF_WORDS = 0.05
+MIN_SHARE_OF_ERRORS = 0.25
+
+
+def warn_of_case(path: Path, refs: Mapping[str, str], hyps: Mapping[str, str], metric: str) -> None:
+    """Say where much is wrong in the case of letters alone, which no rescoring can mend.
+
+    Args:
+        path: What the warning names: the lists, or the hypotheses.
+        refs: Reference text by utterance.
+        hyps: Hypothesis text of each of these utterances.
+        metric: What errors are counted in.
+    """
+    as_they_are, in_lower_case = EditCounts(), EditCounts()
+    for utt, ref in refs.items():
+        as_they_are += edit_counts(ref, hyps[utt], metric)
+        in_lower_case += edit_counts(ref.lower(), hyps[utt].lower(), metric)
+    of_case = as_they_are.errors - in_lower_case.errors
+    enough = max(MIN_SHARE_OF_WORDS * as_they_are.ref_words, MIN_SHARE_OF_ERRORS * as_they_are.errors)
+    if of_case and of_case >= enough:
+        name = metric.upper()
+        logger.warning(
+            "%s: references and hypotheses differ in case: %s %.2f, in lower case %.2f "
+            "(write the references as the decode has its words)",
+            path,
+            name,
+            as_they_are.wer,
+            in_lower_case.wer,
+        )
