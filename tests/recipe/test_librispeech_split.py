@@ -110,6 +110,28 @@ def test_nbest_sh_says_what_is_wrong(tmp_path: Path, option: list[str]) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("script", ["run.sh", "compare.sh", "eval.sh"])
+def test_relative_paths_are_those_of_the_caller(tmp_path: Path, script: str) -> None:
+    """The scripts go to their own directory; what they call from there prints the paths that it is given."""
+    recipe = tmp_path / "egs" / "librispeech" / "rescore1"
+    shutil.copytree(LOCAL.parent, recipe, ignore=shutil.ignore_patterns("exp", "plm"))
+    (tmp_path / "local").symlink_to(ROOT / "local")
+    (tmp_path / "path.sh").write_text(f"PATH={tmp_path}/bin:${{PATH}}\n")
+    for program in (tmp_path / "run.sh", tmp_path / "bin" / "python3"):
+        program.parent.mkdir(exist_ok=True)
+        program.write_text('#!/usr/bin/env bash\nprintf "<%s>" "$@"\n')
+        program.chmod(0o755)
+    (tmp_path / "work").mkdir()
+    options = ["--asr_decode", "../my decodes", *(["--weights", "w.yaml"] if script == "eval.sh" else [])]
+    done = subprocess.run([recipe / script, *options], cwd=tmp_path / "work", capture_output=True, text=True)
+    assert f"{tmp_path}/my decodes" in done.stdout, done.stderr
+    assert "<../my decodes" not in done.stdout
+    assert (script == "eval.sh") == (f"<--weights><{tmp_path}/work/w.yaml>" in done.stdout)
+    if script == "run.sh":
+        done = subprocess.run([recipe / script, "--asr-decode", "", "--nj", "2"], capture_output=True, text=True)
+        assert done.stdout.endswith("<--asr-decode><><--nj><2>")
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(
     not ((ROOT / ".venv/bin/python").exists() and (shutil.which("sclite") or shutil.which("sctk"))),

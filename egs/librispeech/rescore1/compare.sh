@@ -18,6 +18,7 @@ part=all                                     # decoder, encoder (which needs the
 here="$(cd "$(dirname "$0")" && pwd)"
 # shellcheck source=local/parse_options.sh
 . "${here}/../../../local/parse_options.sh"
+[ -z "${asr_decode}" ] || asr_decode="$(realpath -m -- "${asr_decode}")"  # the caller's path
 cd "${here}"
 
 common=(--asr_decode "${asr_decode}" --dtype "${dtype}" --mixed_ranks "${mixed_ranks}" --lm_text none)

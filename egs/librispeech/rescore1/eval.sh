@@ -18,6 +18,9 @@ dtype=auto                       # of scoring: fp32, bf16, or auto
 here="$(cd "$(dirname "$0")" && pwd)"
 # shellcheck source=local/parse_options.sh
 . "${here}/../../../local/parse_options.sh"
+# Paths are those of the caller.
+[ -z "${asr_decode}" ] || asr_decode="$(realpath -m -- "${asr_decode}")"
+[ -z "${weights}" ] || weights="$(realpath -m -- "${weights}")"
 cd "${here}"
 # shellcheck source=path.sh
 . "../../../path.sh"
