@@ -16,9 +16,11 @@ from lorescore.perturb.expansion import Expansion
 from lorescore.perturb.replacement import sources
 from lorescore.wer import edit_counts
 
+COUNTS = {"sun": 5, "son": 2, "i": 9, "eye": 1, "read": 3, "insight": 1}
 
-def expanded(nbest: NbestSet, lexicon: HomophoneLexicon, num_versions: int = 16) -> NbestSet:
-    return Expansion(lexicon.homophones, num_versions).expand(nbest)
+
+def expanded(nbest: NbestSet, lexicon: HomophoneLexicon, num_versions: int = 8) -> NbestSet:
+    return Expansion(lexicon.homophones, COUNTS, num_versions).expand(nbest)
 
 
 def run(verb: object, *options: object) -> None:
@@ -27,22 +29,38 @@ def run(verb: object, *options: object) -> None:
     verb.run(parser.parse_args(list(map(str, options))))  # type: ignore[attr-defined]
 
 
-def test_versions_with_fewer_replaced_words_come_first(lexicon: HomophoneLexicon) -> None:
-    one = NbestList("u", (Hypothesis("The sun I read", -1.0),))
-    found = Expansion(lexicon.homophones).expand_list(one)
-    assert found.texts[:7] == [
-        "The sun I read",
-        "The son I read",
-        "The sun Aye read",
-        "The sun Eye read",
-        "The sun I red",
-        "The sun I reed",
+def test_versions_with_frequent_words_come_first(lexicon: HomophoneLexicon) -> None:
+    one = NbestList("u", (Hypothesis("The son Aye read", -1.0),))
+    found = Expansion(lexicon.homophones, COUNTS).expand_list(one)
+    assert found.texts == [
         "The son Aye read",
+        "The sun I read",  # 5.5 x 9.5 x 3.5
+        "The son I read",  # 2.5 x 9.5 x 3.5
+        "The sun Eye read",  # 5.5 x 1.5 x 3.5
+        "The sun I red",  # 5.5 x 9.5 x 0.5, and reed after red
+        "The sun I reed",
+        "The son Eye read",  # 2.5 x 1.5 x 3.5
+        "The son I red",  # 2.5 x 9.5 x 0.5
+        "The son I reed",
     ]
-    assert len(found.hypotheses) == 1 + 16  # of 2 x 3 x 3 - 1
-    few = Expansion(lexicon.homophones, 2).expand_list(one)
+    upper = NbestList("u", (Hypothesis("THE SON <unk> AYE READ", -1.0),))
+    assert Expansion(lexicon.homophones, COUNTS, 1).expand_list(upper).texts[1] == "THE SUN <unk> I READ"
+    mixed = NbestList("u", (Hypothesis("SuN son", -1.0),))
+    assert Expansion(lexicon.homophones, COUNTS).expand_list(mixed).texts == [
+        "SuN son",
+        "SuN sun",
+        "Son sun",
+        "Son son",
+    ]
+    few = Expansion(lexicon.homophones, COUNTS, 2).expand_list(one)
     assert few.texts == found.texts[:3]
     assert few.added == 2
+
+
+def test_every_version_comes_once(lexicon: HomophoneLexicon) -> None:
+    one = NbestList("u", (Hypothesis("son eye read sun", -1.0),))
+    found = Expansion(lexicon.homophones, COUNTS, 1000).expand_list(one)
+    assert len(set(found.texts)) == len(found.texts) == 2 * 3 * 3 * 2
 
 
 def test_what_the_first_pass_has_stays(nbest: NbestSet, lexicon: HomophoneLexicon) -> None:
@@ -60,7 +78,7 @@ def test_what_the_first_pass_has_stays(nbest: NbestSet, lexicon: HomophoneLexico
 def test_a_version_has_the_costs_of_its_source(lexicon: HomophoneLexicon) -> None:
     parts = CostParts(10.0, 1.0, 2.0)
     one = NbestList("u", (Hypothesis.from_parts("sun", parts, 0.5),), context=("the cat",))
-    found = Expansion(lexicon.homophones).expand_list(one)
+    found = Expansion(lexicon.homophones, COUNTS).expand_list(one)
     assert found.hypotheses[1] == Hypothesis("son", -8.0, parts)
     assert found.context == ("the cat",)
 
@@ -101,7 +119,7 @@ def test_perturbations_are_of_the_first_passs_hypotheses(nbest: NbestSet, lexico
 
 def test_sources_leave_out_what_was_added(nbest: NbestSet, lexicon: HomophoneLexicon) -> None:
     settings = Perturbation("nbest", 1, 1, "insert")
-    expansion = Expansion(lexicon.homophones)
+    expansion = Expansion(lexicon.homophones, COUNTS)
     for before, after in zip(nbest, perturb(nbest, lexicon, settings).nbest, strict=True):
         assert sources(expansion.expand_list(before), expansion.expand_list(after)) == sources(before, after)
 
@@ -112,7 +130,7 @@ def test_the_verbs_expand_and_perturb(nbest: NbestSet, tmp_path: Path, capsys: p
     out, clean = tmp_path / "nbest", tmp_path / "nbest" / "test"
     run(expand_verb, "--nbest_dir", tmp_path / "lists" / "test", "--out_dir", out)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == f"{clean}: 3 utterances, 6 hypotheses and 27 versions of them"
+    assert lines[0] == f"{clean}: 3 utterances, 6 hypotheses and 18 versions of them"
     assert lines[2] == f"{clean}: oracle %WER 0.00 [ 0 / 14, 0 ins, 0 del, 0 sub ]"
     options = ("--nbest_dir", clean, "--out_dir", out, "--lexicon_dir", tmp_path, "--kinds", "nbest", "--seeds", 1)
     run(perturb_verb, *options, "--rates", "0 1")
@@ -157,4 +175,4 @@ def test_perturbed_lists_are_not_expanded(nbest: NbestSet, lexicon: HomophoneLex
 
 def test_fewer_than_one_version(lexicon: HomophoneLexicon) -> None:
     with pytest.raises(InputError, match="0 homophone versions of a hypothesis, expected at least 1"):
-        Expansion(lexicon.homophones, 0)
+        Expansion(lexicon.homophones, COUNTS, 0)

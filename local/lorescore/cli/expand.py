@@ -12,7 +12,7 @@ from lorescore.cli.import_nbest import wer_lines
 from lorescore.cli.lexicon_options import add_lexicon_arguments, read_pronunciations
 from lorescore.errors import InputError
 from lorescore.nbest import NbestSet, read_nbest_dir, write_nbest_dir
-from lorescore.perturb.expansion import NUM_VERSIONS, Expansion
+from lorescore.perturb.expansion import NUM_VERSIONS, Expansion, word_counts
 from lorescore.perturb.sets import INFO_KEY as PERTURBATION
 from lorescore.perturb.settings import HOMOPHONE
 
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--versions",
         type=int,
         default=NUM_VERSIONS,
-        help="versions of a hypothesis at most, those with the fewest replaced words first (default: %(default)s)",
+        help="versions of a hypothesis at most, those with the most frequent words first (default: %(default)s)",
     )
     add_lexicon_arguments(parser, "the hypotheses of --nbest_dir, not their references")
     parser.add_argument("--out_dir", type=Path, required=True, help="it may be the folder that --nbest_dir are in")
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
     # What a recogniser can put out is known from what it has put out, and not from what it should have.
     words = [replace(nbest, lists=tuple(one.first_pass for one in nbest), refs={}) for nbest in sets.values()]
     lexicon = read_pronunciations(args, words, [HOMOPHONE])
-    expansion = Expansion(lexicon.homophones, args.versions)
+    expansion = Expansion(lexicon.homophones, word_counts(words), args.versions)
     for nbest_dir, nbest in sets.items():
         expanded = expansion.expand(nbest)
         write_nbest_dir(out_dirs[nbest_dir], expanded)

@@ -75,13 +75,13 @@ def word_sites(
         alternatives: Of a word; empty where it has none.
         draw: For a position and the word there.
     """
-    is_upper = _is_upper(words)
+    is_upper = is_upper_case(words)
     sites = []
     for position, word in enumerate(words):
         choices = _other_than(word, alternatives(word), is_upper)
         if choices.replacements:
             drawn = draw(position, word)
-            replacement = _in_case_of((word,), choices.pick(drawn), is_upper)
+            replacement = in_case_of((word,), choices.pick(drawn), is_upper)
             sites.append(Site(position, 1, drawn.uniform, replacement))
     return sites
 
@@ -98,14 +98,14 @@ def boundary_sites(
         replacements: Of one word or of two adjacent ones.
         draw: For a position and the word there.
     """
-    is_upper = _is_upper(words)
+    is_upper = is_upper_case(words)
     sites: list[Site] = []
     free = 0  # the first position after the sites so far
     for position, word in enumerate(words):
         if position < free:
             continue
         spans = [tuple(words[position : position + length]) for length in (1, 2) if position + length <= len(words)]
-        cased = [(span, _in_case_of(span, one, is_upper)) for span in spans for one in replacements(span)]
+        cased = [(span, in_case_of(span, one, is_upper)) for span in spans for one in replacements(span)]
         choices = [(span, replacement) for span, replacement in cased if replacement != span]
         if choices:
             drawn = draw(position, word)
@@ -124,7 +124,7 @@ def change(hypothesis: Hypothesis, sites: Iterable[Site]) -> Hypothesis:
     return replace(hypothesis, text=" ".join(words)) if ordered else hypothesis
 
 
-def _is_upper(words: Iterable[str]) -> bool:
+def is_upper_case(words: Iterable[str]) -> bool:
     """Whether a hypothesis is in upper case, but for tokens that are no words."""
     return " ".join(word for word in words if not TOKEN.fullmatch(word)).isupper()
 
@@ -134,11 +134,11 @@ def _other_than(word: str, choices: Alternatives, text_is_upper: bool) -> Altern
     there, upper = (word,), word.upper()
     # Nearly all differ in upper case, too, which is seen in a tenth of the time.
     return choices.only(
-        [one[0].upper() != upper or _in_case_of(there, one, text_is_upper) != there for one in choices.replacements]
+        [one[0].upper() != upper or in_case_of(there, one, text_is_upper) != there for one in choices.replacements]
     )
 
 
-def _in_case_of(words: Sequence[str], replacement: Sequence[str], text_is_upper: bool) -> tuple[str, ...]:
+def in_case_of(words: Sequence[str], replacement: Sequence[str], text_is_upper: bool) -> tuple[str, ...]:
     """A replacement in the case of the words that it replaces; what is more than these is cased like the last."""
     cased = []
     for index, new in enumerate(replacement):
