@@ -107,12 +107,14 @@ def test_a_checkpoint_that_a_finished_run_has_left_is_removed(
     checkpoint.mkdir()
     for name, content in left.items():
         (checkpoint / name).write_bytes(content)
+    lock = checkpoint.with_suffix(".lock")
+    lock.touch()
     if not own:
         record = json.loads(left["state.json"])
         record["run"]["training_settings"]["epochs"] = 7
         (checkpoint / "state.json").write_text(json.dumps(record), encoding="utf-8")
     assert "finished before" in train("llama", "clm", *options)[1]
-    assert checkpoint.exists() is not own
+    assert checkpoint.exists() is not own and not lock.exists()
 
 
 def test_two_calls_do_not_train_the_same(exp: Path, train: Train, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,7 +122,8 @@ def _train(args: argparse.Namespace, settings: PlmSettings, training: TrainingSe
         if checkpoint_dir.exists():  # killed before it was removed
             from lorescore.training.checkpoint import Checkpoint
 
-            Checkpoint(checkpoint_dir, asked).remove_own()
+            with lock_beside(out, "trains"):
+                Checkpoint(checkpoint_dir, asked).remove_own()
         return
     if asked["plm_checksum"] is None:
         raise not_fetched(settings, plm_dir(settings, args))
