@@ -90,6 +90,18 @@ def test_errors_of_characters_in_stage_9(exp: Path, call: Call) -> None:
     assert (record.metric, area.metric) == ("cer", "cer")
 
 
+@pytest.mark.parametrize("metric", ["wer", "cer"])
+def test_undefined_in_stage_9(exp: Path, call: Call, metric: str) -> None:
+    nbest = toy_nbest(12, seed=1)
+    right = tuple(replace(one, hypotheses=one.hypotheses[-1:]) for one in nbest)  # the reference alone
+    write_nbest_dir(exp / "nbest" / "test", replace(nbest, lists=right, info={"metric": metric}))
+    write_nbest_dir(exp / "nbest" / "test_nbest_p1_s1", perturbed_set(read_nbest_dir(exp / "nbest" / "test"), 1, 1))
+    outcome = call(*stage(exp, "--tags", NONE, "--rates", "1", "--seeds", "1"))
+    undefined = f"undefined (clean {metric.upper()} is 0)"
+    head = f"{NONE} test nbest"
+    assert outcome.out.splitlines() == [f"{head} 1: NPRR {undefined}", f"{head}: area under the curve {undefined}"]
+
+
 def test_a_reference_that_was_measured_before(exp: Path, call: Call) -> None:
     call(*stage(exp, "--tags", NONE, "--rates", "1"))
     call(*stage(exp, "--tags", VANILLA, "--rates", "1"))
@@ -282,18 +294,23 @@ def test_nothing_is_written_without_out_dir(lists: Path, call: Call) -> None:
     assert call("nprr", "--clean", lists / "clean", "--perturbed", lists / "p1", *by_file).out == outcome.out
 
 
-def test_undefined_is_said_and_never_nan(lists: Path, call: Call) -> None:
+@pytest.mark.parametrize("metric", ["wer", "cer"])
+def test_undefined_is_said_and_never_nan(lists: Path, call: Call, metric: str) -> None:
+    """A clean set without errors; a directory's name stays what it is."""
     clean = toy_nbest(12, seed=1)
     right = tuple(replace(one, hypotheses=one.hypotheses[-1:]) for one in clean)  # the reference alone
-    write_nbest_dir(lists / "right", replace(clean, lists=right))
-    for name in ("p1", "mine"):
-        text = (lists / name / "nbest.yaml").read_text()
-        (lists / name / "nbest.yaml").write_text("\n".join(x for x in text.splitlines() if "source_checksum" not in x))
+    write_nbest_dir(lists / "right", replace(clean, lists=right, info={"metric": metric}))
+    (lists / "mine").rename(lists / "WER")
+    for name in ("p1", "WER"):
+        info = read_yaml(lists / name / "nbest.yaml") | {"metric": metric}
+        info.get("perturbation", {}).pop("source_checksum", None)
+        write_yaml(lists / name / "nbest.yaml", info)
     outcome = call(
-        *("nprr", "--clean", lists / "right", "--perturbed", lists / "p1", lists / "mine", "--out_dir", lists / "out")
+        *("nprr", "--clean", lists / "right", "--perturbed", lists / "p1", lists / "WER", "--out_dir", lists / "out")
     )
     assert outcome.status == 0, outcome.err
-    assert outcome.out.count("undefined (clean WER is 0)") == 3  # two groups and an area
+    assert outcome.out.count(f"undefined (clean {metric.upper()} is 0)") == 3  # two groups and an area
+    assert outcome.out.count("| WER ") == 2
     assert "nan" not in outcome.out.lower()
     assert "NaN" not in (lists / "out" / "nprr.json").read_text()
 

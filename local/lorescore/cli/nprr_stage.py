@@ -188,14 +188,15 @@ def _require_versions(clean: NbestSet, clean_dir: Path, curves: Sequence[Sequenc
 
 def _print(records: Iterable[NprrRecord], areas: Iterable[AreaRecord]) -> None:
     for one in records:
-        print(f"{one.tag} {one.set} {one.lists} {one.rate:g}: NPRR {_text(one.nprr)}{_against(one)}")
+        print(f"{one.tag} {one.set} {one.lists} {one.rate:g}: NPRR {_text(one.nprr, one.metric)}{_against(one)}")
     for area in areas:
-        print(f"{area.tag} {area.set} {area.lists}: area under the curve {_text(area.area)}{_against(area)}")
+        text = _text(area.area, area.metric)
+        print(f"{area.tag} {area.set} {area.lists}: area under the curve {text}{_against(area)}")
 
 
-def _text(value: Nprr | NprrArea) -> str:
+def _text(value: Nprr | NprrArea, metric: str) -> str:
     if value.value is None:
-        return "undefined (clean WER is 0)"
+        return f"undefined (clean {metric.upper()} is 0)"
     return f"{value.value:.2f} % [{value.low:.2f}, {value.high:.2f}]"
 
 

@@ -47,8 +47,11 @@ def directories_markdown(result: DirectoriesResult, with_legends: bool = False) 
     for table, legend in tables:
         if table.rows:
             columns = tuple(_in_units(column, result) for column in table.columns)
+            # The first cell is the lists' name, which may be anything.
+            rows = tuple((name, *(_in_units(cell, result) for cell in cells)) for name, *cells in table.rows)
             legends = [_in_units(legend, result)] if with_legends else []
-            sections.append("\n".join([f"## {table.title}\n", *legends, replace(table, columns=columns).markdown()]))
+            in_units = replace(table, columns=columns, rows=rows)
+            sections.append("\n".join([f"## {table.title}\n", *legends, in_units.markdown()]))
     if unknown := [one.group.lists for one in result.groups if one.group.rate is None]:
         sections.append(_unknown_line(unknown, result.clean.resolve().name))
     return "\n".join(sections)
