@@ -39,6 +39,12 @@ def test_those_that_differ_in_their_seed_alone_are_together() -> None:
     ]
 
 
+def test_a_number_that_yaml_reads_as_a_text() -> None:
+    infos = {Path("a"): info(rate="1e-1", seed="2"), Path("b"): info(rate=0.1)}
+    (group,) = group_dirs(infos, Path("clean"))
+    assert (group.rate, group.seeds) == (0.1, (1, 2))
+
+
 def test_a_name_says_it_where_nothing_else_does() -> None:
     """It begins with that of the clean directory; what nbest.yaml says counts more."""
     infos = {
@@ -67,7 +73,11 @@ def test_a_name_says_it_where_nothing_else_does() -> None:
         ({"a": info(), "b": info()}, "b: is nbest_p0.3_s1, and so is a .give each perturbation once"),
         ({"a": {"perturbation": "near"}}, "a/nbest.yaml: perturbation is 'near', expected a mapping"),
         ({"a": {"perturbation": {"kind": "nbest"}}}, "lacks a kind, a rate or a seed"),
-        ({"a": info(rate=True)}, "lacks a kind, a rate or a seed"),
+        ({"a": info(rate=None)}, "lacks a kind, a rate or a seed"),
+        ({"a": info(rate=True)}, "a/nbest.yaml: perturbation has the rate True, expected a number"),
+        ({"a": info(rate="0,1")}, "a/nbest.yaml: perturbation has the rate '0,1', expected a number"),
+        ({"a": info(seed=1.5)}, "a/nbest.yaml: perturbation has the seed 1.5, expected a whole number"),
+        ({"a": info(rate="nan")}, "a/nbest.yaml: perturbation rate nan, expected a number from 0 to 1"),
         ({"a": info(rate=3)}, "a/nbest.yaml: perturbation rate 3, expected a number from 0 to 1"),
         ({"a": info(kind="2best")}, "a/nbest.yaml: unknown kind of perturbation '2best'"),
     ],

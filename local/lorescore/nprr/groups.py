@@ -7,13 +7,15 @@ One from elsewhere, without both, is a group of its own.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lorescore.errors import InputError
 from lorescore.nbest import NbestSet
 from lorescore.nprr.records import lists_in_words
 from lorescore.perturb.sets import INFO_KEY, SOURCE_KEY, was_made_from
 from lorescore.perturb.settings import HOMOPHONE, Perturbation
+
+Number = TypeVar("Number", int, float)
 
 MEND_INFO = "correct it, or delete the section `perturbation`: the directory is a group of its own then"
 
@@ -149,27 +151,34 @@ def _settings(info: Mapping[str, Any], path: Path) -> Perturbation | None:
     recorded = info.get(INFO_KEY)
     if recorded is None:
         return None
-    if not _is_mapping(recorded):
+    if not isinstance(recorded, Mapping):
         raise InputError(
             f"perturbation is {recorded!r:.60}, expected a mapping", path=path / "nbest.yaml", mend=MEND_INFO
         )
-    kind, rate, seed = (recorded.get(key) for key in ("kind", "rate", "seed"))
-    name, tag = recorded.get("perturbation", HOMOPHONE), recorded.get("tag", "")
-    numbers = isinstance(rate, int | float) and isinstance(seed, int) and bool not in (type(rate), type(seed))
-    if not (numbers and all(isinstance(word, str) for word in (kind, name, tag))):
+    rate, seed = _number(recorded, "rate", float, path), _number(recorded, "seed", int, path)
+    kind, name, tag = recorded.get("kind"), recorded.get("perturbation", HOMOPHONE), recorded.get("tag", "")
+    if rate is None or seed is None or not all(isinstance(word, str) for word in (kind, name, tag)):
         message = f"perturbation {dict(recorded)!r:.80} lacks a kind, a rate or a seed"
         raise InputError(message, path=path / "nbest.yaml", mend=MEND_INFO)
     try:
-        return Perturbation(kind, rate, seed, name, tag)
+        return Perturbation(str(kind), rate, seed, name, tag)
     except InputError as error:
         raise InputError(error.message, path=path / "nbest.yaml", mend=error.mend or MEND_INFO) from error
+
+
+def _number(recorded: Mapping[str, Any], key: str, parse: type[Number], path: Path) -> Number | None:
+    """A number of the section `perturbation`, None where it is missing; YAML reads `1e-1` as a text."""
+    value = recorded.get(key)
+    if value is None:
+        return None
+    try:
+        return parse(str(value))  # as a text, True is no number and 1.5 no whole one
+    except ValueError as error:
+        message = f"perturbation has the {key} {value!r:.40}, expected a {'whole ' if parse is int else ''}number"
+        raise InputError(message, path=path / "nbest.yaml", mend=MEND_INFO) from error
 
 
 def _settings_by_name(name: str, clean_name: str) -> Perturbation | None:
     """The perturbation of a directory called `<clean_name>_<perturbation>`; None where it is called something else."""
     prefix = f"{clean_name}_"
     return Perturbation.from_name(name.removeprefix(prefix)) if name.startswith(prefix) else None
-
-
-def _is_mapping(value: object) -> bool:
-    return isinstance(value, Mapping)
