@@ -104,6 +104,11 @@ def test_nprr_that_is_undefined_or_was_not_run_is_no_point(tmp_path: Path) -> No
     figure = nprr_figure(Results("dev", {}, {}, (one, undefined, elsewhere)))
     assert "perfect" not in legend_of(figure)
     assert [len(axes.get_legend_handles_labels()[1]) for axes in figure.axes] == [0, 2, 2, 0]
+    said = [[text.get_text() for text in axes.texts] for axes in figure.axes]
+    assert said == [["not measured"], [], [], ["not measured"]]
+    assert not figure.axes[3].lines
+    # The lower one has the rates of the panel above it, with which it shares its axis.
+    assert [label.get_text() for label in figure.axes[3].get_xticklabels()] == ["0.0", "0.1"]
     save_png(figure, tmp_path / "nprr.png")
 
 

@@ -148,13 +148,19 @@ def _nprr_panel(
 
     Args:
         axes: The panel.
-        records: What is in it.
+        records: What is in it; where there is nothing, that is said.
         styles: A style for each tag.
         rates: Of all panels.
         inch: The panel's width.
     """
-    axes.axhline(0.0, color="#999999", linewidth=0.8)
     span = rates[-1] or 1.0
+    axes.set_xticks([0.0, *(rate for rate in rates if rate > 0)])  # all panels have one axis
+    axes.set_xlim(-0.03 * span, 1.1 * span)
+    if not records:
+        axes.set_yticks([])
+        axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", va="center", fontsize=SMALL_POINTS)
+        return
+    axes.axhline(0.0, color="#999999", linewidth=0.8)
     tags = list(dict.fromkeys(record.tag for record in records))
     for index, tag in enumerate(tags):
         points = [(record.rate, record.nprr) for record in records if record.tag == tag]
@@ -163,8 +169,6 @@ def _nprr_panel(
     first_pass = first_pass_by_rate(records)
     style = LineStyle(FIRST_PASS_COLOUR, "x", "--")
     _nprr_line(axes, sorted(first_pass.items(), key=lambda point: point[0]), style, FIRST_PASS, 0.0)
-    axes.set_xticks([0.0, *(rate for rate in rates if rate > 0)])
-    axes.set_xlim(-0.03 * span, 1.1 * span)
     _limit_scale(axes, [record.nprr for record in records], first_pass, inch)
 
 
