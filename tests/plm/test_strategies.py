@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 from peft import PeftModel
+from plm_models import CAUSAL
 from tiny_training import TARGETS, frozen, new_optimizer, outputs, train
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, SqueezeBertConfig, SqueezeBertModel
 
 from lorescore.choices import STRATEGIES
 from lorescore.errors import InputError
 from lorescore.plm.adaptation import Adaptation, lora_layers
+from lorescore.plm.settings import ALL_LINEAR
 from lorescore.plm.strategies import adapt, count_parameters
 from lorescore.plm.strategy import Strategy
 
@@ -177,6 +179,30 @@ def test_adalora_is_scaled_by_its_initial_rank() -> None:
     for layer in lora_layers(adaptation.model).values():
         a, e, b = (getattr(layer, f"lora_{factor}")["default"] for factor in "AEB")
         torch.testing.assert_close(layer.get_delta_weight("default"), 8 / 8 * b @ (a * e), rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["vanilla", "adalora"])
+def test_no_adapter_where_mamba_does_not_call_a_layer(name: str, tmp_path: Path) -> None:
+    config = CAUSAL["mamba"]
+    model = AutoModelForCausalLM.from_config(config).requires_grad_(False)
+    adaptation = adapt(copy.deepcopy(model), settings(name), (ALL_LINEAR,), NUM_STEPS, 1)
+    assert {layer.rpartition(".")[2] for layer in adaptation.ranks()} == {"in_proj", "x_proj", "dt_proj"}
+    adaptation.model.save_pretrained(tmp_path)
+    PeftModel.from_pretrained(copy.deepcopy(model), tmp_path)
+    with pytest.raises(InputError) as error:
+        adapt(model, settings(name), ("in_proj", "out_proj"), NUM_STEPS, 1)
+    message = "this PLM, mamba, takes no adapter on out_proj (--targets without it, or all-linear, which leaves it out)"
+    assert str(error.value) == message
+
+
+def test_a_plm_without_linear_layers() -> None:
+    """An encoder of convolutions, without a head."""
+    sizes = {"vocab_size": 16, "hidden_size": 16, "embedding_size": 16, "num_hidden_layers": 1}
+    config = SqueezeBertConfig(num_attention_heads=4, intermediate_size=16, **sizes)
+    model = SqueezeBertModel(config)
+    model.pooler = torch.nn.Identity()
+    with pytest.raises(InputError, match=r"this PLM has no linear layers to put an adapter on \(choose --lora full"):
+        adapt(model, settings("vanilla"), (ALL_LINEAR,), NUM_STEPS, 1)
 
 
 @pytest.mark.parametrize("wrong", ["query", "proj", "vproj", "self_attn", "embed_tokens", "all-linear"])

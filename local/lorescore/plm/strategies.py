@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from peft import AdaLoraConfig, LoraConfig, PeftConfig, get_peft_model
 from torch import nn
+from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from lorescore.errors import InputError
@@ -49,7 +50,14 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-def adapt(model: nn.Module, strategy: Strategy, targets: tuple[str, ...], total_steps: int, seed: int) -> Adaptation:
+# A layer whose weight their fused kernels take, without calling it: PEFT refuses an adapter there.
+MAMBA_TYPES = ("mamba", "mamba2", "falcon_mamba", "falcon_h1", "nemotron_h")
+UNUSED_IN_MAMBA = "out_proj"
+
+
+def adapt(
+    model: PreTrainedModel, strategy: Strategy, targets: tuple[str, ...], total_steps: int, seed: int
+) -> Adaptation:
     """Put a strategy to work on a PLM: what it trains becomes trainable.
 
     Args:
@@ -70,7 +78,17 @@ def adapt(model: nn.Module, strategy: Strategy, targets: tuple[str, ...], total_
         return Adaptation(model, strategy, total_steps, seed)
     config = bias_config(model) if strategy.name == "bitfit" else _peft_config(model, strategy, targets, total_steps)
     torch.manual_seed(seed)
-    adapted = get_peft_model(model, config)
+    try:
+        adapted = get_peft_model(model, config)
+    except ValueError as error:
+        if "incompatible with Mamba" in str(error):
+            message = f"this PLM, {model.config.model_type}, takes no adapter on {UNUSED_IN_MAMBA}"
+            raise InputError(message, mend=f"--targets without it, or {ALL_LINEAR}, which leaves it out") from error
+        if "No `target_modules` passed" in str(error):
+            raise InputError(
+                "this PLM has no linear layers to put an adapter on", mend="choose --lora full, or another PLM"
+            ) from error
+        raise
     return ADAPTATIONS.get(strategy.name, Adaptation)(adapted, strategy, total_steps, seed)
 
 
@@ -80,7 +98,7 @@ def count_parameters(model: nn.Module) -> tuple[int, int]:
     return sum(size for size, trainable in sizes if trainable), sum(size for size, _ in sizes)
 
 
-def _peft_config(model: nn.Module, strategy: Strategy, targets: tuple[str, ...], total_steps: int) -> PeftConfig:
+def _peft_config(model: PreTrainedModel, strategy: Strategy, targets: tuple[str, ...], total_steps: int) -> PeftConfig:
     """A low-rank strategy in PEFT's terms."""
     everywhere = targets == (ALL_LINEAR,)
     if not everywhere:
@@ -91,6 +109,8 @@ def _peft_config(model: nn.Module, strategy: Strategy, targets: tuple[str, ...],
         "fan_in_fan_out": stores_transposed(model),
         "target_modules": ALL_LINEAR if everywhere else list(targets),
     }
+    if everywhere and model.config.model_type in MAMBA_TYPES:
+        common["exclude_modules"] = [UNUSED_IN_MAMBA]
     if strategy.name != "adalora":
         rank = strategy.init_rank if strategy.name == "warmup" else strategy.rank
         return LoraConfig(r=rank, **common, **VARIANTS.get(strategy.name, {}))
