@@ -12,7 +12,7 @@ from lorescore.errors import InputError
 from lorescore.files import read_yaml, write_table, write_yaml
 from lorescore.nbest.chosen import write_chosen
 from lorescore.nprr import read_records, write_records
-from lorescore.report import collect
+from lorescore.report import collect, write_report
 from lorescore.report.mbr import base_tag
 from lorescore.report.models import frozen_counterpart, read_models
 from lorescore.scoring.stored import scores_checksum
@@ -158,6 +158,15 @@ def test_robustness_alone_says_what_errors_are_of(tmp_path: Path) -> None:
     assert (collect(tmp_path).metric, collect(tmp_path).in_characters) == ("wer", [])
     write_records(tmp_path / "nprr" / f"{tag_of('none')}.json", [replace(one, metric="cer") for one in records])
     assert (collect(tmp_path).metric, collect(tmp_path).in_characters) == ("cer", ["dev", "test"])
+
+
+@needs_sclite
+def test_expanded_lists_are_named(exp_dir: Path) -> None:
+    assert collect(exp_dir).expanded == ()
+    write_yaml(exp_dir / "nbest" / "test" / "nbest.yaml", {"expansion": {"versions": 8}})
+    assert collect(exp_dir).expanded == ("test",)
+    write_report(exp_dir)
+    assert "The lists of `test` are expanded (`--expand`" in (exp_dir / "RESULTS.md").read_text()
 
 
 def test_nothing_at_all(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from lorescore.combine import FIRST_PASS, ORACLE, read_weights
 from lorescore.decode import MBR, read_posterior_scale
@@ -19,6 +20,8 @@ from lorescore.errors import InputError
 from lorescore.files import read_table, read_yaml, table_checksum
 from lorescore.nbest.chosen import are_of_other_lists
 from lorescore.nprr import AreaRecord, NprrRecord, read_areas, read_records
+from lorescore.perturb.expansion import INFO_KEY as EXPANSION
+from lorescore.perturb.sets import INFO_KEY as PERTURBATION
 from lorescore.perturb.settings import PERTURBATIONS, WORST
 from lorescore.report.fields import Fields
 from lorescore.report.mbr import MBR_SUFFIX, MbrComparison, base_tag, compare_mbr
@@ -84,6 +87,7 @@ class Results:
         nprr: The robustness records; sets, kinds, rates and tags in the order of the tables.
         mbr: MBR against MAP, sets and tags in the order of the tables.
         areas: Under the NPRR curves; in the order of `nprr`.
+        expanded: The sets whose lists hold versions of the first pass's hypotheses (`lorescore.perturb.expansion`).
     """
 
     dev_set: str | None
@@ -92,6 +96,7 @@ class Results:
     nprr: tuple[NprrRecord, ...]
     mbr: tuple[MbrComparison, ...] = ()
     areas: tuple[AreaRecord, ...] = ()
+    expanded: tuple[str, ...] = ()
 
     @property
     def tags(self) -> list[str]:
@@ -146,7 +151,9 @@ def collect(exp_dir: Path) -> Results:
     records.sort(key=lambda one: (one.set != dev_set, one.set, _place(one), one.kind, one.rate, places[one.tag]))
     areas.sort(key=lambda one: (one.set != dev_set, one.set, _place(one), one.kind, one.rates, places[one.tag]))
     mbr = tuple(_compared_with_mbr(results.scores, exp_dir))
-    results = replace(results, nprr=tuple(records), areas=tuple(areas), mbr=mbr)
+    names = dict.fromkeys([*results.scores, *(record.set for record in records)])
+    expanded = tuple(name for name in names if EXPANSION in _info(exp_dir, name))
+    results = replace(results, nprr=tuple(records), areas=tuple(areas), mbr=mbr, expanded=expanded)
     return _with_p_frozen(results, exp_dir)
 
 
@@ -204,7 +211,7 @@ def _read_scores(exp_dir: Path, left_out: Collection[str]) -> dict[str, dict[str
         tag, set_name = path.parent.parent.name, path.parent.name
         if tag in left_out:
             continue
-        if _is_perturbed(exp_dir / "nbest" / set_name / "nbest.yaml"):
+        if PERTURBATION in _info(exp_dir, set_name):
             continue  # its place is the NPRR table
         if are_of_other_lists(path.parent, exp_dir / "nbest" / set_name):
             logger.warning(
@@ -273,8 +280,10 @@ def _place(record: NprrRecord | AreaRecord) -> int:
     return known.index(record.perturbation) if record.perturbation in known else len(known)
 
 
-def _is_perturbed(info_path: Path) -> bool:
-    return info_path.is_file() and "perturbation" in read_yaml(info_path)
+def _info(exp_dir: Path, set_name: str) -> Mapping[str, Any]:
+    """What `nbest.yaml` says of a set's lists; nothing where it is not there."""
+    path = exp_dir / "nbest" / set_name / "nbest.yaml"
+    return read_yaml(path) if path.is_file() else {}
 
 
 def _read_score(path: Path, ref_path: Path) -> SetScore:

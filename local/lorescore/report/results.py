@@ -50,6 +50,11 @@ IN_CHARACTERS = """\
 Errors of {sets} are those of characters: there WER is the character error rate (CER), and words are characters. A
 character is a Unicode code point, and spaces are not counted.
 """
+EXPANDED = """\
+The lists of {sets} are expanded (`--expand`, this project's own): besides the first pass's hypotheses they hold
+versions of them with words replaced by homophones, at the same first-pass scores. Rescorers and oracle choose among all
+of them; what is perturbed is the first pass's, and the perturbed lists are then expanded as the clean ones are.
+"""
 WER_LEGEND = """\
 `change %`: of the WER, relative to the first pass. `gap %`: share of the gap between the first pass (1-best) and the
 oracle (the best hypothesis of each list) that is recovered. `p first pass`, `p frozen`: one-sided paired bootstrap, the
@@ -145,7 +150,7 @@ def write_report(exp_dir: Path) -> Report:
         if stale.name not in figures:  # of an earlier report: what it shows is no longer there
             stale.unlink(missing_ok=True)
     captions = {name: caption for name, (caption, _) in figures.items()}
-    blocks: list[Block] = [Heading(1, "Results"), Prose(HOW_TO_READ.format(dev_set=dev_name) + _of_characters(results))]
+    blocks: list[Block] = [Heading(1, "Results"), Prose(HOW_TO_READ.format(dev_set=dev_name) + _of_lists(results))]
     blocks += wer + mbr + _embedded(captions, "wer.png")
     blocks += strategies + _embedded(captions, *STRATEGY_FIGURES)
     blocks += nprr + _embedded(captions, *(name for name in captions if name.startswith("nprr"))) + claims
@@ -206,10 +211,10 @@ def _figures(results: Results, exp_dir: Path) -> dict[str, tuple[str, Figure]]:
     return figures
 
 
-def _of_characters(results: Results) -> str:
-    """What is to be said where sets were scored in characters."""
-    names = [f"`{name}`" for name in results.in_characters]
-    return IN_CHARACTERS.format(sets=", ".join(names)) if names else ""
+def _of_lists(results: Results) -> str:
+    """What is to be said where sets were scored in characters, or their lists are expanded."""
+    said = ((IN_CHARACTERS, results.in_characters), (EXPANDED, results.expanded))
+    return "".join(text.format(sets=", ".join(f"`{name}`" for name in names)) for text, names in said if names)
 
 
 def _section(title: str, legend: str, tables: Iterable[Table]) -> list[Block]:
