@@ -17,13 +17,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Fetch and check."""
     settings = plm_settings(args)
-    from lorescore.plm.load import fetch_plm  # imports torch and transformers, the next one peft too
+    from lorescore.plm.load import fetch_plm, in_one_line  # imports torch and transformers, the next one peft too
     from lorescore.scoring.rescorer import Rescorer
 
     directory = plm_dir(settings, args)
     fetch_plm(settings, directory)
-    rescorer = Rescorer.new(directory, settings)
-    (good, bad), *_ = rescorer.score([[SENTENCE, SHUFFLED]])
+    unusable = f"this architecture cannot be used as a {settings.scorer}"
+    with in_one_line(unusable, directory, "choose another --scorer, or another PLM"):
+        rescorer = Rescorer.new(directory, settings)
+        (good, bad), *_ = rescorer.score([[SENTENCE, SHUFFLED]])
     if settings.scorer != "cls" and not good > bad:
         raise InputError(
             f"{settings.name} gives {SHUFFLED!r} a better score ({bad:.1f}) than {SENTENCE!r} ({good:.1f})",

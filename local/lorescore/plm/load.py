@@ -9,7 +9,14 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from torch import nn
-from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer, PreTrainedModel
+from transformers import (
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForMaskedLM,
+    AutoTokenizer,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 from transformers import PreTrainedTokenizerBase as Tokenizer
 from transformers.utils import logging as transformers_logging
 
@@ -145,13 +152,20 @@ def cannot_be_loaded(directory: Path, mend: str) -> Iterator[None]:
 
     Each has exceptions of its own, and that of tokenizers is `Exception` itself.
     """
+    with in_one_line("cannot be loaded", directory, mend):
+        yield
+
+
+@contextmanager
+def in_one_line(what: str, directory: Path, mend: str) -> Iterator[None]:
+    """Turn whatever the libraries raise into an InputError."""
     try:
         yield
     except NO_FAULT_OF_THE_FILES:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"cannot be loaded: {reason}", path=directory, mend=mend) from error
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(f"{what}: {reason}", path=directory, mend=mend) from error
 
 
 @contextmanager
@@ -191,25 +205,58 @@ def load_model(directory: Path, scorer: str) -> PreTrainedModel:
 
 
 @torch.inference_mode()
-def is_encoder(model: PreTrainedModel) -> bool:
-    """Whether a token's state depends on the tokens after it (BERT type), which it does not in a causal LM.
+def first_states(model: PreTrainedModel) -> torch.Tensor:
+    """The last states of a first token before either of two others, (2, size), which tell what kind of PLM it is.
 
     It is tried out: neither the architecture's name nor its configuration says so for every model.
+
+    Raises:
+        InputError: It is an encoder-decoder, and its decoder needs tokens of its own.
     """
+    # A decoder alone, BART's for one, has no cache that its first layers could fill.
+    without_cache = {"use_cache": False} if hasattr(model.config, "use_cache") else {}
     tokens = torch.tensor([[1, 2], [1, 3]], device=model.device)
-    first, second = model.base_model(input_ids=tokens).last_hidden_state[:, 0]
+    try:
+        output = model.base_model(input_ids=tokens, **without_cache)
+    except ValueError as error:
+        if not model.config.is_encoder_decoder:
+            raise
+        message = f"{model.config.model_type} is an encoder-decoder, which gives a text alone no state"
+        raise InputError(message, mend="choose an encoder, or a causal LM") from error
+    # Llama 4's base model is the causal LM, which gives logits.
+    states: torch.Tensor = output.get("last_hidden_state", output.get("logits"))
+    return states[:, 0]
+
+
+def is_encoder(model: PreTrainedModel) -> bool:
+    """Whether a token's state depends on the tokens after it (BERT type), which it does not in a causal LM."""
+    first, second = first_states(model)
     return not torch.allclose(first, second, rtol=1e-5, atol=1e-6)
 
 
 def max_tokens(model: PreTrainedModel, tokenizer: Tokenizer) -> int | None:
     """Tokens of the longest text that a PLM takes; None where it names no limit."""
-    positions = getattr(model.config, "max_position_embeddings", None)
+    positions = getattr(model.config, "max_position_embeddings", None) or getattr(model.config, "max_seq_len", None)
     table = getattr(getattr(model.base_model, "embeddings", None), "position_embeddings", None)
     # RoBERTa types count their positions from behind the padding's.
     unused = getattr(table, "padding_idx", None)
-    limits = (positions and positions - (0 if unused is None else unused + 1), tokenizer.model_max_length)
-    # A tokenizer without a limit has a very large number.
-    return min((int(limit) for limit in limits if limit and limit < NO_LIMIT), default=None)
+    limits = [positions and positions - (0 if unused is None else unused + 1), tokenizer.model_max_length]
+    limits.append(_short_rope_limit(model.config.get_text_config()))
+    # A tokenizer without a limit has a very large number, XLNet -1.
+    return min((int(limit) for limit in limits if limit and 0 < limit < NO_LIMIT), default=None)
+
+
+def _short_rope_limit(config: PreTrainedConfig) -> int | None:
+    """With longrope, the longest row that turns by the short factors; None without it.
+
+    A longer row turns by others, and so do all other rows of its batch.
+    """
+    rope = getattr(config, "rope_parameters", None) or {}
+    if rope.get("rope_type") != "longrope":
+        return None
+    inside = rope.get("original_max_position_embeddings")
+    limit: int | None = inside or getattr(config, "original_max_position_embeddings", None)
+    return limit
 
 
 def _drop_pooler(model: PreTrainedModel) -> None:

@@ -43,6 +43,7 @@ def token_budget_for(model: PreTrainedModel, device: torch.device, products: tor
     config = model.config.get_text_config()
     hidden = getattr(config, "hidden_size", None) or 1024
     inner = getattr(config, "intermediate_size", None) or 4 * hidden
+    inner = max(inner) if isinstance(inner, list | tuple) else inner  # Gemma 3n has one a layer
     products_of_token = FEED_FORWARD_VECTORS * inner + MASK_LINE
     token_bytes = torch.float32.itemsize * STATE_VECTORS * hidden + products.itemsize * products_of_token
     fits = int(FREE_SHARE * _free_bytes(device)) // token_bytes

@@ -229,7 +229,7 @@ class PseudoLogLikelihoodScorer(nn.Module):
     @torch.no_grad()
     def _head_takes_one_position(self) -> bool:
         """Whether the output layer gives a position the same logits when it sees that position alone: tried out."""
-        size = self.masked_lm.get_input_embeddings().num_embeddings
+        size = self.masked_lm.config.vocab_size
         ids = torch.linspace(size // 3, size - 1, 6, device=self.device).long()
         tokens, positions = torch.stack([ids, ids.flip(0)]), torch.tensor([1, 4], device=self.device)
         whole = self._logits(tokens, positions, whole=True).log_softmax(-1)

@@ -24,7 +24,15 @@ from lorescore.combine import Weights
 from lorescore.errors import InputError
 from lorescore.files import give_usual_mode, read_yaml, write_yaml
 from lorescore.nbest.lists import NbestList
-from lorescore.plm.load import cannot_be_loaded, cannot_be_written, is_encoder, load_model, load_plm, without_bars
+from lorescore.plm.load import (
+    cannot_be_loaded,
+    cannot_be_written,
+    first_states,
+    is_encoder,
+    load_model,
+    load_plm,
+    without_bars,
+)
 from lorescore.plm.mixed import truncate
 from lorescore.plm.onednn import store_by_columns
 from lorescore.plm.settings import PlmSettings
@@ -85,7 +93,7 @@ class Rescorer(ListScorer):
             return cls(CausalScorer(model, tokenizer, plm), plm, config)
         if plm.scorer == "pll":
             return cls(PseudoLogLikelihoodScorer(model, tokenizer, plm), plm, config)
-        head = new_head(model.config.hidden_size)
+        head = new_head(first_states(model).shape[-1])  # which need not be the configuration's hidden size
         return cls(ClsScorer(model, tokenizer, head, is_encoder(model)), plm, config)
 
     @classmethod
