@@ -7,11 +7,15 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from plm_models import new_rescorer
+from plm_models import make_masked_tokenizer, new_rescorer
 from torch import nn
+from transformers import AutoModelForMaskedLM, DebertaConfig
 from transformers.pytorch_utils import Conv1D
 
 from lorescore.errors import InputError
+from lorescore.plm.load import fetch_plm
+from lorescore.plm.settings import PlmSettings
+from lorescore.scoring import options
 from lorescore.scoring.int8 import Int8Linear
 from lorescore.scoring.options import ScoringOptions, has_fast_bf16
 from lorescore.scoring.rescorer import Rescorer
@@ -76,6 +80,32 @@ def test_every_product_with_weights_is_in_8_bits(tmp_path: Path, family: str, sc
     few = with_options(tmp_path, family, ScoringOptions(quantize="int8"), scorer).scorer.model
     assert {name for name, module in few.named_modules() if isinstance(module, Int8Linear)} == weighted
     assert few.get_output_embeddings() in [module for module in few.modules() if isinstance(module, Int8Linear)]
+
+
+def save_deberta(folder: Path) -> None:
+    """A rescorer of DeBERTa's first version, whose mask is a number that bf16 does not have."""
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4, "intermediate_size": 48}
+    relative = {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "max_relative_positions": 10}
+    config = DebertaConfig(vocab_size=64, max_position_embeddings=64, position_biased_input=False, **sizes, **relative)
+    AutoModelForMaskedLM.from_config(config).save_pretrained(folder / "source")
+    make_masked_tokenizer("bpe").save_pretrained(folder / "source")
+    plm = PlmSettings("deberta", str(folder / "source"), "pll", plm_text="lower")
+    fetch_plm(plm, folder / "plm")
+    Rescorer.new(folder / "plm", plm).save(folder / "rescorer")
+
+
+def test_a_plm_that_bf16_is_not_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    save_deberta(tmp_path)
+    exact = Rescorer.load(tmp_path / "rescorer", CPU, ScoringOptions(dtype="fp32")).score(LISTS)
+    with pytest.raises(InputError, match=r"^deberta cannot be computed in bf16 \(.*\) \(--dtype fp32\)$"):
+        Rescorer.load(tmp_path / "rescorer", CPU, ScoringOptions(dtype="bf16"))
+    monkeypatch.setattr(options, "has_fast_bf16", lambda device: True)
+    assert Rescorer.load(tmp_path / "rescorer", CPU).score(LISTS) == exact
+    assert caplog.messages[-1].startswith("deberta cannot be computed in bf16 (")
+    assert caplog.messages[-1].endswith("): scored in float32")
 
 
 def test_histories_are_merged_where_asked(tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ exp/plm/<tag>/
 """
 
 import json
+import logging
 import shutil
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ from lorescore.scoring.cls import ClsScorer, new_head
 from lorescore.scoring.int8 import CALIBRATION, quantize
 from lorescore.scoring.list_scorer import ListScorer
 from lorescore.scoring.memory import in_batches, token_budget_for
-from lorescore.scoring.options import EXACT, ScoringOptions, default_device
+from lorescore.scoring.options import AUTO, EXACT, ScoringOptions, default_device
 from lorescore.scoring.pll import PseudoLogLikelihoodScorer
 from lorescore.scoring.stored import (
     TRAIN_AGAIN,
@@ -55,11 +56,17 @@ from lorescore.scoring.stored import (
 )
 from lorescore.scoring.text import plm_context, plm_text
 
+logger = logging.getLogger(__name__)
+
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
 class NotFiniteError(InputError):
     """A score that is not a finite number."""
+
+
+class WithoutBf16Error(InputError):
+    """A PLM whose code fails in bf16: DeBERTa's first version masks with a number of float32."""
 
 
 @dataclass
@@ -114,7 +121,7 @@ class Rescorer(ListScorer):
 
         Raises:
             InputError: The directory is unfinished or damaged, the PLM is not the one that was adapted, the options are
-                not for this scorer or device, or the adapter has no such rank.
+                not for this scorer, device or PLM, or the adapter has no such rank.
         """
         directory = Path(directory)
         device = torch.device(device) if device else default_device()
@@ -130,6 +137,13 @@ class Rescorer(ListScorer):
         with cannot_be_loaded(directory, TRAIN_AGAIN):
             rescorer._load_weights(directory, rank)
         rescorer.apply(options, device)
+        try:
+            rescorer._try_bf16()
+        except WithoutBf16Error as error:
+            if options.dtype != AUTO:
+                raise
+            logger.warning("%s: scored in float32", error.message)
+            return cls.load(directory, device, replace(options, dtype="fp32"), rank)
         return rescorer
 
     def _load_weights(self, directory: Path, rank: int | None) -> None:
@@ -169,6 +183,20 @@ class Rescorer(ListScorer):
             quantize(self.scorer.model, lambda: self.score([[sentence] for sentence in CALIBRATION]))
         elif options.torch_dtype(device) == torch.float32:
             store_by_columns(self.scorer.model)
+
+    def _try_bf16(self) -> None:
+        """Score a sentence, where scores are computed in bf16.
+
+        Raises:
+            WithoutBf16Error: The PLM cannot.
+        """
+        if self.options.torch_dtype(self.scorer.device) != torch.bfloat16:
+            return
+        try:
+            self.score([CALIBRATION[:1]])
+        except RuntimeError as error:
+            message = f"{self.plm.name} cannot be computed in bf16 ({' '.join(str(error).split())[:100]})"
+            raise WithoutBf16Error(message, mend="--dtype fp32") from error
 
     def save(self, directory: Path, records: Mapping[str, Mapping[str, Any]] | None = None) -> None:
         """Write the rescorer under its name when it is complete.
