@@ -377,6 +377,9 @@ if begins 5 "train rescorers: exp/nbest/{${train_set},${dev_set}} -> exp/plm/{${
         else start "train_${tag}" python3 -m lorescore "${training[@]}" --seed "${of_seed}"; fi
     done <<< "${trainings}"
     finish
+    for tag in ${tags}; do  # a scheduler can lose a job and report success
+        [ -f "exp/plm/${tag}/config.yaml" ] || die "exp/plm/${tag}: no rescorer here, its training ended without one; call it again to go on"
+    done
 fi
 
 scoring_options=(--dtype "${dtype}" --quantize "${quantize}" --score_cache "${score_cache}")

@@ -153,3 +153,16 @@ def test_every_scoring_goes_through_the_command(tmp_path: Path) -> None:
     assert verbs == ["train", *["rescore"] * 2, "combine", "rescore", "perturb", *["nprr"] * 3]
     together = "--tags llama_clm_none llama_clm_vanilla_mwer_s1 combined"
     assert calls[4].endswith(together) and calls[-1].endswith(together)
+
+
+@needs_recipe
+@pytest.mark.parametrize("rescorer_nj", ["1", "2"])
+def test_a_job_that_a_scheduler_loses_is_noticed(tmp_path: Path, rescorer_nj: str) -> None:
+    """One that reports success all the same."""
+    options = [*make_recipe(tmp_path), "--lora", "vanilla", "--rescorer_nj", rescorer_nj, "--cmd", "true {log}"]
+    done = subprocess.run(
+        [ROOT / "run.sh", "--stage", "5", "--stop_stage", "5", *options], cwd=tmp_path, capture_output=True, text=True
+    )
+    expected = "exp/plm/llama_clm_vanilla_mwer_s1: no rescorer here, its training ended without one; call it again"
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, f"{ROOT}/run.sh: {expected} to go on")
+    assert "Done: " not in done.stdout
