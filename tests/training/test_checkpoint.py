@@ -103,6 +103,11 @@ def train_and_die(folder: Path) -> None:
     train(folder, "vanilla", checkpoint, progress=ending_after(5, kill_itself))
 
 
+def test_what_is_written_has_the_mode_that_the_umask_gives(tmp_path: Path) -> None:
+    Checkpoint(tmp_path / "checkpoint", {"seed": 1}).write(1, {"weights": torch.ones(2)})
+    assert len({path.stat().st_mode for path in (tmp_path / "checkpoint").iterdir()}) == 1
+
+
 def test_another_runs_checkpoint_is_neither_used_nor_lost(tmp_path: Path) -> None:
     checkpoint = Checkpoint(tmp_path / ".checkpoint", {"seed": 1, "epochs": 2})
     with pytest.raises(EndedError):

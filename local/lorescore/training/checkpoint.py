@@ -24,7 +24,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from lorescore.errors import InputError
-from lorescore.files import atomic_write
+from lorescore.files import atomic_write, give_usual_mode
 from lorescore.plm.load import cannot_be_written
 from lorescore.training.made_from import differing, holds_another
 
@@ -65,6 +65,7 @@ class Checkpoint:
         with cannot_be_written(self.directory):
             self.directory.mkdir(parents=True, exist_ok=True)
             save_file(tensors, tensor_file)
+            give_usual_mode([tensor_file])
             with tensor_file.open("rb+") as file:
                 os.fsync(file.fileno())  # the record that names it may reach the disk first
         with atomic_write(self.directory / RECORD) as record_file:
