@@ -264,3 +264,12 @@ def test_refuses_to_perturb_twice(clean_dir: Path) -> None:
     run(clean_dir, *options)
     with pytest.raises(InputError, match="perturbed already"):
         run(clean_dir.with_name("test_nbest_p1_s1"), *options)
+
+
+def test_lists_from_elsewhere_are_not_written_over(clean_dir: Path) -> None:
+    own = clean_dir.with_name("test_1best_p1_s1")
+    own.mkdir()
+    (own / "words_text").write_text("utt-a-1 a son\n")
+    with pytest.raises(InputError, match="is there already and holds lists from elsewhere"):
+        run(clean_dir, "--kinds", "1best", "--rates", "1", "--seeds", "1")
+    assert [path.name for path in own.iterdir()] == ["words_text"]

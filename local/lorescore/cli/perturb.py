@@ -23,7 +23,7 @@ from lorescore.cli.standard_output import discard_standard_output
 from lorescore.errors import InputError
 from lorescore.files import read_table, read_yaml
 from lorescore.nbest import NbestSet, read_nbest_dir, write_nbest_dir
-from lorescore.nbest.directory import content_checksum
+from lorescore.nbest.directory import content_checksum, require_replaceable
 from lorescore.nbest.info import begin_writing
 from lorescore.perturb import (
     KINDS,
@@ -201,7 +201,12 @@ def _finished(
 
 
 def _write(out_dir: Path, made: Perturbed, expansion: Expansion | None) -> Mapping[str, Any]:
-    """Write the directory, expanded where the clean lists are, and give back what `nbest.yaml` says."""
+    """Write the directory, expanded where the clean lists are, and give back what `nbest.yaml` says.
+
+    Raises:
+        InputError: Somebody else's files are there, or it cannot be written.
+    """
+    require_replaceable(out_dir)
     if expansion is not None:
         made = made.expanded(expansion)
     # Scores of other texts, somebody's own too; write_nbest_dir removes the rest of what stood there before.

@@ -112,7 +112,7 @@ def write_nbest_dir(nbest_dir: Path, nbest: NbestSet) -> None:
         if len(parts) < len(keyed):
             message = f"{len(parts)} of {len(keyed)} hypotheses have their cost in parts, expected all or none"
             raise InputError(message, path=nbest_dir, mend="take lists from one kind of source")
-    _require_replaceable(nbest_dir)
+    require_replaceable(nbest_dir)
     # All is written in a folder of its own first: where it cannot be, what the directory holds stays.
     _remove_left_behind(nbest_dir)
     partial = nbest_dir / f"{PARTIAL}{os.getpid()}"
@@ -153,8 +153,12 @@ def write_nbest_dir(nbest_dir: Path, nbest: NbestSet) -> None:
             nbest_dir.rmdir()
 
 
-def _require_replaceable(nbest_dir: Path) -> None:
-    """Check that there is nothing under that name but a directory that was written here, be it half-written."""
+def require_replaceable(nbest_dir: Path) -> None:
+    """Check that there is nothing under that name but a directory that was written here, be it half-written.
+
+    Raises:
+        InputError: There is.
+    """
     was_written = (nbest_dir / INFO).is_file() or is_unfinished(nbest_dir)
     if not was_written and os.path.lexists(nbest_dir) and not _is_empty(nbest_dir):
         what = "holds lists from elsewhere" if is_nbest_dir(nbest_dir) else "no N-best directory"
