@@ -43,6 +43,7 @@ nbest_sh=                        # stage 4: script that makes exp/nbest/<set> in
 asr_decode=exp/asr               # stage 4: first-pass decodes, <dir>/<set> or <dir>/decode_<set>
 context=                         # stage 4: utterances before each one, as the first pass has them, that a clm reads too (default: none)
 expand=                          # stage 4: homophone versions of each hypothesis that join its list, at most so many: 8 (default: none)
+expand_cost=1                    # stage 4: how much lower their first-pass log score is for each replaced word
 metric=wer                       # stage 4: what all stages count errors in: words (wer), or characters (cer): Mandarin, Japanese
 ref="data/{set}/text"            # stage 4: references; {set} stands for the set; also sought beside each decode; empty: the lists' own, as without this file
 train_set=train                  # set to train on
@@ -340,7 +341,7 @@ if begins 4 "N-best lists: ${asr_decode} -> exp/nbest/<set>; PLM ${plm} -> exp/p
             die "${set}: no references, neither given nor in the lists: --ref FILE, Kaldi's text, {set} stands for the set"
     done
     if [[ ! "${expand}" =~ ^0?$ ]]; then
-        expand_options=(--versions "${expand}" --g2p "${g2p}" --out_dir exp/nbest --nbest_dir)
+        expand_options=(--versions "${expand}" --cost "${expand_cost}" --g2p "${g2p}" --out_dir exp/nbest --nbest_dir)
         for set in ${train_set} ${dev_set} ${test_sets}; do
             [ ! -d "exp/nbest/${set}" ] || expand_options+=("exp/nbest/${set}")
         done

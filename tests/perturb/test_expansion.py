@@ -69,18 +69,27 @@ def test_what_the_first_pass_has_stays(nbest: NbestSet, lexicon: HomophoneLexico
         assert after.first_pass == before
         assert after.nbest_keys()[: len(before.hypotheses)] == before.nbest_keys()
         assert len(set(after.texts)) == len(after.texts)
-        assert set(after.scores) <= set(before.scores)
+        assert max(after.scores) == max(before.scores)
     assert made.refs == nbest.refs
     again = expanded(made, lexicon)
     assert again == made
 
 
-def test_a_version_has_the_costs_of_its_source(lexicon: HomophoneLexicon) -> None:
+def test_a_version_has_the_costs_of_its_source_and_its_own(lexicon: HomophoneLexicon) -> None:
     parts = CostParts(10.0, 1.0, 2.0)
     one = NbestList("u", (Hypothesis.from_parts("sun", parts, 0.5),), context=("the cat",))
-    found = Expansion(lexicon.homophones, COUNTS).expand_list(one)
-    assert found.hypotheses[1] == Hypothesis("son", -8.0, parts)
+    found = Expansion(lexicon.homophones, COUNTS, cost=0.25).expand_list(one)
+    assert found.hypotheses[1] == Hypothesis("son", -8.25, CostParts(10.0, 1.25, 2.0))
     assert found.context == ("the cat",)
+
+
+def test_a_version_of_two_sources_has_the_better_score(lexicon: HomophoneLexicon) -> None:
+    one = NbestList("u", (Hypothesis("son eye", -1.0), Hypothesis("sun eye", -1.5)))
+    found = Expansion(lexicon.homophones, COUNTS, cost=1.0).expand_list(one)
+    scores = dict(zip(found.texts, found.scores, strict=True))
+    assert scores["sun i"] == -2.5  # one word of the second, two of the first
+    assert scores["son i"] == -2.0
+    assert scores["sun eye"] == -1.5
 
 
 def test_the_oracle_does_not_get_worse(nbest: NbestSet, lexicon: HomophoneLexicon) -> None:
@@ -173,6 +182,8 @@ def test_perturbed_lists_are_not_expanded(nbest: NbestSet, lexicon: HomophoneLex
     assert not (tmp_path / "out").exists()
 
 
-def test_fewer_than_one_version(lexicon: HomophoneLexicon) -> None:
+def test_settings_that_do_not_exist(lexicon: HomophoneLexicon) -> None:
     with pytest.raises(InputError, match="0 homophone versions of a hypothesis, expected at least 1"):
         Expansion(lexicon.homophones, COUNTS, 0)
+    with pytest.raises(InputError, match="cost of a replaced word is -1, expected a finite number, at least 0"):
+        Expansion(lexicon.homophones, COUNTS, cost=-1.0)

@@ -52,8 +52,9 @@ character is a Unicode code point, and spaces are not counted.
 """
 EXPANDED = """\
 The lists of {sets} are expanded (`--expand`, this project's own): besides the first pass's hypotheses they hold
-versions of them with words replaced by homophones, at the same first-pass scores. Rescorers and oracle choose among all
-of them; what is perturbed is the first pass's, and the perturbed lists are then expanded as the clean ones are.
+versions of them with words replaced by homophones, at their first-pass scores less a cost. Rescorers and oracle choose
+among all of them; what is perturbed is the first pass's, and the perturbed lists are then expanded as the clean ones
+are.
 """
 WER_LEGEND = """\
 `change %`: of the WER, relative to the first pass. `gap %`: share of the gap between the first pass (1-best) and the
