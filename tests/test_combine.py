@@ -7,7 +7,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lorescore.combine import (
@@ -176,6 +176,17 @@ def test_line_search_without_corners_stays() -> None:
     assert line_search(lists, Weights(0.5, 0.0), (1.0, 0.0)) == Weights(0.5, 0.0)
 
 
+def test_ties_of_the_first_pass_are_decided_by_the_plm() -> None:
+    """Lists without scores: at lm_weight 0 rank 1 is chosen, at any other the PLM's best."""
+    nbest = NbestSet((NbestList("u", (Hypothesis("a b", 0.0), Hypothesis("a c", 0.0))),), {"u": "a c"})
+    lists = ScoredLists.build(nbest, [[2.0, 1.0]])
+    assert line_search(lists, Weights(), (1.0, 0.0)) == Weights(1.0, 0.0)
+    assert line_search(lists, Weights(), (0.0, 1.0)) == Weights()
+    assert line_search(lists, Weights(0.5, 0.0), (1.0, 0.0)) == Weights(0.5, 0.0)
+    wrong = ScoredLists.build(nbest, [[1.0, 2.0]])
+    assert line_search(wrong, Weights(), (1.0, 0.0)) == Weights()
+
+
 @settings(deadline=None)
 @given(scored_lists(), st.sampled_from([0.0, 0.5, 2.0]))
 def test_line_search_equals_brute_force_along_lm_weight(lists: ScoredLists, word_bonus: float) -> None:
@@ -203,6 +214,17 @@ def test_best_ranks_and_wer_equal_plain_python(lists: ScoredLists) -> None:
 
 @settings(deadline=None)
 @given(scored_lists())
+@example(
+    ScoredLists(
+        utts=("u0", "u1", "u2"),
+        offsets=np.array([0, 3, 7, 11]),
+        first_pass=np.zeros(11),
+        plm=np.array([0.0, 0, 0, -1, 0, 0, 0, -1, 0, 0, 0]),
+        num_words=np.array([0.0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0]),
+        errors=np.array([0, 0, 1, 0, 0, 1, 0, 1, 0, 0, 0]),
+        ref_words=np.array([3, 3, 3]),
+    )
+)
 def test_tuning_never_loses_and_beats_each_axis(lists: ScoredLists) -> None:
     weights = tune(lists)
     assert weights.lm_weight >= 0

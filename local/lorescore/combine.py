@@ -295,7 +295,8 @@ def line_search(lists: ScoredLists, origin: Weights, direction: tuple[float, flo
 
     It is the middle of the best interval between two corners; of equally good ones the widest, then the one with the
     smallest t. An interval without an end counts as the narrowest, and its point lies at a distance of 1 from the
-    corner. Where there are no corners, it is the origin.
+    corner. Where there are no corners, it is the origin, or a point beyond where that is at `lm_weight` 0: ties there,
+    which are decided by rank, can cost errors that no larger weight makes.
 
     Args:
         lists: The lists, with references.
@@ -308,7 +309,8 @@ def line_search(lists: ScoredLists, origin: Weights, direction: tuple[float, flo
     slopes = np.round(d_lm * lists.plm + d_bonus * lists.num_words, SCORE_DECIMALS)
     corners, errors = _error_curve(lists, intercepts, slopes, low)
     if not corners.size:
-        return origin
+        beyond = Weights(END_MARGIN * d_lm, origin.word_bonus + END_MARGIN * d_bonus, origin.metric)
+        return beyond if low == 0 and errors[0] < _errors_at(lists, origin) else origin
     ends = np.concatenate(([low], corners, [math.inf]))
     widths = np.diff(ends)
     usable = widths > MIN_RELATIVE_WIDTH * np.maximum(1.0, np.abs(np.concatenate(([corners[0]], corners))))

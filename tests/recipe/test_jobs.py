@@ -111,8 +111,8 @@ def test_a_signal_ends_the_jobs(tmp_path: Path, nj: int, number: signal.Signals)
         ["bash", "-c", HEAD + body],
         cwd=tmp_path,
         stdout=subprocess.DEVNULL,
-        # As at a terminal: tests that run in the background have been started with interrupts ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        # As at a terminal: tests that run in the background, or by nohup, have been started with these ignored.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     )
     pid_file = tmp_path / "pid"
     assert wait_for(lambda: pid_file.exists() and pid_file.read_text().strip() != "", 20)
