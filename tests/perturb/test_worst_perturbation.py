@@ -9,6 +9,7 @@ import pytest
 from lorescore.errors import InputError
 from lorescore.nbest import Hypothesis, NbestList, NbestSet
 from lorescore.perturb import HomophoneLexicon, Perturbation, perturb, perturb_worst
+from lorescore.perturb.expansion import Expansion
 from lorescore.perturb.sets import is_up_to_date
 from lorescore.perturb.worst import worst_versions
 
@@ -129,3 +130,14 @@ def test_bad_settings() -> None:
         perturb_worst(random_set(), LEXICON, [WORST], Liking("i"), num_candidates=0)
     with pytest.raises(InputError, match="homophone, expected worst"):
         perturb_worst(random_set(), LEXICON, [Perturbation("nbest", 0.4)], Liking("i"))
+
+
+def test_of_expanded_lists_it_is_made_from_these_and_of_the_first_passs_hypotheses() -> None:
+    clean = random_set()
+    expanded = Expansion(LEXICON.homophones, {}).expand(clean)
+    liking = Liking("aye")
+    (made,) = perturb_worst(expanded, LEXICON, [WORST], liking)
+    (plain,) = perturb_worst(clean, LEXICON, [WORST], liking)
+    assert made.nbest.lists == plain.nbest.lists
+    assert is_up_to_date(made.nbest.info, expanded, LEXICON, WORST, worst_versions(4))
+    assert not is_up_to_date(plain.nbest.info, expanded, LEXICON, WORST, worst_versions(4))

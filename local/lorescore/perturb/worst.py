@@ -52,9 +52,9 @@ def perturb_worst(
     for setting in settings:
         if setting.perturbation != WORST:
             raise InputError(f"the perturbation {setting.perturbation}, expected {WORST}")
-    nbest = replace(nbest, lists=tuple(one.first_pass for one in nbest))
+    first_pass = [one.first_pass for one in nbest]
     found = [
-        [list(_hypotheses(one, lexicon, setting, num_candidates)) for setting in settings] for one in nbest
+        [list(_hypotheses(one, lexicon, setting, num_candidates)) for setting in settings] for one in first_pass
     ]  # [list][setting][rank]: candidates and counts
     texts = [
         list(dict.fromkeys(each.text for ranks in of_list for candidates, _ in ranks for each in candidates))
@@ -65,7 +65,7 @@ def perturb_worst(
     made = []
     for index, setting in enumerate(settings):
         lists, counts = [], []
-        for one, of_list, known in zip(nbest, found, scores, strict=True):
+        for one, of_list, known in zip(first_pass, found, scores, strict=True):
             best = [max(candidates, key=lambda each: known[each.text]) for candidates, _ in of_list[index]]
             lists.append(replace(one, hypotheses=(*best, *one.hypotheses[len(best) :])))
             counts.append([of_hypothesis for _, of_hypothesis in of_list[index]])
