@@ -16,7 +16,6 @@ eight versions in this order, and 39 % by those with the fewest replaced words. 
 with their frequencies, and the settings alone.
 """
 
-import hashlib
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,7 +28,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from lorescore.errors import InputError
-from lorescore.files import read_table, write_table
+from lorescore.files import read_table, table_checksum, write_table
 from lorescore.nbest import Hypothesis, NbestList, NbestSet
 from lorescore.perturb.sites import Site, change, in_case_of, is_upper_case
 
@@ -151,9 +150,7 @@ class Expansion:
 
     def to_dict(self) -> dict[str, Any]:
         """What the lists depend on besides the first pass's, as `nbest.yaml` has it."""
-        lines = (f"{word} {rest}\n" for word, rest in self._table.items())
-        checksum = hashlib.sha256("".join(lines).encode()).hexdigest()
-        return {"versions": self.num_versions, "cost": self.cost, "homophones_checksum": checksum}
+        return {"versions": self.num_versions, "cost": self.cost, "homophones_checksum": table_checksum(self._table)}
 
     def write(self, nbest_dir: Path) -> None:
         """Write the homophones beside lists, so that what is made from these can be expanded in the same way.
