@@ -154,8 +154,9 @@ def _measure(
             with one vocabulary.
     """
     curves = [sum(one.names(tag).values(), []) for one in conditions if one.set == set_name]
-    nbest_dirs = {name: exp_dir / "nbest" / name for name in [set_name, *sum(curves, [])]}
-    for name in sum(curves, []):
+    names = sum(curves, [])
+    nbest_dirs = {name: exp_dir / "nbest" / name for name in [set_name, *names]}
+    for name in names:
         if not (nbest_dirs[name] / "nbest.yaml").is_file():
             raise InputError("no perturbed lists", path=nbest_dirs[name], mend=MEND_LISTS)
     clean = read_nbest_dir(nbest_dirs[set_name])
@@ -177,11 +178,14 @@ def _measure(
 
 def _require_versions(clean: NbestSet, clean_dir: Path, curves: Sequence[Sequence[Path]]) -> None:
     """Check that perturbed lists were made from the clean ones, those of a curve in one way."""
-    perturbed = {path: read_nbest_dir(path) for curve in curves for path in curve}
     try:
-        require_versions(clean, clean_dir, perturbed)
         for curve in curves:
-            require_one_curve({path: perturbed[path].info for path in curve})
+            infos = {}
+            for path in curve:  # one at a time: together they would take many times the memory of the clean lists
+                nbest = read_nbest_dir(path)
+                require_versions(clean, clean_dir, {path: nbest})
+                infos[path] = nbest.info
+            require_one_curve(infos)
     except InputError as error:
         raise InputError(error.message, path=error.path, line=error.line, mend=MEND_LISTS) from error
 
