@@ -177,7 +177,7 @@ def test_homophones_of_other_lists(nbest: NbestSet, lexicon: HomophoneLexicon, t
 
 def test_perturbed_lists_are_not_expanded(nbest: NbestSet, lexicon: HomophoneLexicon, tmp_path: Path) -> None:
     write_nbest_dir(tmp_path / "perturbed", perturb(nbest, lexicon, Perturbation("nbest", 1, 1)).nbest)
-    with pytest.raises(InputError, match="is perturbed .expand the clean lists"):
+    with pytest.raises(InputError, match="is perturbed already .expand the clean lists"):
         run(expand_verb, "--nbest_dir", tmp_path / "perturbed", "--out_dir", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -5,8 +5,10 @@ import logging
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
+from lorescore.errors import InputError
 from lorescore.nbest import NbestSet, read_nbest_dir
 from lorescore.perturb import G2PS, HomophoneLexicon, nbest_vocabulary, read_vocabulary
+from lorescore.perturb.sets import INFO_KEY
 from lorescore.perturb.settings import NEAR, SPLIT
 from lorescore.perturb.vocabulary import require_spaces
 
@@ -37,6 +39,28 @@ def add_lexicon_arguments(parser: argparse.ArgumentParser, default_sets: str) ->
         default="none",
         help=f"what pronounces words that the dictionary lacks, {' or '.join(G2PS)} (default: %(default)s)",
     )
+
+
+def read_clean(nbest_dirs: Iterable[Path], mend: str) -> dict[str, NbestSet]:
+    """The sets of some N-best directories by name, in their order.
+
+    Args:
+        nbest_dirs: The directories.
+        mend: What to do where one of them is perturbed.
+
+    Raises:
+        InputError: A directory cannot be used or is perturbed already, or two have one name.
+    """
+    clean: dict[str, NbestSet] = {}
+    for nbest_dir in nbest_dirs:
+        nbest = read_nbest_dir(nbest_dir)
+        if INFO_KEY in nbest.info:
+            raise InputError("is perturbed already", path=nbest_dir, mend=mend)
+        name = nbest_dir.resolve().name
+        if name in clean:
+            raise InputError(f"a second set with the name {name}", path=nbest_dir, mend="take them one by one")
+        clean[name] = nbest
+    return clean
 
 
 def read_pronunciations(

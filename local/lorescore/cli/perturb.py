@@ -16,13 +16,13 @@ from typing import Any
 
 from lorescore.choices import parse_numbers, require_choice
 from lorescore.cli.cache_options import add_cache_argument, cache_path
-from lorescore.cli.lexicon_options import add_lexicon_arguments, read_pronunciations
+from lorescore.cli.lexicon_options import add_lexicon_arguments, read_clean, read_pronunciations
 from lorescore.cli.progress import progress
 from lorescore.cli.rescore import require_rescorers
 from lorescore.cli.standard_output import discard_standard_output
 from lorescore.errors import InputError
 from lorescore.files import read_table, read_yaml
-from lorescore.nbest import NbestSet, read_nbest_dir, write_nbest_dir
+from lorescore.nbest import NbestSet, write_nbest_dir
 from lorescore.nbest.directory import content_checksum, require_replaceable
 from lorescore.nbest.info import begin_writing
 from lorescore.perturb import (
@@ -88,15 +88,15 @@ def run(args: argparse.Namespace) -> None:
             perturbed already or would be written twice, or a lexicon or vocabulary that cannot be used.
     """
     settings = _settings(args)
-    clean = _read_clean(args.nbest_dir)
+    clean = read_clean(args.nbest_dir, "give the clean N-best directory")
+    expansions = [Expansion.of(nbest, path) for nbest, path in zip(clean.values(), args.nbest_dir, strict=True)]
     out_dirs = _out_dirs(clean, settings, args)
     lexicon = read_pronunciations(args, clean.values(), args.perturbations.split())
     lexicon.write(args.lexicon_dir)
     if any(one.perturbation == NEAR for one in settings):
         lexicon.near.write(args.lexicon_dir)
-    expansions = {path.resolve().name: Expansion.of(clean[path.resolve().name], path) for path in args.nbest_dir}
-    for set_name, nbest in clean.items():
-        of_set, expansion = out_dirs[set_name], expansions[set_name]
+    for (set_name, nbest), expansion in zip(clean.items(), expansions, strict=True):
+        of_set = out_dirs[set_name]
         for one in (one for one in settings if one.perturbation != WORST):
             made = _finished(of_set[one], nbest, lexicon, one)
             _report(of_set[one], made or _write(of_set[one], perturb(nbest, lexicon, one), expansion), bool(made))
@@ -123,20 +123,6 @@ def _settings(args: argparse.Namespace) -> list[Perturbation]:
     numbers = parse_numbers("--rates", args.rates, float), parse_numbers("--seeds", args.seeds, int)
     combinations = itertools.product(hows, kinds, *numbers)
     return list(dict.fromkeys(Perturbation(kind, rate, seed, *how) for how, kind, rate, seed in combinations))
-
-
-def _read_clean(nbest_dirs: Iterable[Path]) -> dict[str, NbestSet]:
-    """The clean sets by name."""
-    clean: dict[str, NbestSet] = {}
-    for nbest_dir in nbest_dirs:
-        nbest = read_nbest_dir(nbest_dir)
-        if "perturbation" in nbest.info:
-            raise InputError("is perturbed already", path=nbest_dir, mend="give the clean N-best directory")
-        name = nbest_dir.resolve().name
-        if name in clean:
-            raise InputError(f"a second set with the name {name}", path=nbest_dir, mend="perturb them one by one")
-        clean[name] = nbest
-    return clean
 
 
 def _out_dirs(
