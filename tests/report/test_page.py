@@ -127,7 +127,7 @@ def test_what_is_in_it(page: Path) -> None:
     assert parsed.texts["h2"] == [NASTY, NASTY]
     assert parsed.texts["p"] == ["Of code <x> and\nmore.", NASTY.replace("`", "")]
     assert parsed.texts["code"] == ["code <x>", "x"]
-    assert parsed.rows[:3] == [["model", "WER"], ["my_model|x", "5.25"], [NASTY, "-\u00a0"]]
+    assert parsed.rows[:3] == [["model", "WER"], ["my_model|x", "5.25"], [NASTY, "- "]]
     assert parsed.texts["figcaption"] == [NASTY]
     assert "b" not in parsed.texts and "script" not in parsed.texts
     (image,) = [attributes for tag, attributes in parsed.attributes if tag == "img"]
@@ -175,7 +175,7 @@ def test_the_same_tables_and_figures_as_results_md(exp_dir: Path) -> None:
     lines = [line for line in results(exp_dir).splitlines() if line.startswith("|") and not line.startswith("| --")]
     expected = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert len(expected) > 15
-    assert [[cell.replace("\u00a0", " ") for cell in row] for row in parsed.rows] == expected
+    assert parsed.rows == expected
     figures = re.findall(r"^!\[(.*)\]\(figures/(.*)\)$", results(exp_dir), re.MULTILINE)
     assert parsed.values("alt") == [alt_text(name, caption) for caption, name in figures]
     assert len(figures) == 5
@@ -220,21 +220,42 @@ def test_in_a_browser(browser: str, exp_dir: Path, tmp_path: Path) -> None:
     assert dom.count("<table>") == page.read_text(encoding="utf-8").count("<table>") > 0
 
 
+def probed_widths(browser: str, html: str, folder: Path, width: int) -> tuple[str, int, int]:
+    """The widths of a page's figures, its own and that of its window."""
+    policy = re.search(r"<meta http-equiv=.*>", html)
+    assert policy is not None
+    probed = folder / "probed.html"
+    probed.write_text(html.replace(policy[0], PROBE), encoding="utf-8")
+    dom, console = dump(browser, probed, folder, width)
+    images, widths = (re.search(rf'data-{name}="(.*?)"', dom) for name in ("images", "widths"))
+    assert console == [] and images is not None and widths is not None
+    page_width, window_width = map(int, widths[1].split())
+    return images[1], page_width, window_width
+
+
 @pytest.mark.parametrize("width", [1280, 500])  # a desk, and the narrowest window that Chromium has
 def test_figures_load_and_the_page_is_no_wider_than_the_window(
     browser: str, exp_dir: Path, tmp_path: Path, width: int
 ) -> None:
     html = (exp_dir / "report.html").read_text(encoding="utf-8")
-    policy = re.search(r"<meta http-equiv=.*>", html)
-    assert policy is not None
-    probed = tmp_path / "probed.html"
-    probed.write_text(html.replace(policy[0], PROBE), encoding="utf-8")
-    dom, console = dump(browser, probed, tmp_path, width)
-    images, widths = (re.search(rf'data-{name}="(.*?)"', dom) for name in ("images", "widths"))
-    assert console == [] and images is not None and widths is not None
-    assert len(images[1].split()) == 5 and set(images[1].split()) == {"1500"}
-    page_width, window_width = map(int, widths[1].split())
+    images, page_width, window_width = probed_widths(browser, html, tmp_path, width)
+    assert len(images.split()) == 5 and set(images.split()) == {"1500"}
     assert page_width <= window_width <= width
+
+
+def test_the_widest_tables_are_printed_with_all_their_columns(browser: str, tmp_path: Path) -> None:
+    interval, p, mapsswe = "[-40.97, -30.67]", "< 0.0001 / 0.9722", "0.044 (0.138) (0.433)"
+    row = {"<strategy": "smollm2_clm_adalora_r8_mwer", "seeds": "3", "WER": "13.61", "seeds' range": "13.45 to 13.77"}
+    row |= {"95 % interval": interval, "over speakers": interval, "change %": "-37.34", "95 %  interval": interval}
+    row |= {"gap %": "82.9", "p vanilla": p, "MAPSSWE vanilla": mapsswe, "p full": p, "MAPSSWE full": mapsswe}
+    row |= {"trainable": "916,032 (!) -2.5 %", "of all %": "0.68", "final rank": "0 to 12, mean 8.00"}
+    strategies = Table("", tuple(row), (tuple(row.values()),))
+    claim = "smollm2_clm_adalora_mwer_s1 degrades more than smollm2_clm_vanilla_mwer_s1 under 1-best perturbation"
+    claims = Table("", ("<set", "<claim", "p", "<outcome"), (("test", claim, p, "not tested: no run of full"),))
+    write_page(tmp_path / "report.html", [Heading(1, "Results"), strategies, claims], tmp_path)
+    printed = (tmp_path / "report.html").read_text(encoding="utf-8").replace("@media print", "@media screen")
+    _, page_width, window_width = probed_widths(browser, printed, tmp_path, 980)  # Letter, landscape, less its margins
+    assert page_width <= window_width
 
 
 def test_a_breach_would_stand_on_the_console(browser: str, exp_dir: Path, tmp_path: Path) -> None:
