@@ -4,6 +4,8 @@ import pytest
 
 from lorescore.nprr import Nprr, NprrDifference, NprrRecord
 from lorescore.report import Model, Results, SetScore, Training
+from lorescore.report.blocks import Heading, Picture
+from lorescore.report.markdown import markdown
 from lorescore.report.mbr import MbrComparison
 from lorescore.report.tables import (
     Table,
@@ -138,3 +140,13 @@ def test_columns_line_up_and_a_bar_in_a_name_does_not_end_a_cell() -> None:
         "| a\\|b        |  5.00 |",
         "| longer name | 12.00 |",
     ]
+
+
+def test_names_show_as_they_are_and_so_do_numbers() -> None:
+    names = ("_a_b_", "*c*", "`d`", "<e>", "&amp;", "[f](g)", "test_clean", "a&b", "[1.00, 2.00]", "< 0.0001", "<0.001")
+    shown = Table("", ("<model",), tuple((name,) for name in names)).markdown().splitlines()[2:]
+    escaped = [r"\_a_b\_", r"\*c\*", r"\`d\`", r"\<e>", r"\&amp;", r"\[f](g)"]
+    assert [line.strip("| ") for line in shown] == [*escaped, *names[6:]]
+    heading, picture = markdown([Heading(3, "*c* <e>"), Picture("x*.png", "NPRR on [f] *c*")]).split("\n\n")
+    assert heading == r"### \*c\* \<e\>"
+    assert picture == r"![NPRR on \[f\] \*c\*](figures/x%2A.png)" + "\n"

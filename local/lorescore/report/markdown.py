@@ -29,11 +29,11 @@ def markdown(blocks: Iterable[Block], top_level: int = 1) -> str:
 def _block(block: Block, raised: int) -> str:
     """One block, its headings raised by so many levels; it ends with a line end."""
     if isinstance(block, Heading):
-        return f"{'#' * (block.level - raised)} {block.text}\n"
+        return f"{'#' * (block.level - raised)} {_escaped(block.text)}\n"
     if isinstance(block, Prose):
         return f"{block.text.strip()}\n"
     if isinstance(block, Picture):
-        return f"![{block.caption}](figures/{quote(block.name)})\n"
+        return f"![{_escaped(block.caption)}](figures/{quote(block.name)})\n"
     if isinstance(block, Table):
         return block.markdown()
     if isinstance(block, Key):
@@ -51,7 +51,9 @@ def _example(example: Example, marks: str) -> str:
         for choice in choices
     ]
     lines = "\n".join(told)
-    return f"{marks} {_escaped(example.title)}\n\n{lines}\n\n{Table('', columns, tuple(rows)).markdown()}"
+    return (
+        f"{marks} {_escaped(example.title)}\n\n{lines}\n\n{Table('', columns, tuple(rows)).markdown(with_marks=True)}"
+    )
 
 
 def _replacements(example: Example) -> str:

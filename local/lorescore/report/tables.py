@@ -1,5 +1,6 @@
 """The report's tables, as Markdown whose columns are padded, so that they read well on a terminal too."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ NONE = "-"
 UNDEFINED = "undefined ({} WER is 0)"
 # Of fewer utterances the resamples of a bootstrap are too much alike: its intervals are too narrow, its p too small.
 FEW_UTTERANCES = 50
+# What would be a mark in a cell, were it not escaped; an interval's bracket, or `<` before a number, is none.
+MARK = re.compile(r"[\\`*~]|<(?=[a-zA-Z/!?])|&(?=#?\w+;)|\[(?=[^]]*\]\()|\b_|_\b")
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,16 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
-    def markdown(self) -> str:
-        """The table in Markdown with padded columns, without its title; it ends with a line end."""
+    def markdown(self, with_marks: bool = False) -> str:
+        """The table in Markdown with padded columns, without its title; it ends with a line end.
+
+        Args:
+            with_marks: The cells are Markdown; else they are text, which shows as it is.
+        """
         left = [column.startswith("<") for column in self.columns]
         lines = [
             [column.removeprefix("<") for column in self.columns],
-            *([_escaped(cell) for cell in row] for row in self.rows),
+            *([_in_column(cell if with_marks else _escaped(cell)) for cell in row] for row in self.rows),
         ]
         widths = [max(3, *map(len, column)) for column in zip(*lines, strict=True)]
         rule = [
@@ -280,5 +287,10 @@ def _number(value: float | None, spec: str) -> str:
 
 
 def _escaped(cell: str) -> str:
+    """A cell in which nothing is a mark."""
+    return MARK.sub(r"\\\g<0>", cell)
+
+
+def _in_column(cell: str) -> str:
     """A cell in which nothing ends the column."""
     return cell.replace("|", "\\|")
