@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from plm_models import new_rescorer
@@ -119,6 +120,9 @@ def test_a_combined_score_that_is_not_finite(score: float, weights: Weights) -> 
     ("hypotheses", "message"),
     [
         (["the cat"], "hypothesis 1 is 'the cat', expected (text, score)"),
+        (["我们", "你们"], "hypothesis 1 is '我们', expected (text, score)"),
+        ([{"text": "a", "score": -1.0}], "hypothesis 1 is {'text': 'a', 'score': -1.0}, expected (text, score)"),
+        (None, "None is no list of (text, score)"),
         ([("a", -1.0), ("b",)], "hypothesis 2 is ('b',), expected (text, score)"),
         ([(-1.0, "a")], "the text of hypothesis 1 is -1.0, expected a string"),
         ([("a", "-1.0")], "the score of hypothesis 1 is '-1.0', expected a finite number"),
@@ -133,12 +137,17 @@ def test_a_combined_score_that_is_not_finite(score: float, weights: Weights) -> 
             NbestList("u", (Hypothesis("a", float("nan")),)),
             "the score of hypothesis 1 is nan, expected a finite number",
         ),
+        (NbestList("u", (Hypothesis(None, -1.0),)), "the text of hypothesis 1 is None, expected a string"),
     ],
 )
 def test_malformed_lists(rescorer: Rescorer, hypotheses: list[object], message: str) -> None:
     with pytest.raises(InputError) as caught:
         rescorer.rescore([hypotheses])
     assert str(caught.value) == message
+    with pytest.raises(InputError) as caught:
+        rescorer.rescore([[], hypotheses])
+    name = "list 2 (utterance u)" if isinstance(hypotheses, NbestList) else "list 2"
+    assert str(caught.value) == f"{name}: {message}"
 
 
 def test_a_list_of_the_projects_own_and_a_device_by_name(model: Path) -> None:
@@ -146,7 +155,8 @@ def test_a_list_of_the_projects_own_and_a_device_by_name(model: Path) -> None:
     hypotheses = (Hypothesis("the cat", -1.0), Hypothesis("a cat", -2.0))
     weights = Weights(0.5)
     expected = rescorer.rescore([[(one.text, one.score) for one in hypotheses]], weights)[0].hypotheses
-    for given in (hypotheses, NbestList("u", hypotheses)):
+    spaced = NbestList("u", (Hypothesis("the  cat\n", -1.0), Hypothesis(" a cat", np.float64(-2.0))))
+    for given in (hypotheses, NbestList("u", hypotheses), spaced):
         assert rescorer.rescore([given], weights)[0].hypotheses == expected
     with pytest.raises(InputError, match=r"weights are 0\.5, expected lorescore\.Weights"):
         rescorer.rescore([hypotheses], 0.5)

@@ -9,8 +9,8 @@
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from lorescore.combine import SCORE_DECIMALS, Weights
@@ -73,26 +73,31 @@ def as_nbest_list(one: ListLike) -> NbestList:
         one: The list; it may be empty.
 
     Raises:
-        InputError: An item is no pair of text and score, a text has half a surrogate pair in it, or a score is not a
-            finite number.
+        InputError: It is no list, an item is no pair of text and score, a text has half a surrogate pair in it, or a
+            score is not a finite number.
     """
-    if isinstance(one, NbestList):
-        for rank, hypothesis in enumerate(one.hypotheses, start=1):
-            _require_characters(rank, hypothesis.text)
-            _require_finite(rank, hypothesis.score)
-        return one
-    hypotheses = []
-    for rank, item in enumerate(one, start=1):
-        try:
-            text, score = (item.text, item.score) if isinstance(item, Hypothesis) else item
-        except (TypeError, ValueError) as error:
-            raise InputError(f"hypothesis {rank} is {item!r:.60}, expected (text, score)") from error
-        if not isinstance(text, str):
-            raise InputError(f"the text of hypothesis {rank} is {text!r:.60}, expected a string")
-        _require_characters(rank, text)
-        _require_finite(rank, score)
-        hypotheses.append(Hypothesis(single_spaced(text), float(score)))
-    return NbestList("", tuple(hypotheses))
+    if not isinstance(one, Iterable | NbestList):
+        raise InputError(f"{one!r:.60} is no list of (text, score)")
+    items = one.hypotheses if isinstance(one, NbestList) else one
+    hypotheses = tuple(_as_hypothesis(rank, item) for rank, item in enumerate(items, start=1))
+    return replace(one, hypotheses=hypotheses) if isinstance(one, NbestList) else NbestList("", hypotheses)
+
+
+def _as_hypothesis(rank: int, item: Any) -> Hypothesis:
+    """An item of a list, its words joined by single spaces."""
+    parts = None
+    if isinstance(item, Hypothesis):
+        item, parts = (item.text, item.score), item.parts
+    pair: Any = () if isinstance(item, str | Mapping) else item  # two characters or two keys are no pair
+    try:
+        text, score = pair
+    except (TypeError, ValueError) as error:
+        raise InputError(f"hypothesis {rank} is {item!r:.60}, expected (text, score)") from error
+    if not isinstance(text, str):
+        raise InputError(f"the text of hypothesis {rank} is {text!r:.60}, expected a string")
+    _require_characters(rank, text)
+    _require_finite(rank, score)
+    return Hypothesis(single_spaced(text), float(score), parts)
 
 
 def _require_characters(rank: int, text: str) -> None:

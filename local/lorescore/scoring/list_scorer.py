@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 
 from lorescore.combine import Weights
+from lorescore.errors import InputError
 from lorescore.nbest.lists import NbestList
 from lorescore.progress import Progress, silent
 from lorescore.rerank import ListLike, RescoredList, as_nbest_list, rerank
@@ -56,6 +57,21 @@ class ListScorer(ABC):
             InputError: There are no weights, a list is malformed, or a score is not a finite number.
         """
         chosen = require_weights(weights or self.weights)
-        given = [as_nbest_list(one) for one in lists]
+        given = _as_nbest_lists(lists)
         plm_scores = self.score_lists(given)
         return [rerank(one, scores, chosen) for one, scores in zip(given, plm_scores, strict=True)]
+
+
+def _as_nbest_lists(lists: Iterable[ListLike]) -> list[NbestList]:
+    """Lists in the project's own type; of several, an error names the one that it is of."""
+    given: list[NbestList] = []
+    as_they_are = list(lists)
+    for number, one in enumerate(as_they_are, start=1):
+        try:
+            given.append(as_nbest_list(one))
+        except InputError as error:
+            if len(as_they_are) == 1:
+                raise
+            utt = f" (utterance {one.utt})" if isinstance(one, NbestList) else ""
+            raise InputError(f"list {number}{utt}: {error.message}", mend=error.mend) from error
+    return given
