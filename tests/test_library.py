@@ -163,13 +163,15 @@ def test_a_list_of_the_projects_own_and_a_device_by_name(model: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "weights", [Weights(float("nan")), Weights(-1.0), Weights(0.5, float("inf")), Weights("0.5")], ids=repr
+    "weights",
+    [Weights(float("nan")), Weights(-1.0), Weights(0.5, float("inf")), Weights("0.5"), Weights(0.5, metric="CER")],
+    ids=repr,
 )
 def test_weights_that_are_none(rescorer: Rescorer, weights: Weights) -> None:
     with pytest.raises(InputError) as caught:
         rescorer.rescore([PAIRS], weights)
     assert str(caught.value) == (
-        f"weights are {weights}, expected finite numbers, lm_weight >= 0 "
+        f"weights are {weights}, expected finite numbers, lm_weight >= 0, metric wer or cer "
         "(give those that were tuned on a clean development set)"
     )
 

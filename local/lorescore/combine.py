@@ -27,7 +27,7 @@ from lorescore.errors import InputError
 from lorescore.files import read_yaml
 from lorescore.nbest.lists import NbestSet
 from lorescore.wer.alignment import word_error_rate
-from lorescore.wer.units import WER, require_metric
+from lorescore.wer.units import METRICS, WER, require_metric
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -60,9 +60,10 @@ class Weights:
     metric: str = WER
 
     def are_usable(self) -> bool:
-        """Whether they are finite numbers, and `lm_weight` not negative."""
+        """Whether they are finite numbers, `lm_weight` not negative, and the metric a known one."""
         try:
-            return math.isfinite(self.lm_weight) and math.isfinite(self.word_bonus) and self.lm_weight >= 0
+            are_numbers = math.isfinite(self.lm_weight) and math.isfinite(self.word_bonus)
+            return are_numbers and self.lm_weight >= 0 and self.metric in METRICS
         except TypeError:  # a word
             return False
 

@@ -15,6 +15,7 @@ from lorescore.decode import MBR
 from lorescore.errors import InputError
 from lorescore.files import checksum, read_yaml
 from lorescore.plm.source import fetched_checksum
+from lorescore.wer.units import METRICS
 
 MEMBERS = "members"
 WEIGHTS_FILE = "weights.yaml"
@@ -155,7 +156,8 @@ def require_weights(weights: Weights | None, *, mend: str = GIVE_WEIGHTS) -> Wei
         mend: What the user can do where there are none.
 
     Raises:
-        InputError: There are none, they are something else, or no finite numbers, or `lm_weight` is negative.
+        InputError: There are none, they are something else, or no finite numbers, `lm_weight` is negative, or the
+            metric unknown.
     """
     if weights is None:
         raise InputError("no weights.yaml for this rescorer", mend=mend)
@@ -163,7 +165,8 @@ def require_weights(weights: Weights | None, *, mend: str = GIVE_WEIGHTS) -> Wei
         message = f"weights are {weights!r:.60}, expected lorescore.Weights(lm_weight=..., word_bonus=...)"
         raise InputError(message)
     if not weights.are_usable():
-        raise InputError(f"weights are {weights}, expected finite numbers, lm_weight >= 0", mend=GIVE_TUNED)
+        message = f"weights are {weights}, expected finite numbers, lm_weight >= 0, metric {' or '.join(METRICS)}"
+        raise InputError(message, mend=GIVE_TUNED)
     return weights
 
 
