@@ -30,6 +30,13 @@ def with_options(tmp_path: Path, family: str, options: ScoringOptions, scorer: s
     return Rescorer.load(tmp_path / "rescorer", CPU, options)
 
 
+def test_a_device_that_is_not_there(tmp_path: Path) -> None:
+    new_rescorer(tmp_path, "llama", "clm").save(tmp_path / "rescorer")
+    for name in ("gpu", "cuda:99"):
+        with pytest.raises(InputError, match=rf"^no device '{name}' here: .* \(leave it out for the GPU"):
+            Rescorer.load(tmp_path / "rescorer", name)
+
+
 def test_a_cpu_scores_in_float32_unless_asked_otherwise() -> None:
     assert ScoringOptions().torch_dtype(CPU) == torch.float32
     assert ScoringOptions(dtype="bf16").torch_dtype(CPU) == torch.bfloat16

@@ -89,6 +89,25 @@ class ScoringOptions:
 EXACT = ScoringOptions()
 
 
+def device_of(device: "torch.device | str | None") -> "torch.device":
+    """A device by torch's name; None: `default_device`.
+
+    Raises:
+        InputError: There is no such device here.
+    """
+    import torch
+
+    if device is None:
+        return default_device()
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError) as error:  # the latter where torch was built without it
+        message = f"no device {device!r} here: {str(error).splitlines()[0]:.100}"
+        raise InputError(message, mend="leave it out for the GPU where there is one, or else the CPU") from error
+    return found
+
+
 def default_device() -> "torch.device":
     """The GPU where there is one."""
     import torch

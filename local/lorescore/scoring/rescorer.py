@@ -44,7 +44,7 @@ from lorescore.scoring.cls import ClsScorer, new_head
 from lorescore.scoring.int8 import CALIBRATION, quantize
 from lorescore.scoring.list_scorer import ListScorer
 from lorescore.scoring.memory import in_batches, token_budget_for
-from lorescore.scoring.options import AUTO, EXACT, ScoringOptions, default_device
+from lorescore.scoring.options import AUTO, EXACT, ScoringOptions, device_of
 from lorescore.scoring.pll import PseudoLogLikelihoodScorer
 from lorescore.scoring.stored import (
     TRAIN_AGAIN,
@@ -121,10 +121,10 @@ class Rescorer(ListScorer):
 
         Raises:
             InputError: The directory is unfinished or damaged, the PLM is not the one that was adapted, the options are
-                not for this scorer, device or PLM, or the adapter has no such rank.
+                not for this scorer, device or PLM, there is no such device, or the adapter has no such rank.
         """
         directory = Path(directory)
-        device = torch.device(device) if device else default_device()
+        device = device_of(device)
         config = read_config(directory)
         if rank is not None and not (directory / "adapter_config.json").is_file():
             raise InputError("has no adapter to take a rank of", path=directory, mend="give one of --lora mixed")
