@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import io
 import logging
 import sys
 import warnings
@@ -71,6 +72,8 @@ def main(argv: list[str] | None = None) -> int:
         parser.print_help(sys.stderr)
         return 1
     args = parser.parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # UTF-8 as in all files, whatever the locale is
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     for noisy in ("transformers", "peft", "matplotlib", "torch"):
         logging.getLogger(noisy).setLevel(logging.ERROR)

@@ -1,5 +1,6 @@
 """Standard output that is full, closed or not read to its end: no traceback, and files are written all the same."""
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -61,3 +62,20 @@ def test_a_reader_that_has_enough(
 def test_no_standard_output_at_all(real_call: Call) -> None:
     done = real_call("tag", preexec_fn=closed)
     assert (done.status, done.err) == (0, "")
+
+
+def test_output_is_utf_8_in_any_locale_and_input_may_be_closed(
+    tmp_path: Path, real_call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    (tmp_path / "lists.jsonl").write_text('{"utt": "u", "hyps": [{"text": "\\u65e5", "score": -1}]}\n')
+    done = real_call("convert", tmp_path / "lists.jsonl", tmp_path / "dev")
+    assert (done.status, done.err) == (0, "")
+    assert "\u65e5" in done.out
+    model = tmp_path / "plm" / "tiny"
+    new_rescorer(tmp_path / "base", "llama", plm_text="lower").save(model)
+    options = ("--model", model, "--lm_weight", 1)
+    done = real_call("rescore", "--nbest", tmp_path / "lists.jsonl", *options)
+    assert (done.status, json.loads(done.out)["hyps"][0]["text"]) == (0, "\u65e5")
+    done = real_call("rescore", "--nbest", "-", *options, preexec_fn=lambda: os.close(0))
+    assert done.error_line().startswith("lorescore rescore: standard input is closed (give JSON Lines on it")

@@ -121,6 +121,8 @@ def _tuning(model: Path, lists: Path) -> str:
 
 def _standard_input() -> Iterator[str]:
     """The lines of standard input as they come, UTF-8 whatever the locale is, without byte-order mark."""
+    if sys.stdin is None:
+        raise InputError("standard input is closed", mend="give JSON Lines on it, or name their file: --nbest FILE")
     for number, raw in enumerate(sys.stdin.buffer, start=1):
         line = raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw
         try:
