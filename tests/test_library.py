@@ -232,6 +232,22 @@ def test_results_do_not_depend_on_what_is_scored_together(rescorer: Rescorer, li
         )
 
 
+def test_lists_before_a_bad_line_are_rescored_whatever_is_scored_together(rescorer: Rescorer) -> None:
+    lines = [json_line(f"u{number}", PAIRS) for number in range(3)]
+    for lists_at_a_time in (1, 2, 100):
+        done = rescored_lines([*lines, lines[0][:-1] + "\n"], rescorer, lists_at_a_time=lists_at_a_time)
+        assert [json.loads(next(done))["utt"] for _ in lines] == ["u0", "u1", "u2"]
+        with pytest.raises(InputError, match=f"input:4: not JSON: .* at character {len(lines[0])} of the line"):
+            next(done)
+    with pytest.raises(InputError, match="lists_at_a_time is 0, expected 1 or more"):
+        list(rescored_lines(lines, rescorer, lists_at_a_time=0))
+
+
+def test_half_a_surrogate_pair_that_is_passed_on(rescorer: Rescorer) -> None:
+    (line,) = rescored_lines([json_line("ü", PAIRS, cut="\ud83d")], rescorer)
+    assert json.loads(line.encode())["cut"] == "\ud83d"
+
+
 def test_what_else_a_line_says_stays_with_it(rescorer: Rescorer) -> None:
     record = {
         "utt": "ü1",

@@ -11,12 +11,12 @@ hypothesis stay as they are, and the parts of the costs follow their hypotheses.
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from lorescore.combine import Weights
 from lorescore.errors import InputError
+from lorescore.files import is_encodable
 from lorescore.nbest.formats.collect import Collector
 from lorescore.nbest.formats.format import FormatOptions
 from lorescore.nbest.formats.json_values import parse_json, require_kind
@@ -81,7 +81,9 @@ class JsonList:
         for name in PARTS:
             if record.get(name) is not None:
                 record[name] = [record[name][one.rank - 1] for one in done.hypotheses]
-        return json.dumps(record, ensure_ascii=False, allow_nan=False)
+        line = json.dumps(record, ensure_ascii=False, allow_nan=False)
+        # Half a surrogate pair in what is passed on can be written as it came alone, as an escape.
+        return line if is_encodable(line) else json.dumps(record, allow_nan=False)
 
 
 def rescored_lines(
@@ -102,11 +104,31 @@ def rescored_lines(
         lists_at_a_time: Lists that are read before they are scored together: more are faster, one answers at once.
 
     Raises:
-        InputError: A line is not of the form, there are no weights, or a score is not a finite number.
+        InputError: A line is not of the form (the lists before it are rescored first), there are no weights, a score is
+            not a finite number, or `lists_at_a_time` is below 1.
     """
+    if lists_at_a_time < 1:
+        raise InputError(f"lists_at_a_time is {lists_at_a_time}, expected 1 or more")
     path = Path(source)
     parsed = (JsonList.parse(line, path, number) for number, line in enumerate(lines, start=1) if line.strip())
-    while batch := list(islice(parsed, lists_at_a_time)):
+    for batch in _batches(parsed, lists_at_a_time):
         done = rescorer.rescore([one.nbest for one in batch], weights)
         for one, rescored in zip(batch, done, strict=True):
             yield one.rescored(rescored)
+
+
+def _batches(lists: Iterable[JsonList], size: int) -> Iterator[list[JsonList]]:
+    """So many lists at a time; before the error of a bad line, those before it."""
+    batch: list[JsonList] = []
+    try:
+        for one in lists:
+            batch.append(one)
+            if len(batch) == size:
+                yield batch
+                batch = []
+    except InputError:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch

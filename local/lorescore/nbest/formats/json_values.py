@@ -36,6 +36,8 @@ def parse_json(text: str, path: Path, line: int | None = None) -> Any:
             raise InputError(message, path=path, line=where, mend="keep one")
         return content
 
+    if line is not None:
+        text = text.rstrip()  # what is cut off ends at its last character
     try:
         return json.loads(text, parse_constant=refuse_constant, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
