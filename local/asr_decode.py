@@ -15,7 +15,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from lorescore.cli.jobs import Job, read_wav_scp, run_jobs, shares
+from lorescore.cli.audio import read_wav_scp, require_sound
+from lorescore.cli.jobs import Job, run_jobs, shares
 from lorescore.errors import InputError
 from lorescore.files import atomic_write, checksum
 from lorescore.stamp import Stamp
@@ -54,6 +55,7 @@ def decode(args: argparse.Namespace) -> int:
     utts = list(read_wav_scp(args.data_dir))  # ESPnet wants keys in this order
     stamp = Stamp(logdir / "stamp", checksum(inputs))
     if not stamp.is_current():
+        require_sound(args.data_dir, args.asr_exp / "config.yaml")
         shutil.rmtree(logdir, ignore_errors=True)
         for job, part in enumerate(shares(utts, args.nj), start=1):
             with atomic_write(logdir / f"keys.{job}") as file:

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lorescore.cli.jobs import Job, read_wav_scp, run_jobs, shares
+from lorescore.cli.audio import DEFAULT_RATE, read_wav_scp, require_sound
+from lorescore.cli.jobs import Job, run_jobs, shares
 from lorescore.errors import InputError
 from lorescore.files import atomic_write, checksum, read_lines, read_table, write_table
 from lorescore.lattice.source import FRAME_SHIFT_FILE
@@ -31,7 +32,6 @@ from lorescore.stamp import Stamp
 if TYPE_CHECKING:
     import torch
 
-DEFAULT_RATE = "16k"  # of ESPnet's frontend
 FEW_FRAMES, MORE_FRAMES = 5, 15  # of less than a second of speech; a frame is 10 to 80 ms long
 MOST_SECONDS = 4
 SHORTER_THAN_A_WINDOW = "Padding size should be less"  # of torch.stft, where ESPnet's frontend has no check of its own
@@ -68,6 +68,7 @@ def run(args: argparse.Namespace, options: Sequence[str]) -> int:
     inputs = [args.asr_exp / "config.yaml", args.asr_exp / args.asr_model, args.data_dir / "wav.scp"]
     stamp = Stamp(args.out_dir / "ctc.stamp", checksum(inputs))
     if not stamp.is_current():
+        require_sound(args.data_dir, args.asr_exp / "config.yaml")
         for old in [*args.out_dir.glob("ctc.*"), *args.out_dir.glob("log/wav.*.scp")]:
             old.unlink()
         for job, part in enumerate(shares(utts, args.nj), start=1):

@@ -11,7 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from toy_recipe import wait_for
 
 import asr_decode
@@ -74,7 +76,9 @@ def options(tmp_path: Path) -> list[str]:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(content)
     (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "wav.scp").write_text("".join(f"{utt} {utt}.wav\n" for utt in reversed(UTTS)))
+    for utt in [*UTTS, "zzz"]:
+        soundfile.write(tmp_path / f"data/{utt}.wav", np.zeros(10), 16000)
+    (tmp_path / "data" / "wav.scp").write_text("".join(f"{utt} {tmp_path}/data/{utt}.wav\n" for utt in reversed(UTTS)))
     places = {"asr_exp": "asr", "decode_config": "decode.yaml", "data_dir": "data", "decode_dir": "decode_test"}
     return [word for name, place in places.items() for word in (f"--{name}", str(tmp_path / place))]
 
@@ -187,7 +191,7 @@ def test_another_input_is_decoded_anew(tmp_path: Path, call_log: Path, options: 
     asr_decode.main([*options, "--nj", "2"])
     jobs_called(call_log)
     with (tmp_path / changed).open("a") as file:
-        file.write("zzz zzz.wav\n")
+        file.write(f"zzz {tmp_path}/data/zzz.wav\n" if changed == "data/wav.scp" else "# changed\n")
     assert asr_decode.main([*options, "--nj", "2"]) == 0
     assert jobs_called(call_log) == ["1", "2"]
 
@@ -226,3 +230,54 @@ def test_a_data_directory_without_utterances(
     (tmp_path / "data/wav.scp").write_text("")
     assert asr_decode.main(options) == 1
     assert "wav.scp: empty, expected `utt file` (stage 1 makes it)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("frontend", "content", "message"),
+    [
+        ("default", "u1 A.wav\nu2 missing.wav\n", "wav.scp:2: utterance u2: missing.wav: no such file ("),
+        ("default", "u1 sox A.wav -t wav - |\n", "wav.scp:1: utterance u1: sox A.wav -t wav - |: no such file ("),
+        (
+            "default",
+            "u1 config.yaml\n",
+            "wav.scp:1: utterance u1: config.yaml: no sound in it that libsndfile can read",
+        ),
+        ("default", "u1 empty.wav\n", "wav.scp:1: utterance u1: empty.wav: no sound in it that libsndfile can read"),
+        ("default", "u1 A.wav\nu2 B.wav\n", "u2: B.wav has 48000 samples a second, the model expects 16000 (resample"),
+        ("default\nfrontend_conf: {fs: 8k}", "u1 A.wav\n", "A.wav has 16000 samples a second, the model expects 8000"),
+        ("own", "u1 A.wav\nu2 B.wav\n", ""),  # whose rate is not known
+    ],
+)
+def test_audio_is_looked_at_before_it_is_decoded(
+    tmp_path: Path,
+    call_log: Path,
+    options: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    frontend: str,
+    content: str,
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, length, rate in (("A", 10, 16000), ("B", 10, 48000), ("empty", 0, 16000)):
+        soundfile.write(f"{name}.wav", np.zeros(length), rate)
+    Path("config.yaml").write_text("text\n")
+    (tmp_path / "asr/config.yaml").write_text(f"frontend: {frontend}\n")
+    (tmp_path / "data/wav.scp").write_text(content)
+    assert asr_decode.main([*options, "--nj", "1"]) == (1 if message else 0)
+    error = capsys.readouterr().err
+    assert error.count("\n") == (1 if message else 0)
+    assert message in error
+    assert jobs_called(call_log) == ([] if message else ["1"])
+
+
+def test_recordings_are_not_decoded_in_place_of_their_utterances(
+    tmp_path: Path, call_log: Path, options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "data/segments").write_text("".join(f"{utt} tape {n} {n + 1}\n" for n, utt in enumerate(UTTS)))
+    assert asr_decode.main(options) == 0  # files of utterances, whose segments say where they come from
+    wavs = (tmp_path / "data/wav.scp").read_text().split()
+    (tmp_path / "data/wav.scp").write_text(f"tape {wavs[1]}\n")
+    capsys.readouterr()
+    assert asr_decode.main(options) == 1
+    assert "segments: wav.scp has recordings, which this file cuts into utterances (" in capsys.readouterr().err

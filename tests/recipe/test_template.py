@@ -7,7 +7,9 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from plm_models import save_plm
 from toy_recipe import path_without, root_without_sctk
 
@@ -403,6 +405,8 @@ def test_stage_3_decodes_again_as_the_recipe_did(asr1: Path, tmp_path: Path) -> 
     for place, name in (("org/dev", "dev"), ("test", "test")):
         write_decode(asr1 / MODEL / TAG / place, name, nbest=1)
     (asr1 / MODEL / "valid.acc.best.pth").write_text("weights")
+    for utt in UTTERANCES["dev"] | UTTERANCES["test"]:
+        soundfile.write(asr1 / f"{utt}.flac", np.zeros(10), 16000)
     package = tmp_path / "stand_in" / "espnet2" / "bin"
     package.mkdir(parents=True)
     (package / "asr_inference.py").write_text(STAND_IN)

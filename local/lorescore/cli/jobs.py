@@ -13,7 +13,6 @@ from typing import TypeVar
 
 from lorescore.cli.progress import duration
 from lorescore.errors import InputError
-from lorescore.files import read_table
 
 Item = TypeVar("Item")
 
@@ -34,19 +33,6 @@ class Job:
     number: int
     command: Sequence[str]
     log: Path
-
-
-def read_wav_scp(data_dir: Path) -> dict[str, str]:
-    """The utterances of a Kaldi data directory, in the file's order.
-
-    Raises:
-        InputError: The file is missing, malformed or empty.
-    """
-    path = data_dir / "wav.scp"
-    utts = read_table(path, mend="stage 1 makes it")
-    if not utts:
-        raise InputError("empty, expected `utt file`", path=path, mend="stage 1 makes it")
-    return utts
 
 
 def shares(items: Sequence[Item], nj: int) -> list[Sequence[Item]]:

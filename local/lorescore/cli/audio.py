@@ -1,0 +1,71 @@
+"""The audio of a Kaldi data directory as ESPnet reads it: `wav.scp` with one file of sound for each utterance."""
+
+from pathlib import Path
+
+from lorescore.errors import InputError
+from lorescore.files import read_table, read_yaml
+
+DEFAULT_RATE = "16k"  # of ESPnet's default frontend
+OWN_FILES = "wav.scp needs a file for each utterance, as ESPnet's scripts/audio/format_wav_scp.sh makes them"
+
+
+def read_wav_scp(data_dir: Path) -> dict[str, str]:
+    """The utterances of a Kaldi data directory, in the file's order.
+
+    Raises:
+        InputError: The file is missing, malformed or empty, or `segments` cuts its recordings into utterances.
+    """
+    path, segments_path = data_dir / "wav.scp", data_dir / "segments"
+    utts = read_table(path, mend="stage 1 makes it")
+    if not utts:
+        raise InputError("empty, expected `utt file`", path=path, mend="stage 1 makes it")
+    # Files of utterances may have segments too, which say where they come from.
+    if segments_path.is_file() and not utts.keys() <= read_table(segments_path).keys():
+        message = "wav.scp has recordings, which this file cuts into utterances"
+        raise InputError(message, path=segments_path, mend=OWN_FILES)
+    return utts
+
+
+def require_sound(data_dir: Path, config: Path) -> None:
+    """Check the header of each file of sound, before hours of decoding.
+
+    Args:
+        data_dir: A Kaldi data directory.
+        config: ESPnet's `config.yaml` of the model.
+
+    Raises:
+        InputError: A file is missing (which a pipe or a place in an archive is too), no sound or empty, or its sampling
+            rate is not the model's: ESPnet would take it for slow or fast speech.
+    """
+    import soundfile  # not in every environment
+
+    rate = model_rate(config)
+    path = data_dir / "wav.scp"
+    for line, (utt, place) in enumerate(read_wav_scp(data_dir).items(), start=1):
+        if not Path(place).is_file():
+            raise InputError(f"utterance {utt}: {place:.80}: no such file", path=path, line=line, mend=OWN_FILES)
+        try:
+            header = soundfile.info(place)
+        except (soundfile.SoundFileError, RuntimeError):
+            header = None
+        if header is None or not header.frames:
+            message = f"utterance {utt}: {place:.80}: no sound in it that libsndfile can read"
+            raise InputError(message, path=path, line=line, mend="make the file again, or delete the utterance")
+        if rate is not None and header.samplerate != rate:
+            message = f"utterance {utt}: {place:.80} has {header.samplerate} samples a second, the model expects {rate}"
+            raise InputError(message, path=path, line=line, mend="resample it: sox IN -r RATE OUT")
+
+
+def model_rate(config: Path) -> int | None:
+    """Samples a second of the audio that a model takes; None where its configuration does not say.
+
+    Raises:
+        InputError: The configuration cannot be read.
+    """
+    from humanfriendly import parse_size
+
+    content = read_yaml(config)
+    settings = content.get("frontend_conf")
+    default = DEFAULT_RATE if content.get("frontend") == "default" else None
+    rate = settings.get("fs", default) if isinstance(settings, dict) else default
+    return None if rate is None else parse_size(str(rate))
