@@ -69,7 +69,7 @@ def test_jobs_and_ranks_become_lists(tmp_path: Path) -> None:
     many = {rank: {"utt-1-10": (f"word {rank}", f"tensor(-{rank}.5)")} for rank in range(1, 13)}
     many[1]["utt-1"] = ("", "-0.25")
     write_job(tmp_path, "output.2", many)
-    write_job(tmp_path, "output.10", {1: {"a": ("żółw", "-1")}, 2: {"a": ("", "-2")}, 3: {}})
+    write_job(tmp_path, "output.1", {1: {"a": ("żółw", "-1")}, 2: {"a": ("", "-2")}, 3: {}})
     for where in (tmp_path, tmp_path / "logdir"):
         nbest = read_espnet_decode(where)
         assert [one.utt for one in nbest] == ["a", "utt-1", "utt-1-10"]
@@ -113,6 +113,28 @@ def test_a_job_that_has_not_ended_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         read_espnet_decode(tmp_path)
     assert str(error.value).startswith(f"{tmp_path}/logdir/output.2.part: decoding job 2 has not ended (decode")
+
+
+@pytest.mark.parametrize("ending", ["", ".scp"])  # local/asr_decode.py's, and asr.sh's
+def test_a_job_without_output_or_with_a_part_of_it_is_no_shorter_decode(tmp_path: Path, ending: str) -> None:
+    write_job(tmp_path, "output.1", {1: {"a": ("x", "-1")}})
+    write_job(tmp_path, "output.3", {1: {"d": ("y", "-1")}})
+    with pytest.raises(InputError, match=r"logdir: output\.2 of 3 is missing \("):
+        read_espnet_decode(tmp_path)
+    keys = {job: tmp_path / f"logdir/keys.{job}{ending}" for job in (2, 3, 4)}
+    keys[2].write_text("b b.wav\nc c.wav\n")
+    keys[3].write_text("d d.wav\n")
+    write_job(tmp_path, "output.2", {1: {"b": ("x", "-1")}})
+    with pytest.raises(InputError) as error:
+        read_espnet_decode(tmp_path)
+    assert str(error.value).startswith(f"{keys[2]}:2: utterance c is not decoded (")
+    keys[2].write_text("b b.wav\n")
+    keys[4].write_text("e e.wav\n")
+    with pytest.raises(InputError) as error:
+        read_espnet_decode(tmp_path)
+    assert str(error.value).startswith(f"{keys[4]}:1: utterance e is not decoded (")
+    keys[4].unlink()
+    assert [one.utt for one in read_espnet_decode(tmp_path)] == ["a", "b", "d"]
 
 
 def test_references_come_along(tmp_path: Path) -> None:

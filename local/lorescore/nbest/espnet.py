@@ -6,6 +6,7 @@ A score is written as a plain number or as a tensor prints itself: `-8.75`, `ten
 
 import math
 import re
+from collections.abc import Container
 from pathlib import Path
 
 from lorescore.errors import InputError
@@ -14,6 +15,7 @@ from lorescore.nbest.directory import ranked_list, require_references, require_s
 from lorescore.nbest.lists import Hypothesis, NbestSet
 
 JOB_DIR = re.compile(r"output\.([1-9][0-9]*)(\.part)?")  # .part: the job has not ended (local/asr_decode.py)
+KEY_FILE = re.compile(r"keys\.[1-9][0-9]*(\.scp)?")  # the utterances of a job; asr.sh's end in .scp
 PLAIN_TEXT = "text_nospecial"
 RANK_DIR = re.compile(r"([1-9][0-9]*)best_recog")
 SCORE = re.compile(r"(\S+)\s+(?:tensor\(\s*([^\s,()]+)\s*(?:,[^()]*)?\)|([^\s,()]+))\s*", re.ASCII)
@@ -28,8 +30,8 @@ def read_espnet_decode(decode_dir: Path, ref: Path | None = None) -> NbestSet:
         ref: Kaldi `text` of the references; None: no references.
 
     Raises:
-        InputError: No N-best there, or an unfinished job; a missing, empty or non-UTF-8 file; a doubled key, a key in
-            only one of text and score, a score that is no finite number; an utterance in only one of lists and
+        InputError: No N-best there, or an unfinished or missing job; a missing, empty or non-UTF-8 file; a doubled key,
+            a key in only one of text and score, a score that is no finite number; an utterance in only one of lists and
             references.
     """
     logdir = decode_dir / "logdir" if (decode_dir / "logdir").is_dir() else decode_dir
@@ -64,6 +66,7 @@ def read_espnet_decode(decode_dir: Path, ref: Path | None = None) -> NbestSet:
             hypotheses[rank] = Hypothesis(text, scores[utt])
             lines.setdefault(utt, (text_path, number))
         sources += [text_path, score_path]
+    _require_all(logdir, lines)
     if ref is not None:
         require_references(lines, refs, logdir, ref)
         sources.append(ref)
@@ -75,7 +78,7 @@ def _job_dirs(logdir: Path) -> list[Path]:
     """The output directories of the decoding jobs.
 
     Raises:
-        InputError: A job was interrupted, so that its utterances would be left out without a word.
+        InputError: A job is missing or was interrupted, so that its utterances would be left out without a word.
     """
     found = sorted(logdir.iterdir()) if logdir.is_dir() else []
     jobs = {path: match for path in found if path.is_dir() and (match := JOB_DIR.fullmatch(path.name))}
@@ -84,7 +87,24 @@ def _job_dirs(logdir: Path) -> list[Path]:
         if match[2] and match[1] not in finished:
             mend = f"{DECODE_AGAIN}; if it is a left-over, delete it"
             raise InputError(f"decoding job {match[1]} has not ended", path=path, mend=mend)
+    numbers = {int(number) for number in finished}
+    for job in range(1, max(numbers, default=0)):
+        if job not in numbers:
+            raise InputError(f"output.{job} of {max(numbers)} is missing", path=logdir, mend=DECODE_AGAIN)
     return [path for path, match in jobs.items() if not match[2]]
+
+
+def _require_all(logdir: Path, decoded: Container[str]) -> None:
+    """Check that all utterances of all jobs are decoded, where the files that say which they are lie there.
+
+    Raises:
+        InputError: A job has left no output, or a part of it alone.
+    """
+    for path in sorted(path for path in logdir.iterdir() if KEY_FILE.fullmatch(path.name)):
+        for number, utt in enumerate(read_table(path), start=1):
+            if utt not in decoded:
+                mend = f"{DECODE_AGAIN}; if the file is a left-over, delete it"
+                raise InputError(f"utterance {utt} is not decoded", path=path, line=number, mend=mend)
 
 
 def _read_scores(path: Path) -> dict[str, float]:
