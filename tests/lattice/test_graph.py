@@ -123,3 +123,26 @@ def test_unusable_inputs_are_refused_and_leave_no_graph(tmp_path: Path, small: S
     with pytest.raises(InputError, match="cannot be read"):
         Graph.read(directory)
     assert [path.name for path in tmp_path.iterdir()] == ["text"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("<s>", "<x>", "did not contain the beginning-of-sentence symbol <s>"),
+        ("\tcat", "\t#0", "disambiguation symbol"),
+        ("\tcat", "\t<eps>", "epsilon symbol '<eps>' is illegal"),
+        ("\\end\\", "", r"no \\end\\ in the file"),
+    ],
+)
+def test_an_ngram_model_that_makes_no_graph_ends_in_an_error_that_names_it(
+    tmp_path: Path, small: SmallModel, old: str, new: str, problem: str
+) -> None:
+    content = "\\data\\\nngram 1=4\n\n\\1-grams:\n-99\t<s>\n-1\t</s>\n-0.5\tthe\n-0.5\tcat\n\n\\end\\\n"
+    arpa = tmp_path / "own.arpa"
+    arpa.write_text(content)
+    assert set(make(tmp_path / "graph", small, text=None, arpa=arpa).words.ids) >= {"the", "cat"}
+    arpa.write_text(content.replace(old, new))
+    with pytest.raises(InputError, match=problem) as error:
+        make(tmp_path / "other", small, text=None, arpa=arpa)
+    assert str(error.value).startswith(f"{arpa}: ")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["graph", "own.arpa"]

@@ -120,6 +120,8 @@ def test_a_model_written_and_read_again_is_the_same(tmp_path: Path) -> None:
     [
         (ARPA.replace("\\end\\", ""), "cut off"),
         (ARPA.replace("-1\t</s>", "minus one\t</s>"), r"lm.arpa:8: not a line of an ARPA file"),
+        (ARPA.replace("-2\t<unk>", "-inf\t<unk>"), r"lm.arpa:11: not a line of an ARPA file"),
+        (ARPA.replace("-0.301029996\n-0", "nan\n-0"), r"lm.arpa:9: not a line of an ARPA file"),
         (ARPA.replace("ngram 2=2", "ngram 2=3"), "expected"),
         ("once upon a time\n", "no ARPA file"),
     ],

@@ -26,6 +26,8 @@ import hashlib
 import logging
 import os
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,13 +36,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import kaldifst
-import kaldilm
 
 from lorescore.errors import InputError
 from lorescore.files import atomic_write, checksum, read_lines, read_yaml, split_words, write_yaml
 from lorescore.lattice.lexicon import SPACE, Lexicon, make_lexicon, token_names, write_lexicon
-from lorescore.lattice.ngram import BOS, EOS, NgramModel, estimate_arpa
-from lorescore.lattice.quiet import quiet
+from lorescore.lattice.ngram import ARPA_MEND, BOS, EOS, NgramModel, estimate_arpa
 from lorescore.lattice.words import EPSILON_SYMBOL, WordTable, read_words, write_words
 from lorescore.pronunciation import Pronunciation
 
@@ -52,6 +52,7 @@ logger = logging.getLogger(__name__)
 BACKOFF = "#0"  # the disambiguation symbol of back-off arcs
 DELTA = 1e-5  # costs that differ by less are equal; OpenFst's 1/1024 would round a path's cost by 0.001 and more
 VERSION = 1  # a change in how graphs are made makes them anew
+ERROR = "[E] "  # what an error of kaldilm's begins with
 NAMED = 5  # words without a pronunciation that the log names
 
 
@@ -143,11 +144,13 @@ def make_graph(
             extra = [] if word_list is None else _read_words(word_list)
             estimate_arpa(text, partial / "lm.arpa", order=order, extra_words=extra)
         tokens = token_names(token_list)
-        words = NgramModel.read(partial / "lm.arpa").words
+        # The user's own file, as an error names it.
+        words = NgramModel.read(arpa or partial / "lm.arpa").words
         pronounced = make_lexicon(words, tokens, bpe_model=bpe_model, lexicon=lexicon)
         _report_left_out([word for word in words if word not in pronounced], len(words))
         has_space = bpe_model is None and SPACE in tokens
         counts = _write_pieces(partial, pronounced, tokens, SPACE if has_space else None)
+        _write_ngram_fst(partial, arpa or text)
         counts["left_out"] = len(words) - len(pronounced)
         states, arcs = _compose(partial)
         counts |= {"hlg_states": states, "hlg_arcs": arcs}
@@ -201,7 +204,7 @@ def _report_left_out(words: Sequence[str], total: int) -> None:
 
 
 def _write_pieces(directory: Path, lexicon: Lexicon, tokens: Sequence[str], space: str | None) -> dict[str, int]:
-    """Write everything up to G into a directory that has lm.arpa; the numbers of words, pronunciations and tokens."""
+    """Write everything before G into a directory; the numbers of words, pronunciations and tokens."""
     with_symbols, highest = add_disambiguation(lexicon)
     disambiguation = [BACKOFF, *(f"#{number}" for number in range(1, highest + 1))]
     token_ids = _write_symbols(directory / "tokens.txt", [EPSILON_SYMBOL, *tokens, *disambiguation])
@@ -209,16 +212,31 @@ def _write_pieces(directory: Path, lexicon: Lexicon, tokens: Sequence[str], spac
     write_lexicon(directory / "lexicon.txt", lexicon)
     with atomic_write(directory / "L_disambig.fst.txt") as file:
         file.writelines(f"{line}\n" for line in _lexicon_fst(with_symbols, token_ids, word_ids, space))
-    with quiet():  # a line for each section
-        text = kaldilm.arpa2fst(
-            input_arpa=str(directory / "lm.arpa"),
-            disambig_symbol=BACKOFF,
-            read_symbol_table=str(directory / "words.txt"),
-            max_arpa_warnings=0,  # n-grams with a word that was left out are skipped
-        )
-    with atomic_write(directory / "G.fst.txt") as file:
-        file.write(text)
     return {"words": len(lexicon), "pronunciations": sum(map(len, lexicon.values())), "tokens": len(tokens)}
+
+
+def _write_ngram_fst(directory: Path, source: Path | None) -> None:
+    """Write G into a directory that has lm.arpa and words.txt.
+
+    In a process of its own, as kaldilm ends the process where an ARPA file is not to its liking.
+
+    Args:
+        directory: The graph directory.
+        source: What lm.arpa was made from, for an error.
+
+    Raises:
+        InputError: kaldilm refuses the n-gram model.
+    """
+    command = [sys.executable, "-m", "kaldilm", f"--disambig-symbol={BACKOFF}"]
+    command += ["--max-arpa-warnings=0"]  # n-grams with a word that was left out are skipped
+    command += [f"--read-symbol-table={directory / 'words.txt'}", str(directory / "lm.arpa")]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines() or ["no message"]
+        said = next((line.removeprefix(ERROR) for line in lines if line.startswith(ERROR)), lines[-1])
+        raise InputError(f"kaldilm makes no graph of the n-gram model: {said.strip()}", path=source, mend=ARPA_MEND)
+    with atomic_write(directory / "G.fst.txt") as file:
+        file.write(done.stdout.removesuffix("\n"))  # that of print()
 
 
 def _lexicon_fst(
@@ -278,7 +296,7 @@ def _compose(directory: Path) -> tuple[int, int]:
     graph = kaldifst.compose(topology, graph)
     kaldifst.connect(graph)
     if graph.num_states == 0:
-        raise InputError("the decoding graph is empty", path=directory, mend="check the lexicon and the n-gram model")
+        raise InputError("the decoding graph is empty", mend="check the lexicon and the n-gram model")
     kaldifst.arcsort(graph, sort_type="ilabel")
     kaldifst.StdConstFst(graph).write(str(directory / "HLG.fst"))
     return graph.num_states, sum(graph.num_arcs(state) for state in kaldifst.StateIterator(graph))

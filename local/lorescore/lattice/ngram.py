@@ -18,7 +18,7 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from math import log, log10
+from math import isfinite, log, log10
 from pathlib import Path
 
 from lorescore.errors import InputError
@@ -70,9 +70,9 @@ class NgramModel:
                 words = tuple(fields[1 : order + 1])
                 if len(words) < order or len(fields) > order + 2:
                     raise ValueError
-                model.log_probs[words] = float(fields[0])
+                model.log_probs[words] = _finite(fields[0])
                 if len(fields) == order + 2:
-                    model.backoffs[words] = float(fields[order + 1])
+                    model.backoffs[words] = _finite(fields[order + 1])
             except ValueError as error:
                 raise InputError(
                     f"not a line of an ARPA file: {line!r}", path=path, line=number, mend=ARPA_MEND
@@ -235,6 +235,14 @@ def _sections(path: Path) -> Iterator[tuple[int, str, int]]:
         else:
             yield number, line, order
     raise InputError("no \\end\\ in the file: it is cut off or is no ARPA file", path=path, mend=ARPA_MEND)
+
+
+def _finite(field: str) -> float:
+    """A number. Probabilities of 0 are -99 in ARPA files, which no program reads with infinities."""
+    value = float(field)
+    if not isfinite(value):
+        raise ValueError
+    return value
 
 
 def _title_order(title: str) -> int:
