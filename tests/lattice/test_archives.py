@@ -1,5 +1,6 @@
 """Opening whatever lies there, streaming it, and writing archives that are whole, packed and always the same."""
 
+import codecs
 import gzip
 import tracemalloc
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from test_kaldi_binary import KALDI_COMPACT, KALDI_LATTICE
 from test_slf import HTK
 
 from lorescore.errors import InputError
-from lorescore.lattice.archives import read_lattices, write_lattices
+from lorescore.lattice.archives import have_word_ids, read_lattices, write_lattices
 from lorescore.lattice.lattices import Arc, Cost, Final, Lattice
 from lorescore.lattice.words import write_words
 
@@ -41,6 +42,15 @@ def test_an_slf_file_needs_no_word_table(tmp_path: Path, name: str) -> None:
 def test_an_utterance_id_may_look_like_a_field(tmp_path: Path) -> None:
     path = write_bytes(tmp_path / "lat.1", b"spk=1\n0 1 3\n1\n\nspk=2\n0\n\n")
     assert [lattice.utt for lattice in read_lattices(path, WORDS)] == ["spk=1", "spk=2"]
+
+
+@pytest.mark.parametrize("content", [COMPACT.encode(), HTK.encode()])
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path, content: bytes) -> None:
+    path = write_bytes(tmp_path / "lat.1.gz", content)
+    plain = list(read_lattices(path, WORDS))
+    write_bytes(path, codecs.BOM_UTF8 + content)
+    assert list(read_lattices(path, WORDS)) == plain
+    assert have_word_ids(tmp_path) == (content != HTK.encode())
 
 
 def one(utt: str) -> bytes:

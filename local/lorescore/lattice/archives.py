@@ -9,6 +9,7 @@ import gzip
 import io
 import re
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -54,8 +55,7 @@ def read_lattices(path: Path, words: WordTable | Path | None = None, *, require_
     seen: dict[str, Path] = {}
     for file_path in _lattice_files(path) if path.is_dir() else [path]:
         with _opened(file_path) as file:
-            head = file.read(HEAD_BYTES)
-            file.seek(0)
+            head = _head(file)
             if _is_slf(head):
                 match = SLF_FILE.fullmatch(file_path.name)
                 lattices = iter((read_slf(file, file_path, match[1] if match else file_path.name),))
@@ -102,7 +102,7 @@ def have_word_ids(directory: Path) -> bool:
     """
     for path in _lattice_files(directory):
         with _opened(path) as file:
-            if (head := file.read(HEAD_BYTES)).strip():
+            if (head := _head(file)).strip():
                 return not _is_slf(head)
     return False
 
@@ -160,6 +160,13 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         raise InputError(message, path=path, mend="make or copy it again") from error
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}", path=path, mend=CHECK_PATH) from error
+
+
+def _head(file: BinaryIO) -> bytes:
+    """The beginning of a file, which is then to be read from there: without a byte-order mark."""
+    head = file.read(HEAD_BYTES)
+    file.seek(len(BOM_UTF8) if head.startswith(BOM_UTF8) else 0)
+    return head.removeprefix(BOM_UTF8)
 
 
 def _is_slf(head: bytes) -> bool:
