@@ -214,6 +214,9 @@ def test_import_refuses_options_of_its_other_use(decode: Path, tmp_path: Path, c
     ):
         line = call("import-nbest", *use, *option, "--out", tmp_path / "out").error_line()
         assert line == f"lorescore import-nbest: {option[0]} does not go with {told_by} (leave it out)"
+    # Kaldi's archives, mistyped: the path is what is wrong.
+    typo = call("import-nbest", "--decode_dir", "typo", "--acoustic_scale", 0.1, "--out", tmp_path / "out").error_line()
+    assert typo.startswith("lorescore import-nbest: typo: no N-best lists here")
     assert not (tmp_path / "out").exists()
 
 

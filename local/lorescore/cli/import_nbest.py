@@ -103,7 +103,7 @@ def run(args: argparse.Namespace) -> None:
     refuse_options(args, unused, add_arguments, used, "leave it out")
     _require_apart(args, used)
     form, why = (None, "") if args.lattice_dir else _decode_format(args)
-    if form and form.name != "kaldi":
+    if form and form.name != "kaldi" and args.decode_dir.exists():  # else its reader says what is missing
         refuse_options(args, ["acoustic_scale"], add_arguments, f"lists of {form.name}", "leave it out")
     nbest, is_new = _from_decode(args, form) if form else _from_lattices(args)
     _require_choice(nbest, args, form)
