@@ -109,7 +109,7 @@ def _require_characters(rank: int, text: str) -> None:
 def _require_finite(rank: int, score: Any) -> None:
     """Check that the score of a hypothesis is a number that is neither infinite nor NaN."""
     try:
-        is_finite = not isinstance(score, bool | str) and math.isfinite(score)
+        is_finite = not isinstance(score, bool) and math.isfinite(score)
     except (TypeError, ValueError, OverflowError):
         is_finite = False
     if not is_finite:

@@ -206,7 +206,7 @@ class HomophoneLexicon:
         by_sound: defaultdict[Pronunciation, set[str]] = defaultdict(set)
         for entry, phones in entries:
             word = entry.lower()
-            if phones and (wanted is None or word in wanted):
+            if wanted is None or word in wanted:
                 sound = tuple(phones) if other_phone else tuple(known[phone] for phone in phones)
                 by_word[word].add(sound)
                 by_sound[sound].add(word)

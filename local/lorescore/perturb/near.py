@@ -8,12 +8,12 @@ are distances of CMUdict's phones alone, so that a lexicon in another phone set 
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import accumulate
 from pathlib import Path
 
 from lorescore.files import write_table
-from lorescore.perturb.phones import PHONES, SKIP, distance
+from lorescore.perturb.phones import SKIP, distance
 from lorescore.perturb.sites import Alternatives
 from lorescore.pronunciation import Pronunciation
 
@@ -34,7 +34,7 @@ class NearHomophones:
         words_of: Mapping[Pronunciation, tuple[str, ...]],
     ) -> None:
         self._pronunciations, self._words_of = pronunciations, words_of
-        self._phones = tuple(sorted({phone for sound in words_of for phone in sound} & set(PHONES)))
+        self._phones = {phone for sound in words_of for phone in sound}
         self._known: dict[str, Alternatives] = {}
 
     def of(self, word: str) -> Alternatives:
@@ -69,13 +69,13 @@ class NearHomophones:
         for word in self._pronunciations:
             weights = self.weights(word)
             total = sum(weights.values())
-            ordered = sorted(weights.items(), key=lambda item: (-item[1], item[0]))
+            ordered = sorted(weights.items(), key=lambda item: -item[1])  # equal ones stay in the order of the words
             if ordered:
                 table[word] = " ".join(f"{other}:{weight / total:.3f}" for other, weight in ordered)
         write_table(out_dir / "near.txt", table)
 
 
-def _neighbours(sound: Pronunciation, phones: tuple[str, ...]) -> Iterator[tuple[Pronunciation, float]]:
+def _neighbours(sound: Pronunciation, phones: Collection[str]) -> Iterator[tuple[Pronunciation, float]]:
     """Every pronunciation one phone apart, with the distance: some 80 a phone, far fewer than a vocabulary's words."""
     for index, phone in enumerate(sound):
         before, after = sound[:index], sound[index + 1 :]

@@ -51,7 +51,7 @@ def equal_length_groups(lengths: Sequence[int], token_budget: int, max_rows: int
     Args:
         lengths: Tokens of each row.
         token_budget: Most tokens of a group; a row that is longer is a group of its own.
-        max_rows: Most rows of a group; None: no limit.
+        max_rows: Most rows of a group, at least 1; None: no limit.
     """
     by_length: dict[int, list[int]] = {}
     for index, length in enumerate(lengths):
@@ -59,7 +59,7 @@ def equal_length_groups(lengths: Sequence[int], token_budget: int, max_rows: int
     groups = []
     for length in sorted(by_length, reverse=True):
         rows = max(1, token_budget // max(1, length))
-        rows = rows if max_rows is None else max(1, min(rows, max_rows))
+        rows = rows if max_rows is None else min(rows, max_rows)
         indices = by_length[length]
         groups += [indices[start : start + rows] for start in range(0, len(indices), rows)]
     return groups

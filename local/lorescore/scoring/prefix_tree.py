@@ -164,7 +164,7 @@ class _Builder:
                 # A sequence never comes back to a state: words that it repeats are not at the same place.
                 near = [one for one in alike if one not in passed and abs(self.depths[one] - index) <= MERGE_DISTANCE]
                 if near:
-                    return min(near, key=lambda one: (abs(self.depths[one] - index), one))
+                    return min(near, key=lambda one: abs(self.depths[one] - index))  # of two the earlier one
         self.tokens.append(int(sequence[index]))
         self.parents.append(parent)
         self.depths.append(self.depths[parent] + 1)

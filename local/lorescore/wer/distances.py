@@ -127,8 +127,7 @@ def _distances(rows: WordIds, columns: WordIds, row_lengths: Ints, column_length
         shift = num_columns - number
         differ = rows[low - 1 : high - 1] != backwards[shift + low : shift + high]
         np.minimum(inner, before[low - 1 : high - 1] + differ, out=inner)
-        if number <= num_columns:
-            diagonal[0] = number
+        diagonal[0] = number  # never read again beyond the last of the columns
         if number <= num_rows:
             diagonal[number] = number
         ended = np.flatnonzero(ends == number)

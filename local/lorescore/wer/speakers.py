@@ -118,8 +118,8 @@ def p_by_exchanges(differences: Counts) -> float:
     Args:
         differences: The system's errors minus the other's, by speaker, (S,).
     """
-    total = differences.sum()
-    return float((total - 2 * exchanges(len(differences)) @ differences <= total).mean())
+    # Where some speakers' errors are exchanged, the sum of the differences falls by twice the sum of these speakers'.
+    return float((exchanges(len(differences)) @ differences >= 0).mean())
 
 
 def exchanges(num_speakers: int) -> Counts:
