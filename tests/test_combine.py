@@ -1,6 +1,7 @@
 """Combined scores and the exact tuning of their weights."""
 
 import itertools
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from random import Random
@@ -119,6 +120,7 @@ def test_without_costs_and_references() -> None:
         ([[8.0, 7.0, 4.0]], "1 lists, expected 2"),
         ([[8.0, 7.0, 4.0], [3.0]], "1 PLM costs for the 2 hypotheses of utterance u2"),
         ([[8.0, 7.0, 4.0], [3.0, float("nan")]], "PLM cost of utterance u2 is not a finite number"),
+        ([[8.0, 7.0, 4.0], [float("nan"), 1.0]], "PLM cost of utterance u2 is not a finite number"),
         ([[8.0, 7.0, float("inf")], [3.0, 1.0]], "PLM cost of utterance u1 is not a finite number"),
     ],
 )
@@ -258,6 +260,7 @@ def test_a_plm_that_does_not_help_gets_no_weight() -> None:
 
 def test_tuned_weights_have_four_decimals() -> None:
     lists = ScoredLists.build(NBEST, PLM_COSTS)
+    lists = replace(lists, first_pass=lists.first_pass / 7)  # whose corners are at sevenths
     weights = tune(lists)
     assert error_count(lists, best_ranks(lists, weights)) == 0
     assert weights == Weights(round(weights.lm_weight, 4), round(weights.word_bonus, 4))

@@ -108,6 +108,9 @@ def test_equal_scores_stay_in_the_order_of_the_first_pass() -> None:
         ("b c", 2, -1.0),
         ("d", 3, -1.0),
     ]
+    # In floats, 0.1 + 0.2 is more than 0.3.
+    done = rerank(as_nbest_list([("a", 0.3), ("b", 0.1)]), [0.0, 0.2], Weights(1.0))
+    assert [(one.text, one.combined) for one in done.hypotheses] == [("a", 0.3), ("b", 0.3)]
 
 
 @pytest.mark.parametrize(("score", "weights"), [(1e308, Weights(1.0, 1e308)), (-1.0, Weights(1e308))])
@@ -164,7 +167,14 @@ def test_a_list_of_the_projects_own_and_a_device_by_name(model: Path) -> None:
 
 @pytest.mark.parametrize(
     "weights",
-    [Weights(float("nan")), Weights(-1.0), Weights(0.5, float("inf")), Weights("0.5"), Weights(0.5, metric="CER")],
+    [
+        Weights(float("nan")),
+        Weights(float("inf")),
+        Weights(-1.0),
+        Weights(0.5, float("inf")),
+        Weights("0.5"),
+        Weights(0.5, metric="CER"),
+    ],
     ids=repr,
 )
 def test_weights_that_are_none(rescorer: Rescorer, weights: Weights) -> None:
