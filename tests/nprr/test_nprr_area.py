@@ -1,5 +1,7 @@
 """The area under the NPRR curve against numbers worked out by hand, its bootstrap and its differences."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from lorescore.errors import InputError
 from lorescore.nprr import Curve, NprrArea, nprr, nprr_area, nprr_area_difference
-from lorescore.nprr.area import rate_weights
+from lorescore.nprr.area import nprr_area_p_by_exchanges, rate_weights
 
 CLEAN = [1, 0, 2, 1]  # 4 errors
 AT_01 = [[1, 1, 2, 1], [2, 1, 2, 1]]  # 5 and 6 errors: NPRR 25 and 50, mean 37.5
@@ -44,8 +46,11 @@ def test_rate_0_adds_nothing_and_unchanged_errors_give_exactly_0() -> None:
 def test_no_clean_errors_is_undefined() -> None:
     undefined = Curve.of([0, 0], {0.1: [[1, 0]]})
     assert nprr_area(undefined) == NprrArea(None, None, None)
-    difference = nprr_area_difference(undefined, Curve.of([1, 0], {0.1: [[1, 1]]}))
+    one_error = Curve.of([1, 0], {0.1: [[1, 1]]})
+    assert nprr_area(one_error).value == 50
+    difference = nprr_area_difference(undefined, one_error)
     assert (difference.value, difference.p) == (None, None)
+    assert nprr_area_p_by_exchanges(undefined, one_error) is None
 
 
 @settings(deadline=None, max_examples=30)
@@ -90,6 +95,23 @@ def test_difference_is_paired() -> None:
     assert there.low is not None
     assert there.low > 0
     assert there.p == pytest.approx(2 / 2001)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.lists(st.integers(0, 3), min_size=6, max_size=6), min_size=1, max_size=4))
+def test_p_by_exchanges_counts_all_ways_to_exchange_the_speakers(by_speaker: list[list[int]]) -> None:
+    """The errors of two models, each on clean lists and at two rates, speaker by speaker."""
+    columns = np.array(by_speaker).T
+    num_seeds = np.array([2, 1])
+
+    def apart(exchanged: tuple[bool, ...]) -> float:
+        pair = np.where(exchanged, columns[3:], columns[:3]), np.where(exchanged, columns[:3], columns[3:])
+        areas = [nprr_area(Curve((0.1, 0.3), num_seeds, errors)).value for errors in pair]
+        return np.nan if None in areas else abs(areas[0] - areas[1])
+
+    ways = np.array([apart(exchanged) for exchanged in itertools.product((False, True), repeat=len(by_speaker))])
+    p = nprr_area_p_by_exchanges(*(Curve((0.1, 0.3), num_seeds, part) for part in (columns[:3], columns[3:])))
+    assert p == (None if np.isnan(ways[0]) else (ways[~np.isnan(ways)] > ways[0] - 1e-6).mean())
 
 
 @pytest.mark.parametrize(

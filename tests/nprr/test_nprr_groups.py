@@ -55,6 +55,7 @@ def test_a_name_says_it_where_nothing_else_does() -> None:
         Path("dev_a_nbest_p0.2_s1"): info(rate=0.3),
         Path("dev_a_nbest_p7_s1"): {},
         Path("dev_nbest_p0.1_s3"): {},
+        Path("nbest_p0.1_s4"): {},
     }
     both = (Path("y/dev_a_nbest_p0.1_s1"), Path("x/dev_a_nbest_p0.1_s2"))
     assert group_dirs(infos, Path("sets/dev_a/")) == [
@@ -64,6 +65,7 @@ def test_a_name_says_it_where_nothing_else_does() -> None:
         Group("worst nbest of m_clm", 1.0, (1,), (Path("dev_a_worst_m_clm_nbest_p1_s1"),), "worst of m_clm", "nbest"),
         Group("dev_a_nbest_p7_s1", None, (), (Path("dev_a_nbest_p7_s1"),)),
         Group("dev_nbest_p0.1_s3", None, (), (Path("dev_nbest_p0.1_s3"),)),
+        Group("nbest_p0.1_s4", None, (), (Path("nbest_p0.1_s4"),)),
     ]
 
 
@@ -103,6 +105,7 @@ def test_references_that_were_corrected_since() -> None:
     ("perturbed", "message"),
     [
         (replace(CLEAN, lists=LISTS[:1], refs={}), "p: utterance b is not here, unlike in clean"),
+        (replace(CLEAN, lists=(), refs={}), "p: utterance a is not here, unlike in clean"),
         (replace(CLEAN, lists=(*LISTS, replace(LISTS[0], utt="c")), refs={}), "p: utterance c is here, unlike in"),
         (replace(CLEAN, refs={"a": "the sun", "b": "x"}), "p/text: the reference of b is not that of clean/text"),
         (replace(CLEAN, info={"metric": "cer"}), "p/nbest.yaml: metric cer, that of clean is wer"),

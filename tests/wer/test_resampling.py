@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lorescore.nprr import nprr
-from lorescore.wer.resampling import RelativeChange, relative_change
+from lorescore.wer import resampling
+from lorescore.wer.resampling import (
+    NUM_REPLICATIONS,
+    RelativeChange,
+    percentile_interval,
+    relative_change,
+    resampled_totals,
+)
 
 
 def test_by_hand() -> None:
@@ -14,6 +21,19 @@ def test_by_hand() -> None:
     assert change.value == pytest.approx(-20.0)
     # A resample may draw the first utterance alone, 100 x (3 - 4) / 4, or not at all; all-zero ones are left out.
     assert (change.low, change.high) == (-25.0, 0.0)
+
+
+def test_the_interval_leaves_two_and_a_half_percent_out_at_each_end() -> None:
+    replicates = np.array([*range(1001), np.nan])  # the undefined one is left out
+    assert percentile_interval(replicates) == pytest.approx((25, 975))
+
+
+def test_chunks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    errors = np.arange(6).reshape(2, 3)
+    whole = resampled_totals(errors)
+    monkeypatch.setattr(resampling, "CHUNK_CELLS", 33)  # 11 resamples at a time, and the last 9
+    assert len(whole) == NUM_REPLICATIONS
+    assert np.array_equal(resampled_totals(errors), whole)
 
 
 def test_every_resample_of_a_constant_change_is_the_change() -> None:

@@ -65,6 +65,8 @@ def test_speakers_that_differ_make_the_interval_wider() -> None:
     refs, hyps = texts([0.05 * (1 + speaker) for speaker in range(SPEAKERS)], seed=1)
     found = resample_speakers(refs, hyps, speakers_of(refs), None, "wer")
     assert found is not None and found.interval is not None
+    beside_a_baseline = resample_speakers(refs, hyps, speakers_of(refs), refs, "wer")
+    assert beside_a_baseline is not None and beside_a_baseline.interval == found.interval
     over_utterances = wer_interval(refs, hyps)
     assert (found.speakers, found.p_value) == (SPEAKERS, None)
     # All have said as much: the mean of eight rates drawn with replacement, and Student's t for 7 degrees of freedom.
@@ -91,6 +93,12 @@ def test_a_gain_on_one_speaker_is_not_sure_of_others() -> None:
     baseline = {utt: "" if utt.startswith("s0") and int(utt[-2:]) < 8 else text for utt, text in refs.items()}
     found = resample_speakers(refs, refs, speakers_of(refs), baseline, "wer")
     assert found is not None and found.p_value == 0.5
+
+
+def test_deviations_by_hand() -> None:
+    # Student's t for 4 degrees of freedom, and for 100.
+    assert deviations_to_each_side(5) == pytest.approx(2.7764 * np.sqrt(5 / 4), abs=1e-4)
+    assert deviations_to_each_side(101) == pytest.approx(1.98397 * np.sqrt(101 / 100), abs=1e-4)
 
 
 def test_p_by_hand() -> None:
