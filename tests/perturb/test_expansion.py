@@ -12,7 +12,7 @@ from lorescore.combine import oracle
 from lorescore.errors import InputError
 from lorescore.nbest import CostParts, Hypothesis, NbestList, NbestSet, read_nbest_dir, write_nbest_dir
 from lorescore.perturb import HomophoneLexicon, Perturbation, perturb
-from lorescore.perturb.expansion import Expansion
+from lorescore.perturb.expansion import Expansion, word_counts
 from lorescore.perturb.replacement import sources
 from lorescore.wer import edit_counts
 
@@ -182,8 +182,17 @@ def test_perturbed_lists_are_not_expanded(nbest: NbestSet, lexicon: HomophoneLex
     assert not (tmp_path / "out").exists()
 
 
+def test_words_are_counted_in_the_1best_and_in_lower_case() -> None:
+    lists = (
+        NbestList("u1", (Hypothesis("The THE the sun", -1.0), Hypothesis("son", -2.0))),
+        NbestList("u2", (Hypothesis("Sun", -1.0),)),
+    )
+    assert word_counts([NbestSet(lists[:1]), NbestSet(lists[1:])]) == {"the": 3, "sun": 2}
+
+
 def test_settings_that_do_not_exist(lexicon: HomophoneLexicon) -> None:
     with pytest.raises(InputError, match="0 homophone versions of a hypothesis, expected at least 1"):
         Expansion(lexicon.homophones, COUNTS, 0)
     with pytest.raises(InputError, match="cost of a replaced word is -1, expected a finite number, at least 0"):
         Expansion(lexicon.homophones, COUNTS, cost=-1.0)
+    assert Expansion(lexicon.homophones, COUNTS, cost=0.0).cost == 0

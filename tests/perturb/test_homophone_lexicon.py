@@ -66,6 +66,13 @@ def test_files(tmp_path: Path) -> None:
     assert (tmp_path / "homophones.txt").read_text() == "read red\nred read\n"
 
 
+def test_pronunciations_are_sorted() -> None:
+    variants = [(word, [vowel, "N"]) for word in ("son", "an") for vowel in ("UW", "IY", "EH", "AE", "AH")]
+    assert [(word, list(sound)) for word, sound in HomophoneLexicon.from_entries(variants).entries()] == sorted(
+        variants
+    )
+
+
 def test_checksum_is_of_the_homophones(lexicon: HomophoneLexicon) -> None:
     sun = [("sun", ["S", "AH1", "N"]), ("son", ["S", "AH0", "N"])]
     one, more = HomophoneLexicon.from_entries(sun), HomophoneLexicon.from_entries([*sun, ("cat", ["K", "AE1", "T"])])

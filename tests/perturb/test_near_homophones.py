@@ -10,6 +10,7 @@ import pytest
 from lorescore.nbest import Hypothesis, NbestList, NbestSet
 from lorescore.perturb import HomophoneLexicon, Perturbation, perturb
 from lorescore.perturb.near import SCALE
+from lorescore.perturb.phones import distance
 from lorescore.pronunciation import Pronunciation
 
 CATS = {
@@ -45,6 +46,12 @@ def test_weights(cats: HomophoneLexicon) -> None:
     expected = {"at": 45, "can": 20, "cap": 6, "car": 42, "cast": 45}
     assert cats.near.weights("cat") == pytest.approx({word: math.exp(-far / SCALE) for word, far in expected.items()})
     assert cats.near.weights("dog") == cats.near.weights("unheard") == {}
+
+
+def test_of_several_ways_to_a_word_the_nearest_counts() -> None:
+    entries = [("cat", ["K", "AE", "T"]), ("cap", ["K", "AE", "P"]), ("cap", ["K", "AE"])]
+    lexicon = HomophoneLexicon.from_entries(entries)
+    assert lexicon.near.weights("cat") == {"cap": math.exp(-distance("T", "P") / SCALE)}
 
 
 def test_every_word_one_phone_apart_and_no_other(cmudict_lexicon: HomophoneLexicon) -> None:

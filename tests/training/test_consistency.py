@@ -122,6 +122,7 @@ def test_settings_that_do_not_go_together(settings: dict[str, object], message: 
         ({"perturb_train": "homophone"}, "perturbation 'homophone', expected NAME:RATE or NAME:KIND:RATE"),
         ({"perturb_train": "homophone:much"}, "perturbation 'homophone:much', expected NAME:RATE"),
         ({"perturb_train": "homophone:0.1,"}, "perturbation '', expected NAME:RATE"),
+        ({"perturb_train": "homophone:nbest:0.1:0.2"}, "perturbation 'homophone:nbest:0.1:0.2', expected NAME:RATE"),
         ({"perturb_train": "homofone:0.1"}, "'homofone' is not known .*did you mean homophone"),
         ({"perturb_train": "near:2best:0.1"}, "unknown kind of perturbation '2best'"),
         ({"perturb_train": "near:20"}, "perturbation rate 20, .*give 0.2"),
