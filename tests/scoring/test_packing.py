@@ -43,7 +43,7 @@ def seen(one: ForwardPass, place: int) -> list[int]:
 
 def test_small_trees_share_a_row() -> None:
     trees = [PrefixTree.build(one) for one in ([[1, 2, 9]], [[1, 2, 3, 4, 9]], [[1, 5, 9]])]
-    (one,) = tree_passes(trees, token_budget=100)
+    (one,) = tree_passes(trees, token_budget=8)
     assert one.tokens.tolist() == [[1, 2, 3, 4], [1, 2, 1, 5]]
     assert one.positions.tolist() == [[0, 1, 2, 3], [0, 1, 0, 1]]
     assert one.mask is not None
@@ -54,7 +54,7 @@ def test_small_trees_share_a_row() -> None:
 
 def test_trees_one_after_the_other_as_blocks_of_a_row() -> None:
     trees = [PrefixTree.build(one) for one in ([[1, 2, 9]], [[1, 2, 3, 9], [1, 4, 9]])]
-    (one,) = block_passes(trees, token_budget=100)
+    (one,) = block_passes(trees, token_budget=6)
     assert one.tokens.tolist() == [[1, 2, 1, 2, 3, 4]]
     assert one.positions.tolist() == [[0, 1, 0, 1, 2, 1]]
     assert one.mask is None
@@ -101,5 +101,5 @@ def test_each_state_is_read_once_and_sees_its_context(lists: list[list[list[int]
                 found[state] = seen(one, place)
             if one.mask is not None:
                 assert one.mask.any(axis=-1).all()  # what sees nothing has no softmax
-            assert one.tokens.size <= token_budget or len(one.tokens) == 1
+            assert one.tokens.size <= max(token_budget, *map(len, expected))  # a branch stays whole
         assert [found[state] for state in range(len(expected))] == expected

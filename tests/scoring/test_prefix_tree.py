@@ -118,6 +118,14 @@ def test_words_that_are_repeated_are_not_one_place() -> None:
     assert len(PrefixTree.build([apart, late], history=1)) == len(apart) - 1 + len(late) - 2
 
 
+@pytest.mark.parametrize(("depth", "nearest"), [(1, 1), (2, 1), (3, 1), (4, 5), (5, 5), (6, 5)])
+def test_of_several_states_of_the_same_history_the_nearest_is_taken(depth: int, nearest: int) -> None:
+    twice = [0, 2, 11, 12, 13, 2, 14, 15]  # 2 is at the depths 1 and 5
+    tree = PrefixTree.build([twice, [0, *range(20, 19 + depth), 2, 3, 4]], history=1)
+    (after,) = tree.edge_states[tree.edge_tokens == 3].tolist()
+    assert tree.depths[after] == nearest
+
+
 @given(st.lists(st.integers(1, 9), max_size=12), st.integers(1, 20))
 def test_batches_keep_to_the_budget_and_take_each_list_once(sizes: list[int], budget: int) -> None:
     encoded = [range(size) for size in sizes]

@@ -44,7 +44,7 @@ def test_the_frame_of_a_tokenizer() -> None:
     assert Frame.of(make_tokenizer(sentence_tokens=True)) == Frame((1,), (2,))
     frame = Frame.of(make_masked_tokenizer("unigram"))
     assert (frame, frame.around([7, 8])) == (Frame((1,), (2,)), (1, 7, 8, 2))
-    assert (frame.room(10), frame.room(None)) == (8, None)
+    assert (frame.room(10), frame.room(3), frame.room(None)) == (8, 1, None)
     with pytest.raises(InputError, match="takes 2 tokens: no room for a text"):
         frame.room(2)
 
@@ -58,4 +58,4 @@ def test_groups_of_equal_length(lengths: list[int], budget: int, max_rows: int) 
         assert {lengths[index] for index in group} == {length}
         assert len(group) <= max_rows
         assert len(group) == 1 or len(group) * length <= budget
-    assert equal_length_groups([3, 2, 3, 3], 6) == [[0, 2], [3], [1]]
+    assert equal_length_groups([2, 3, 3, 3], 6) == [[1, 2], [3], [0]]  # the longest first
