@@ -44,8 +44,8 @@ def test_the_file_is_sorted(tmp_path: Path) -> None:
     words = [
         CtmWord("u2", 0.5, 0.25, "c", 0.75),
         CtmWord("u10", 0.0, 1.0, "z"),
-        CtmWord("u2", 0.0, 0.5, "b"),
-        CtmWord("u2", 0.0, 0.0, "a"),  # of the same start: in the order given
+        CtmWord("u2", 0.0004, 0.5, "b"),
+        CtmWord("u2", 0.0, 0.0, "a"),  # of the same start as it is written: in the order given
         CtmWord("U2", 1.0, 0.12345, "é", 1.0, "A"),
     ]
     write_ctm(tmp_path / "ctm", words)

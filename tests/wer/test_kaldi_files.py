@@ -81,6 +81,16 @@ def test_ops_of_frequent_words_come_first_and_long_words_do_not_widen_the_table(
     ]
 
 
+def test_files_are_sorted_and_sentences_without_errors_are_right(tmp_path: Path) -> None:
+    refs = {"b-2": "x", "b-1": "x y", "a-1": "y"}
+    hyps, utt2spk = refs | {"b-1": "x"}, {utt: utt[0] for utt in refs}
+    path = write_scoring_kaldi(tmp_path, refs, hyps, utt2spk, Interval(0, 0), lm_weight=1, word_bonus=0)
+    assert path.read_text().splitlines()[1] == "%SER 33.33 [ 1 / 3 ]"
+    details = {name: (tmp_path / "wer_details" / name).read_text().splitlines() for name in ("per_utt", "per_spk")}
+    assert [line.split()[0] for line in details["per_utt"][::4]] == ["a-1", "b-1", "b-2"]
+    assert [line.split()[0] for line in details["per_spk"][1::2]] == ["a", "b", "SUM"]
+
+
 def test_a_second_scoring_leaves_one_wer_file(scoring_dir: Path) -> None:
     write_scoring_kaldi(scoring_dir, REFS, REFS, UTT2SPK, Interval(0, 0), lm_weight=2, word_bonus=0.5)
     assert sorted(path.name for path in scoring_dir.iterdir()) == ["best_wer", "utt2spk", "wer_2_0.5", "wer_details"]
