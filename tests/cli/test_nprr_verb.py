@@ -271,6 +271,14 @@ def test_directories_of_the_first_pass_alone(lists: Path, call: Call) -> None:
     assert (out / "nprr.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_rate_0_alone_has_no_area(lists: Path, call: Call) -> None:
+    write_nbest_dir(lists / "p0", perturbed_set(read_nbest_dir(lists / "clean"), 0, 1))
+    outcome = call("nprr", "--clean", lists / "clean", "--perturbed", lists / "p0", "--out_dir", lists / "out")
+    assert outcome.status == 0, outcome.err
+    content = json.loads((lists / "out" / "nprr.json").read_text())
+    assert ([one["nprr"]["value"] for one in content["groups"]], content["areas"]) == ([0], [])
+
+
 def test_directories_of_two_vocabularies_are_no_curve(lists: Path, call: Call) -> None:
     """Other perturbations have curves of their own."""
     clean = read_nbest_dir(lists / "clean")

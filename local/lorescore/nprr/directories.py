@@ -85,7 +85,7 @@ def measure_directories(
     perturbed = {path: read_nbest_dir(path) for path in perturbed_dirs}
     require_versions(clean, clean_dir, perturbed)
     groups = group_dirs({path: nbest.info for path, nbest in perturbed.items()}, clean_dir)
-    for name in dict.fromkeys(group.lists for group in groups if group.rate is not None):
+    for name in dict.fromkeys(group.lists for group in groups):
         of_curve = [path for group in groups if group.lists == name for path in group.dirs]
         require_one_curve({path: perturbed[path].info for path in of_curve})
     lists = _scored(clean_dir, clean, clean, costs)
@@ -95,12 +95,12 @@ def measure_directories(
         GroupResult(group, robustness_of(clean_errors, [errors[path] for path in group.dirs], lists.ref_words))
         for group in groups
     )
-    curves: dict[str, dict[float, list[ListErrors]]] = {}
+    curves: dict[str, dict[float, list[ListErrors]]] = {}  # the rates increase, as those of the groups do
     for group in groups:
         if group.rate is not None:
             curves.setdefault(group.lists, {})[group.rate] = [errors[path] for path in group.dirs]
     areas = tuple(
-        GroupArea(name, tuple(sorted(curve)), *area_of(clean_errors, curve))
+        GroupArea(name, tuple(curve), *area_of(clean_errors, curve))
         for name, curve in curves.items()
         if any(rate > 0 for rate in curve)
     )
