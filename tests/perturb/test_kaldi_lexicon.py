@@ -1,6 +1,8 @@
 """A user's own lexicon.txt, and pronunciations by eSpeak NG of words that the dictionary lacks."""
 
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -96,6 +98,43 @@ def test_espeak_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="apt-get install espeak-ng"):
         espeak_entries(["catte"])
     assert espeak_entries([]) == []
+
+
+@pytest.fixture
+def espeak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Puts a shell script in the place of espeak-ng."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    def install(script: str) -> None:
+        (tmp_path / "espeak-ng").write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "espeak-ng").chmod(0o755)
+
+    return install
+
+
+def test_words_with_sounds_that_are_not_english_are_left_out(
+    espeak: Callable[[str], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    # A trill, and no sound at all; what is no plain word is not asked for.
+    espeak("sed -e 's/^cat$/k ˈæ t/; s/^burr$/b ʙ/; s/^hm$//'")
+    assert espeak_entries(["hm", "cat", "burr", "<unk>"]) == [("cat", ("K", "AE", "T"))]
+    assert caplog.messages == ["espeak-ng: 2 of 3 words have sounds that are not English"]
+    caplog.clear()
+    assert espeak_entries(["cat"])
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("cat >/dev/null; echo 'k æ t'", "espeak-ng gave 1 lines for 2 words"),
+        ("cat; echo 'no voice' >&2; exit 1", "espeak-ng failed: no voice"),
+    ],
+)
+def test_an_espeak_that_fails(espeak: Callable[[str], None], script: str, message: str) -> None:
+    espeak(script)
+    with pytest.raises(InputError, match=message):
+        espeak_entries(["cat", "dog"])
 
 
 def test_unknown_g2p() -> None:

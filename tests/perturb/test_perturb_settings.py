@@ -112,7 +112,9 @@ def test_vocabulary_file(tmp_path: Path) -> None:
     assert read_vocabulary(kaldi) == {"<eps>", "sun", "son"}
 
 
-@pytest.mark.parametrize(("content", "message"), [("", "empty"), ("sun\n\n", ":2: "), ("sun S AH N\n", ":1: ")])
+@pytest.mark.parametrize(
+    ("content", "message"), [("", "empty"), ("sun\n\n", ":2: "), ("sun S\n", ":1: "), ("sun 1 2\n", ":1: ")]
+)
 def test_bad_vocabulary_file(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "vocab").write_text(content)
     with pytest.raises(InputError, match=message):

@@ -218,6 +218,9 @@ def test_references_make_no_perturbed_set_out_of_date(nbest: NbestSet, lexicon: 
     earlier = {"perturbation": {**info["perturbation"], "source_checksum": "abc"}}
     assert is_up_to_date(earlier, nbest, lexicon, one)
     assert not is_up_to_date(earlier, corrected, lexicon, one)
+    # One that does not say from what it was made, and lists that were never written.
+    unsaid = {"perturbation": {key: value for key, value in info["perturbation"].items() if key != "source_checksum"}}
+    assert not is_up_to_date(unsaid, replace(nbest, info={}), lexicon, one)
 
 
 def test_costs_in_parts_stay(lexicon: HomophoneLexicon, tmp_path: Path) -> None:
