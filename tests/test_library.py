@@ -18,14 +18,15 @@ import torch
 from plm_models import new_rescorer
 
 import lorescore
-from lorescore import Hypothesis, InputError, NbestList, Rescorer, Weights
+from lorescore import Expansion, Hypothesis, InputError, NbestList, Rescorer, Weights
 from lorescore.__main__ import main
 from lorescore.combine import ScoredLists, combined_scores, read_weights
 from lorescore.espnet_adapter import RescoredSpeech2Text, rerank_results
 from lorescore.files import write_yaml
-from lorescore.nbest import CostParts, NbestSet
+from lorescore.nbest import CostParts, NbestSet, write_nbest_dir
 from lorescore.nbest.formats import FORMATS, FormatOptions
-from lorescore.rerank import as_nbest_list, rerank
+from lorescore.nbest.given import as_nbest_list
+from lorescore.rerank import rerank
 from lorescore.scoring.list_scorer import ListScorer
 from lorescore.stream import rescored_lines
 
@@ -287,6 +288,54 @@ def test_lists_as_convert_writes_them(rescorer: Rescorer, tmp_path: Path) -> Non
     back = FORMATS["jsonl"].read(tmp_path / "out.jsonl", FormatOptions())
     assert back.lists == (NbestList("u1", hypotheses[::-1]),)
     assert back.refs == lists.refs
+
+
+SOUNDS = Expansion({"sun": ("son",), "son": ("sun",)}, {"sun": 2}, cost=1.5)
+
+
+def test_plain_lists_can_be_expanded(rescorer: Rescorer) -> None:
+    made = SOUNDS.expand_list([("the son", -1.0), ("a cat", -2.0)])
+    (ranked,) = rescorer.rescore([made])
+    first_pass = {one.text: (one.score, one.rank) for one in ranked.hypotheses}
+    assert first_pass == {"the son": (-1.0, 1), "a cat": (-2.0, 2), "the sun": (-2.5, 3)}
+    assert SOUNDS.expand_list([]).hypotheses == ()
+    with pytest.raises(InputError, match=r"hypothesis 1 is 'the son', expected \(text, score\)"):
+        SOUNDS.expand_list(["the son"])
+
+
+def test_versions_in_a_stream_have_what_their_sources_have_of_costs(rescorer: Rescorer) -> None:
+    record = {"utt": "u1", "hyps": ["the son", "a cat"], "scores": [-4.0, -5.5], "acoustic_scale": 0.5}
+    record |= {"acoustic": [2, 3], "nolm": [1, 1], "lmonly": [2, 3]}
+    lines = [json.dumps(record), json.dumps({"utt": "u2", "hyps": []})]
+    done, empty = map(json.loads, rescored_lines(lines, rescorer, Weights(0.0), expansion=SOUNDS))
+    assert [(hyp["text"], hyp["score"], hyp["rank"]) for hyp in done["hyps"]] == [
+        ("the son", -4.0, 1),
+        ("a cat", -5.5, 2),
+        ("the sun", -5.5, 3),
+    ]
+    assert (done["acoustic"], done["nolm"], done["lmonly"]) == ([2, 3, 2], [1, 1, 2.5], [2, 3, 2])
+    assert empty["hyps"] == []
+
+
+def test_a_stream_is_expanded_as_the_lists_of_a_directory_are(
+    model: Path, tmp_path: Path, on_standard_input: Callable[[bytes], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lists = NbestSet((NbestList("u", (Hypothesis("the sun", -1.0), Hypothesis("the son", -2.0))),))
+    write_nbest_dir(tmp_path / "dev", lists)
+    call = ["rescore", "--nbest", "-", "--model", str(model), "--expand_as", str(tmp_path / "dev")]
+    line = json.dumps({"utt": "u1", "hyps": [{"text": "a son", "score": -1.0, "id": 7}]})
+    on_standard_input(line.encode())
+    assert main(call) == 1
+    assert "dev: these lists are not expanded (expand them: stage 4 with --expand)" in capsys.readouterr().err
+    assert main(["expand", "--nbest_dir", str(tmp_path / "dev"), "--out_dir", str(tmp_path)]) == 0
+    capsys.readouterr()
+    on_standard_input(line.encode())
+    assert main(call) == 0
+    (done,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert {hyp["text"]: (hyp["score"], hyp.get("id")) for hyp in done["hyps"]} == {
+        "a son": (-1.0, 7),
+        "a sun": (-2.0, None),
+    }
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lorescore.combine import Weights
     from lorescore.errors import InputError
     from lorescore.nbest import Hypothesis, NbestList
+    from lorescore.perturb.expansion import Expansion
     from lorescore.rerank import RescoredHypothesis, RescoredList
     from lorescore.scoring.combination import Combination
     from lorescore.scoring.rescorer import Rescorer
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Combination",
+    "Expansion",
     "Hypothesis",
     "InputError",
     "NbestList",
@@ -32,6 +34,7 @@ __all__ = [
 
 _MODULES = {
     "Combination": "lorescore.scoring.combination",
+    "Expansion": "lorescore.perturb.expansion",
     "Hypothesis": "lorescore.nbest",
     "InputError": "lorescore.errors",
     "NbestList": "lorescore.nbest",

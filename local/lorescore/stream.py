@@ -5,12 +5,13 @@
 
 What comes in is an utterance's record of the format `jsonl` (`lorescore.nbest.formats.records`), in the order of the
 first pass; its list may be empty. What goes out has the best combined score first. Further keys of a record or of a
-hypothesis stay as they are, and the parts of the costs follow their hypotheses.
+hypothesis stay as they are, and the parts of the costs follow their hypotheses. Lists can be expanded before they are
+scored (`lorescore.perturb.expansion`): versions that are added have ranks after the first pass's.
 """
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from lorescore.nbest.formats.format import FormatOptions
 from lorescore.nbest.formats.json_values import parse_json, require_kind
 from lorescore.nbest.formats.records import PARTS, add_record
 from lorescore.nbest.lists import NbestList
+from lorescore.perturb.expansion import Expansion
 from lorescore.rerank import RescoredList
 from lorescore.scoring.list_scorer import ListScorer
 
@@ -36,7 +38,7 @@ class JsonList:
 
     Attributes:
         record: The object.
-        nbest: Its list; it may be empty.
+        nbest: Its list; it may be empty, and it may have been expanded.
     """
 
     record: dict[str, Any]
@@ -66,6 +68,7 @@ class JsonList:
     def rescored(self, done: RescoredList) -> str:
         """The line that goes out, without its end."""
         given = [one if isinstance(one, dict) else {"text": one} for one in self.record["hyps"]]
+        given += [{} for _ in range(self.nbest.added)]
         hypotheses = [
             given[one.rank - 1]
             | {
@@ -78,9 +81,11 @@ class JsonList:
             for one in done.hypotheses
         ]
         record = {key: value for key, value in self.record.items() if key != "scores"} | {"hyps": hypotheses}
+        added = self.nbest.hypotheses[len(self.record["hyps"]) :]
         for name in PARTS:
             if record.get(name) is not None:
-                record[name] = [record[name][one.rank - 1] for one in done.hypotheses]
+                costs = [*record[name], *(getattr(one.parts, name) for one in added)]
+                record[name] = [costs[one.rank - 1] for one in done.hypotheses]
         line = json.dumps(record, ensure_ascii=False, allow_nan=False)
         # Half a surrogate pair in what is passed on can be written as it came alone, as an escape.
         return line if is_encodable(line) else json.dumps(record, allow_nan=False)
@@ -91,6 +96,7 @@ def rescored_lines(
     rescorer: ListScorer,
     weights: Weights | None = None,
     *,
+    expansion: Expansion | None = None,
     source: str = STANDARD_INPUT,
     lists_at_a_time: int = 1,
 ) -> Iterator[str]:
@@ -100,6 +106,7 @@ def rescored_lines(
         lines: Lines of JSON; blank ones are passed over.
         rescorer: Scores them.
         weights: Of the combined score; None: those that were tuned for the rescorer.
+        expansion: What adds homophone versions of the hypotheses; None: the lists are scored as they come.
         source: What an error calls the lines.
         lists_at_a_time: Lists that are read before they are scored together: more are faster, one answers at once.
 
@@ -111,6 +118,8 @@ def rescored_lines(
         raise InputError(f"lists_at_a_time is {lists_at_a_time}, expected 1 or more")
     path = Path(source)
     parsed = (JsonList.parse(line, path, number) for number, line in enumerate(lines, start=1) if line.strip())
+    if expansion is not None:
+        parsed = (replace(one, nbest=expansion.expand_list(one.nbest)) for one in parsed)
     for batch in _batches(parsed, lists_at_a_time):
         done = rescorer.rescore([one.nbest for one in batch], weights)
         for one, rescored in zip(batch, done, strict=True):

@@ -29,6 +29,7 @@ from lorescore.lattice.source import LatticeSource
 from lorescore.lattice.write_back import CTM, RECORD, Chosen, write_back
 from lorescore.nbest import list_costs, read_nbest_dir
 from lorescore.nbest.info import is_nbest_dir
+from lorescore.perturb.expansion import Expansion
 from lorescore.scoring.combination import load_list_scorer
 from lorescore.scoring.directories import Scoring
 from lorescore.scoring.stored import (
@@ -45,8 +46,8 @@ from lorescore.wer.ctm import NOMINAL_WORD_S
 from lorescore.wer.score import remove_other_scores
 
 STDIN = "-"
-NBEST_OPTIONS = ("model", "weights", "lm_weight", "word_bonus", "metric", "tune", "lists_at_a_time", "out")
-LINES_OPTIONS = ("metric", "lists_at_a_time")  # of JSON Lines alone
+NBEST_OPTIONS = ("model", "weights", "lm_weight", "word_bonus", "metric", "tune", "expand_as", "lists_at_a_time", "out")
+LINES_OPTIONS = ("metric", "lists_at_a_time", "expand_as")  # of JSON Lines alone
 DIRECTORY_OPTIONS = ("lattice_dir", "frame_shift", "words", "score_cache")  # of a directory alone
 CONFIDENCE_SCALE = 1.0  # posteriors of the combined scores as they are, where no development set has told better
 
@@ -64,6 +65,9 @@ def add_nbest_arguments(parser: argparse.ArgumentParser) -> None:
         help="JSON Lines: what --word_bonus counts, wer: words (the default), or cer: characters; a directory says it",
     )
     one.add_argument("--tune", action="store_true", help="tune the weights on these lists, a development set's")
+    one.add_argument(
+        "--expand_as", type=Path, help="JSON Lines: expand the lists as those of this N-best directory were (`expand`)"
+    )
     one.add_argument("--lists_at_a_time", type=int, default=1, help="lists of JSON Lines that are scored together")
     one.add_argument("--out", type=Path, help="where the results of a directory go")
 
@@ -87,11 +91,14 @@ def run_nbest(args: argparse.Namespace) -> None:
     metric = require_choice("--metric", args.metric, METRICS) if args.metric else WER
     mend = f"--lm_weight X; or {TUNE_THEM}: {_tuning(args.model, Path('dev.jsonl'))}"
     weights = given_weights(args, metric) or require_weights(stored_weights(args.model), mend=mend)
+    expansion = Expansion.read(args.expand_as) if args.expand_as else None
     rescorer = load_list_scorer(args.model, scoring_options(args))
     source = STANDARD_INPUT if args.nbest == STDIN else args.nbest
     lines = _standard_input() if args.nbest == STDIN else (line for _, line in read_lines(Path(args.nbest)))
     try:
-        for line in rescored_lines(lines, rescorer, weights, source=source, lists_at_a_time=args.lists_at_a_time):
+        for line in rescored_lines(
+            lines, rescorer, weights, expansion=expansion, source=source, lists_at_a_time=args.lists_at_a_time
+        ):
             print(line, flush=True)
     except BrokenPipeError:  # who reads has enough
         discard_standard_output()

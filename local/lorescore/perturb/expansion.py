@@ -30,6 +30,8 @@ from typing import Any, NamedTuple
 from lorescore.errors import InputError
 from lorescore.files import read_table, table_checksum, write_table
 from lorescore.nbest import Hypothesis, NbestList, NbestSet
+from lorescore.nbest.given import ListLike, as_nbest_list
+from lorescore.nbest.info import read_info
 from lorescore.perturb.sites import Site, change, in_case_of, is_upper_case
 
 INFO_KEY = "expansion"
@@ -76,9 +78,13 @@ class Expansion:
         info = {**nbest.info, INFO_KEY: self.to_dict()}
         return replace(nbest, lists=tuple(map(self.expand_list, nbest)), info=info)
 
-    def expand_list(self, one: NbestList) -> NbestList:
-        """The list of an utterance with versions of what the first pass has."""
-        one = one.first_pass
+    def expand_list(self, one: ListLike) -> NbestList:
+        """The list of an utterance with versions of what the first pass has; an empty one stays empty.
+
+        Raises:
+            InputError: As `lorescore.nbest.given.as_nbest_list`.
+        """
+        one = as_nbest_list(one).first_pass
         texts = set(one.texts)
         added: dict[str, Hypothesis] = {}  # by text; of two sources the one that gives the better score counts
         for hypothesis in one.hypotheses:
@@ -161,13 +167,30 @@ class Expansion:
         write_table(nbest_dir / HOMOPHONES_FILE, self._table)
 
     @classmethod
+    def read(cls, nbest_dir: Path) -> "Expansion":
+        """How the lists of a directory were expanded, for lists that come later to be expanded in the same way.
+
+        Raises:
+            InputError: They were not, or the homophones are not those that they were expanded by.
+        """
+        found = cls._recorded(read_info(nbest_dir), nbest_dir)
+        if found is None:
+            raise InputError("these lists are not expanded", path=nbest_dir, mend="expand them: stage 4 with --expand")
+        return found
+
+    @classmethod
     def of(cls, nbest: NbestSet, nbest_dir: Path) -> "Expansion | None":
         """How the lists of a directory were expanded; None where they were not.
 
         Raises:
             InputError: The homophones are not there, or are not those that the lists were expanded by.
         """
-        recorded = nbest.info.get(INFO_KEY)
+        return cls._recorded(nbest.info, nbest_dir)
+
+    @classmethod
+    def _recorded(cls, info: Mapping[str, Any], nbest_dir: Path) -> "Expansion | None":
+        """The expansion that `nbest.yaml` tells of, with the homophones beside it."""
+        recorded = info.get(INFO_KEY)
         if recorded is None:
             return None
         path = nbest_dir / HOMOPHONES_FILE

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Sequence
 
 from lorescore.combine import Weights
 from lorescore.errors import InputError
+from lorescore.nbest.given import ListLike, as_nbest_list
 from lorescore.nbest.lists import NbestList
 from lorescore.progress import Progress, silent
-from lorescore.rerank import ListLike, RescoredList, as_nbest_list, rerank
+from lorescore.rerank import RescoredList, rerank
 from lorescore.scoring.stored import require_weights
 
 
