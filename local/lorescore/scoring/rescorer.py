@@ -157,6 +157,7 @@ class Rescorer(ListScorer):
             with warnings.catch_warnings():
                 # PEFT checks AdaLoRA's rank_pattern, whose keys are parameters, as if they were layers.
                 warnings.filterwarnings("ignore", message="The following rank_pattern keys")
+                warnings.filterwarnings("ignore", category=FutureWarning)  # PEFT and transformers, of each other
                 adapted = PeftModel.from_pretrained(scorer.model, directory, torch_device="cpu")
             if rank is not None:
                 truncate(adapted, rank)
