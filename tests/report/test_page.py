@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -256,6 +257,17 @@ def test_the_widest_tables_are_printed_with_all_their_columns(browser: str, tmp_
     printed = (tmp_path / "report.html").read_text(encoding="utf-8").replace("@media print", "@media screen")
     _, page_width, window_width = probed_widths(browser, printed, tmp_path, 980)  # Letter, landscape, less its margins
     assert page_width <= window_width
+
+
+def test_a_very_long_word_does_not_widen_the_page(browser: str, tmp_path: Path) -> None:
+    word = "ha" * 300
+    choice = Choice(("all",), 1, 1, marked("see", word, {0}))
+    example = replace(EXAMPLE, ref=word, replacements={Replacement("see", word): 1}, clean=(choice,))
+    write_page(tmp_path / "report.html", [Heading(1, "Results"), example], tmp_path)
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    for width in (1280, 500):
+        _, page_width, window_width = probed_widths(browser, html, tmp_path, width)
+        assert page_width <= window_width
 
 
 def test_a_breach_would_stand_on_the_console(browser: str, exp_dir: Path, tmp_path: Path) -> None:
