@@ -86,6 +86,11 @@ def test_a_rank_is_the_truncated_adapter(exp: Path) -> None:
     assert len({round(scores[0], 2) for scores in by_rank}) == 3
 
 
+def test_only_nested_ranks_are_loaded(exp: Path) -> None:
+    with pytest.raises(InputError, match="trained with vanilla, whose ranks are not nested"):
+        Rescorer.load(exp / "plm" / "llama_clm_vanilla_mwer_s1", rank=1)
+
+
 def test_it_goes_on_with_the_ranks_that_are_missing(exp: Path, call: Call) -> None:
     path = exp / "rescore" / TAG / "ranks.json"
     assert call(*arguments(exp, "--ranks", "3 1")).status == 0

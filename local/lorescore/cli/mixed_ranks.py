@@ -11,10 +11,9 @@ from lorescore.errors import InputError
 from lorescore.nbest import read_nbest_dir
 from lorescore.scoring.rank_file import RANKS_FILE
 from lorescore.scoring.ranks import score_ranks
-from lorescore.scoring.stored import read_config
+from lorescore.scoring.stored import read_config, require_nested_ranks
 
 ALL = "all"
-MIXED = "mixed"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,11 +54,9 @@ def _ranks(rescorer_dir: Path, given: str) -> list[int]:
     Raises:
         InputError: The rescorer's ranks are not nested, or it has not that many.
     """
-    strategy = read_config(rescorer_dir).get("strategy") or {}
-    if strategy.get("name") != MIXED:
-        raise InputError(
-            f"trained with {strategy.get('name')}, whose ranks are not nested", path=rescorer_dir, mend="--lora mixed"
-        )
+    config = read_config(rescorer_dir)
+    require_nested_ranks(config, rescorer_dir)
+    strategy = config["strategy"]
     if given == ALL:
         return list(range(1, int(strategy["rank"]) + 1))
     ranks = parse_numbers("--ranks", given, int)

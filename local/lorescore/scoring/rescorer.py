@@ -49,6 +49,7 @@ from lorescore.scoring.pll import PseudoLogLikelihoodScorer
 from lorescore.scoring.stored import (
     TRAIN_AGAIN,
     read_config,
+    require_nested_ranks,
     require_no_members,
     require_same_plm,
     stored_plm,
@@ -126,9 +127,9 @@ class Rescorer(ListScorer):
         directory = Path(directory)
         device = device_of(device)
         config = read_config(directory)
-        if rank is not None and not (directory / "adapter_config.json").is_file():
-            raise InputError("has no adapter to take a rank of", path=directory, mend="give one of --lora mixed")
         require_no_members(config, directory, "load it with lorescore.Combination")
+        if rank is not None:
+            require_nested_ranks(config, directory)
         require_same_plm(config, directory)
         rescorer = cls.new(
             stored_plm(directory, config["plm_dir"]), PlmSettings.from_dict(config["plm"], directory / "config.yaml")

@@ -18,6 +18,7 @@ from lorescore.plm.source import fetched_checksum
 from lorescore.wer.units import METRICS
 
 MEMBERS = "members"
+NESTED = "mixed"  # the strategy whose adapters serve every rank
 WEIGHTS_FILE = "weights.yaml"
 TUNED_FOR = "tuned_for"  # in it: `scores_checksum` of the rescorer
 TRAIN_IT = "stage 5 trains it"
@@ -87,6 +88,17 @@ def require_no_members(config: Mapping[str, Any], rescorer_dir: Path, mend: str)
     """
     if config.get(MEMBERS):
         raise InputError("a combination of several rescorers, expected one", path=rescorer_dir, mend=mend)
+
+
+def require_nested_ranks(config: Mapping[str, Any], rescorer_dir: Path) -> None:
+    """Check that the adapter of a rescorer can be cut to a lower rank.
+
+    Raises:
+        InputError: It was not trained so: the components of another strategy are in no order.
+    """
+    name = (config.get("strategy") or {}).get("name")
+    if name != NESTED:
+        raise InputError(f"trained with {name}, whose ranks are not nested", path=rescorer_dir, mend=f"--lora {NESTED}")
 
 
 def stored_weights_path(rescorer_dir: Path) -> Path | None:
