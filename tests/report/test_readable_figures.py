@@ -24,7 +24,7 @@ from lorescore.report.heatmaps import nprr_map_figure
 from lorescore.report.rank_steps import rank_steps_figure
 from lorescore.report.ranks import ranks_figure
 from lorescore.report.strategy_figures import parameters_figure, rank_curves_figure, seeds_ranks_figure
-from lorescore.report.style import DPI, WIDTH_INCH, drawing
+from lorescore.report.style import DPI, WIDTH_INCH, drawing, line_styles
 from lorescore.scoring.rank_file import RankCurve, RankScore
 from lorescore.training.rank_history import RankHistory
 from lorescore.wer import Interval
@@ -148,13 +148,14 @@ def parameters(tags: Sequence[str]) -> Figure:
     )
     sets = ("dev_clean", "test_other")
     return parameters_figure(
-        [Comparison(name, "smollm2", "clm", "mwer+distill", None, None, rows, 500) for name in sets]
+        [Comparison(name, "smollm2", "clm", "mwer+distill", None, None, rows, 500) for name in sets],
+        line_styles([row.group for row in rows]),
     )
 
 
 def mixed_ranks(tags: Sequence[str]) -> Figure:
     scores = tuple(RankScore(rank, Weights(), {"dev": 7.0 - rank, "test": 8.0 - rank}) for rank in (1, 2))
-    return rank_curves_figure({tag: RankCurve("dev", "x", scores) for tag in tags})
+    return rank_curves_figure({tag: RankCurve("dev", "x", scores) for tag in tags}, line_styles(tags))
 
 
 def ranks(tags: Sequence[str]) -> Figure:
@@ -301,8 +302,8 @@ def test_the_metric_is_named() -> None:
     figures = [
         nprr_figure(Results(None, {}, {}, records_of(tags)), "cer"),
         training_figure(models, styles, "cer"),
-        parameters_figure([comparison], "cer"),
-        rank_curves_figure({"a": curve}, "cer"),
+        parameters_figure([comparison], styles, "cer"),
+        rank_curves_figure({"a": curve}, styles, "cer"),
     ]
     labels = ["NPRR (% of the clean CER)", "CER on dev (%)", "CER (%)", "CER (%)"]
     assert [figure.axes[0].get_ylabel() for figure in figures] == labels

@@ -8,10 +8,17 @@ from made_up_exp import needs_sclite, tag_of, write_model
 from matplotlib.figure import Figure
 
 from lorescore.combine import Weights
-from lorescore.report import Model, Training, write_report
+from lorescore.report import Model, Results, Training, write_report
 from lorescore.report.comparison import Against, Comparison, StrategyScore
-from lorescore.report.strategy_figures import parameters_figure, rank_curves_figure, seeds_ranks_figure
+from lorescore.report.figures import styles_of
+from lorescore.report.strategy_figures import (
+    parameters_figure,
+    rank_curves_figure,
+    seeds_ranks_figure,
+    strategy_figures,
+)
 from lorescore.report.strategy_tables import comparison_tables, cost_table, rank_text
+from lorescore.report.style import line_styles
 from lorescore.scoring.rank_file import RankCurve, RankScore, write_ranks
 from lorescore.wer import Interval
 from lorescore.wer.resampling import RelativeChange
@@ -118,7 +125,8 @@ def test_parameters_of_every_strategy_and_seed() -> None:
     frozen, full = score([model("none", None, 0)], [6.0]), score([model("full", 1, 10**8)], [5.0])
     loras = [score([model(name, seed, 10**6) for seed in (1, 2)], [5.2, 5.4]) for name in ("vanilla", "mixed")]
     comparison = Comparison("test", "p", "clm", "mwer", None, None, (frozen, full, *loras), 500)
-    figure = parameters_figure([comparison, Comparison("dev", "p", "clm", "mwer", None, None, (frozen, full), 500)])
+    of_dev = Comparison("dev", "p", "clm", "mwer", None, None, (frozen, full), 500)
+    figure = parameters_figure([comparison, of_dev], line_styles([row.group for row in comparison.rows]))
     axes = figure.axes[0]
     assert [one.get_title() for one in figure.axes] == ["test: p, clm, mwer", "dev: p, clm, mwer"]
     assert legend_of(figure) == [row.group for row in comparison.rows]
@@ -129,6 +137,17 @@ def test_parameters_of_every_strategy_and_seed() -> None:
     assert places["p_clm_none_mwer"] < places["p_clm_vanilla_mwer"] < 10**6 < places["p_clm_mixed_mwer"]
     assert places["p_clm_full_mwer"] == 10**8
     assert "0" in [label.get_text() for label in axes.get_xticklabels()]
+
+
+def test_a_rescorer_looks_as_in_the_figures_that_have_others_too(tmp_path: Path) -> None:
+    models = [model(name, None if name == "none" else 1) for name in ("none", "full", "vanilla", "adalora")]
+    by_tag = {one.tag: one for one in models}
+    scored = tuple(score([one], [5.0]) for one in (models[0], models[3]))
+    comparison = Comparison("test", "p", "clm", "mwer", None, None, scored, 500)
+    _, figure = strategy_figures([comparison], by_tag, tmp_path)["parameters.png"]
+    styles = styles_of(Results(None, by_tag, {}, ()))
+    expected = [styles[one.tag].colour for one in (models[0], models[3])]
+    assert [line.get_color() for line in figure.axes[0].lines] == expected
 
 
 def test_ranks_over_the_seeds() -> None:
@@ -146,7 +165,7 @@ def test_ranks_over_the_seeds() -> None:
 def test_wer_by_rank() -> None:
     scores = [RankScore(rank, Weights(), {"dev": 7.0 - rank, "test": 8.0 - rank}) for rank in (1, 2)]
     curves = {"a": RankCurve("dev", "x", tuple(scores)), "b": RankCurve("dev", "y", tuple(scores[:1]))}
-    figure = rank_curves_figure(curves)
+    figure = rank_curves_figure(curves, line_styles(["a", "b"]))
     assert [axes.get_title() for axes in figure.axes] == ["dev (weights tuned here)", "test"]
     assert [line.get_xydata().tolist() for line in figure.axes[1].lines] == [[[1, 7.0], [2, 6.0]], [[1, 7.0]]]
     assert legend_of(figure) == ["a", "b"]

@@ -39,30 +39,34 @@ def strategy_figures(
         InputError: A file of ranks is not what stage 6 writes.
     """
     figures = {}
+    groups = group_models(list(models.values()))
     if comparisons:
         figures["parameters.png"] = (
             f"{metric.upper()} and trainable parameters",
-            parameters_figure(comparisons, metric),
+            parameters_figure(comparisons, line_styles(list(groups)), metric),
         )
     curves = read_rank_curves(exp_dir, list(models))
     if curves:
         figures["mixed_ranks.png"] = (
             f"{metric.upper()} of a mixed-rank adapter by its rank",
-            rank_curves_figure(curves, metric),
+            rank_curves_figure(curves, line_styles(list(models)), metric),
         )
-    for name, of in group_models(list(models.values())).items():
+    for name, of in groups.items():
         ranks = {model.seed: model.ranks for model in of if model.ranks}
         if len(ranks) > 1 and len({frozenset(one) for one in ranks.values()}) == 1:
             figures[f"ranks_{name}.png"] = (f"Final ranks of {name} over the seeds", seeds_ranks_figure(name, ranks))
     return figures
 
 
-def parameters_figure(comparisons: Sequence[Comparison], metric: str = WER) -> Figure:
+def parameters_figure(comparisons: Sequence[Comparison], styles: Mapping[str, LineStyle], metric: str = WER) -> Figure:
     """WER against trainable parameters: a panel for each comparison, a small mark for each seed, a large one for the
     mean, with its 95 % interval. Strategies with as many parameters are moved apart.
+
+    Args:
+        comparisons: Of the strategies.
+        styles: A style for each group, where each is of one training that of the other figures.
+        metric: What errors were counted in.
     """
-    names = list(dict.fromkeys(row.group for one in comparisons for row in one.rows))
-    styles = line_styles(names)
     figure, panels, panel_inch = _panels(len(comparisons))
     for axes, one in zip(panels, comparisons, strict=False):
         smallest = min((row.trainable for row in one.rows if row.trainable), default=1.0)
@@ -129,9 +133,14 @@ def read_rank_curves(exp_dir: Path, tags: Sequence[str]) -> dict[str, RankCurve]
     return {tag: read_ranks(path) for tag, path in paths.items() if path.is_file()}
 
 
-def rank_curves_figure(curves: Mapping[str, RankCurve], metric: str = WER) -> Figure:
-    """WER against the rank that an adapter is cut to: a panel for each set, a line for each adapter."""
-    styles = line_styles(list(curves))
+def rank_curves_figure(curves: Mapping[str, RankCurve], styles: Mapping[str, LineStyle], metric: str = WER) -> Figure:
+    """WER against the rank that an adapter is cut to: a panel for each set, a line for each adapter.
+
+    Args:
+        curves: By tag.
+        styles: A style for each tag, that of the other figures.
+        metric: What errors were counted in.
+    """
     sets = list(dict.fromkeys(name for curve in curves.values() for one in curve.scores for name in one.wers))
     figure, panels, panel_inch = _panels(len(sets))
     for axes, name in zip(panels, sets, strict=False):
