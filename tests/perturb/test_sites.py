@@ -1,4 +1,4 @@
-"""What a place in a hypothesis can be replaced by: the odds of its alternatives."""
+"""What a place in a hypothesis can be replaced by, with which odds, and the change."""
 
 from itertools import pairwise
 
@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lorescore.nbest import Hypothesis
 from lorescore.perturb.draws import Draw
-from lorescore.perturb.sites import Alternatives
+from lorescore.perturb.sites import Alternatives, Site, change
 
 WORDS = (("a",), ("b",), ("c",))
 
@@ -33,3 +34,10 @@ def test_an_alternative_is_picked_by_its_share_of_all_draws(share: float, word: 
     assert Alternatives(WORDS, (0.25, 0.5, 1.0)).pick(draw) == (word,)
     # What is above a sum that was rounded down is the last one's.
     assert Alternatives(WORDS, (0.25, 0.5, 0.75)).pick(draw) == (word,)
+
+
+def test_changes_of_other_lengths_do_not_move_each_other() -> None:
+    sites = [Site(0, 2, 0.0, ("maybe",)), Site(2, 2, 0.0, ("an", "ice")), Site(5, 1, 0.0, ("to", "day"))]
+    for given_sites in (sites, sites[::-1]):
+        changed = change(Hypothesis("may be a nice hot today", -1.0), given_sites)
+        assert changed == Hypothesis("maybe an ice hot to day", -1.0)
