@@ -127,8 +127,7 @@ def score_hypotheses(
     result_path = out_dir / "result.yaml"
     result_path.unlink(missing_ok=True)
     _remove_scores(out_dir, CER if metric == WER else WER)
-    if ctm is None:  # an earlier scoring's need not be of these hypotheses
-        shutil.rmtree(out_dir / "score_ctm", ignore_errors=True)
+    shutil.rmtree(out_dir / "score_ctm", ignore_errors=True)  # an earlier scoring's need not be of these hypotheses
     has_sclite = _has_sclite(out_dir, [f"score_{metric}", *(["score_ctm"] if ctm is not None else [])])
     interval = wer_interval(refs, hyps, metric=metric)
     wer_path = write_scoring_kaldi(
@@ -216,7 +215,7 @@ def _has_sclite(out_dir: Path, names: Sequence[str]) -> bool:
         sclite_command()
     except InputError as error:
         logger.warning("%s: scoring_kaldi alone, no %s: %s", out_dir, " and no ".join(names), error)
-        for left in (out_dir / name for name in (*names, "score_ctm")):
+        for left in (out_dir / name for name in names):
             if left.is_dir():
                 shutil.rmtree(left)
         return False
