@@ -22,6 +22,7 @@ from lorescore.nprr import (
     write_records,
     write_word_errors,
 )
+from lorescore.nprr.earlier import Earlier, read_earlier
 
 DEFINED = Nprr(35.0, 10.0, 60.0, (20.0, 50.0), 10.0, 13.5)
 UNDEFINED = Nprr(None, None, None, (None, None), 0.0, 10.0)
@@ -88,6 +89,28 @@ def test_word_errors_round_trip(tmp_path: Path) -> None:
     found = read_word_errors(tmp_path / "m.errors")
     assert found.checksums == written.checksums
     assert found.rows(["test", "test_b"]).tolist() == [[1, 2], [0, 12]]
+
+
+def test_word_errors_of_several_models_and_of_speakers() -> None:
+    one = WordErrors({"test": np.array([1, 2, 4]), "dev": np.array([5])}, {"test": "cd", "dev": "ef"})
+    other = WordErrors({"test": np.array([10, 20, 40])}, {"test": "cd"})
+
+    def content(errors: WordErrors) -> dict[str, tuple[str, list[int]]]:
+        return {name: (errors.checksums[name], found.tolist()) for name, found in errors.errors.items()}
+
+    assert content(WordErrors.summed([one, other])) == {"test": ("cd", [11, 22, 44])}
+    assert content(one.times(3)) == {"test": ("cd", [3, 6, 12]), "dev": ("ef", [15])}
+    assert content(other.by_speaker(["b", "a", "b"])) == {"test": ("cd", [20, 50])}
+    assert content(one | other) == {"test": ("cd", [10, 20, 40]), "dev": ("ef", [5])}
+    assert content(one.only(["dev"])) == {"dev": ("ef", [5])}
+
+
+def test_of_an_earlier_run_that_was_cut_off_nothing_stays(tmp_path: Path) -> None:
+    write_records(tmp_path / "tiny.json", [], [])
+    assert read_earlier(tmp_path, "tiny", True, [], tmp_path) == Earlier()  # there are no word errors
+    (tmp_path / "tiny.json").unlink()
+    write_word_errors(tmp_path / "tiny.errors", WordErrors({"test": np.array([1])}, {"test": "cd"}))
+    assert read_earlier(tmp_path, "tiny", True, [], tmp_path) == Earlier()
 
 
 @pytest.mark.parametrize("content", ["test\n", "test cd\n", "test cd 1 -2\n", "test cd 1 a\n", "\n", "t c 1\nt c 1\n"])
