@@ -22,7 +22,6 @@ from lorescore.nprr import (
     write_records,
     write_word_errors,
 )
-from lorescore.nprr.earlier import Earlier, read_earlier
 
 DEFINED = Nprr(35.0, 10.0, 60.0, (20.0, 50.0), 10.0, 13.5)
 UNDEFINED = Nprr(None, None, None, (None, None), 0.0, 10.0)
@@ -103,14 +102,6 @@ def test_word_errors_of_several_models_and_of_speakers() -> None:
     assert content(other.by_speaker(["b", "a", "b"])) == {"test": ("cd", [20, 50])}
     assert content(one | other) == {"test": ("cd", [10, 20, 40]), "dev": ("ef", [5])}
     assert content(one.only(["dev"])) == {"dev": ("ef", [5])}
-
-
-def test_of_an_earlier_run_that_was_cut_off_nothing_stays(tmp_path: Path) -> None:
-    write_records(tmp_path / "tiny.json", [], [])
-    assert read_earlier(tmp_path, "tiny", True, [], tmp_path) == Earlier()  # there are no word errors
-    (tmp_path / "tiny.json").unlink()
-    write_word_errors(tmp_path / "tiny.errors", WordErrors({"test": np.array([1])}, {"test": "cd"}))
-    assert read_earlier(tmp_path, "tiny", True, [], tmp_path) == Earlier()
 
 
 @pytest.mark.parametrize("content", ["test\n", "test cd\n", "test cd 1 -2\n", "test cd 1 a\n", "\n", "t c 1\nt c 1\n"])

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lorescore.nbest.directory import content_checksum
-from lorescore.nbest.info import is_nbest_dir
 from lorescore.nprr.conditions import Condition, condition_of
 from lorescore.nprr.records import AreaRecord, NprrRecord, read_areas, read_records
 from lorescore.nprr.stored import SUFFIX, WordErrors, read_word_errors
@@ -62,7 +61,7 @@ def read_earlier(
         if (one.set, one.perturbation, one.kind) in now:
             return False
         names = [one.set, *(name for of_rate in condition_of(one).names(tag).values() for name in of_rate)]
-        changed = [name for name in names if stored.checksums.get(name) != _checksum(nbest_root / name)]
+        changed = [name for name in names if stored.checksums.get(name) != content_checksum(nbest_root / name)]
         if changed:
             logger.info("%s: the lists of %s have changed: %s %s is left out", path, changed[0], one.set, one.lists)
             return False
@@ -71,8 +70,3 @@ def read_earlier(
 
     records, areas = [one for one in read_records(path) if stays(one)], [one for one in read_areas(path) if stays(one)]
     return Earlier(records, areas, stored.only(sorted(kept)))
-
-
-def _checksum(nbest_dir: Path) -> str:
-    """Of an N-best directory's lists; empty where there is none."""
-    return content_checksum(nbest_dir) if is_nbest_dir(nbest_dir) else ""
