@@ -161,7 +161,7 @@ class Objective:
         """The consistency loss of a list and its twin, whose scores come first and second, (n + m,) or more."""
         errors, device = one.errors.to(scores.device), scores.device
         sources = twin.sources.to(device)
-        gains = self._combined(one, scores[: len(errors)])[sources] - self._combined(twin, scores[len(errors) :])
+        gains = self._combined(one, scores)[sources] - self._combined(twin, scores[len(errors) :])
         return self.consistency * consistency_loss(gains, twin.errors.to(device) - errors[sources], self.margin)
 
     def _combined(self, one: TrainingList | Twin, scores: torch.Tensor) -> torch.Tensor:
