@@ -23,6 +23,7 @@ from lorescore.combine import (
     read_weights,
     select,
     tune,
+    tune_members,
     wer,
 )
 from lorescore.errors import InputError
@@ -183,6 +184,7 @@ def test_ties_of_the_first_pass_are_decided_by_the_plm() -> None:
     nbest = NbestSet((NbestList("u", (Hypothesis("a b", 0.0), Hypothesis("a c", 0.0))),), {"u": "a c"})
     lists = ScoredLists.build(nbest, [[2.0, 1.0]])
     assert line_search(lists, Weights(), (1.0, 0.0)) == Weights(1.0, 0.0)
+    assert line_search(lists, Weights(0.0, 1.0), (2.0, 0.5)) == Weights(2.0, 1.5)
     assert line_search(lists, Weights(), (0.0, 1.0)) == Weights()
     assert line_search(lists, Weights(0.5, 0.0), (1.0, 0.0)) == Weights(0.5, 0.0)
     wrong = ScoredLists.build(nbest, [[1.0, 2.0]])
@@ -190,9 +192,9 @@ def test_ties_of_the_first_pass_are_decided_by_the_plm() -> None:
 
 
 @settings(deadline=None)
-@given(scored_lists(), st.sampled_from([0.0, 0.5, 2.0]))
-def test_line_search_equals_brute_force_along_lm_weight(lists: ScoredLists, word_bonus: float) -> None:
-    found = line_search(lists, Weights(1.0, word_bonus), (1.0, 0.0))
+@given(scored_lists(), st.sampled_from([0.0, 0.5, 2.0]), st.sampled_from([0.5, 1.0, 2.0]))
+def test_line_search_equals_brute_force_along_lm_weight(lists: ScoredLists, word_bonus: float, step: float) -> None:
+    found = line_search(lists, Weights(1.0, word_bonus), (step, 0.0))
     assert found.lm_weight >= 0 and found.word_bonus == word_bonus
     assert errors_at(lists, exact(found.lm_weight), exact(word_bonus)) == brute_force(lists, 0, exact(word_bonus))
 
@@ -264,6 +266,63 @@ def test_tuned_weights_have_four_decimals() -> None:
     weights = tune(lists)
     assert error_count(lists, best_ranks(lists, weights)) == 0
     assert weights == Weights(round(weights.lm_weight, 4), round(weights.word_bonus, 4))
+
+
+def test_tuned_weights_have_more_decimals_where_four_would_cost_errors() -> None:
+    texts = ("a b", "a c", "b d")
+    nbest = NbestSet((NbestList("u", tuple(map(Hypothesis, texts, (0.0, -4.0, -9.0)))),), {"u": "a c"})
+    # The second is best from 0.00004 to 0.00005.
+    assert tune(ScoredLists.build(nbest, [[0.0, -1e5, -2e5]])) == Weights(4.5e-5)
+
+
+def together(members: list[ScoredLists], factors: list[float], word_bonus: float) -> int:
+    """Word errors at the weights of several PLM scores."""
+    plm = sum(factor * one.plm for factor, one in zip(factors, members, strict=True))
+    summed = replace(members[0], plm=np.asarray(plm))
+    return error_count(summed, best_ranks(summed, Weights(1.0, word_bonus)))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data(), st.integers(1, 3))
+def test_a_sum_of_plm_scores_is_no_worse_than_the_best_of_them(data: st.DataObject, num_members: int) -> None:
+    lists = data.draw(scored_lists())
+    columns = st.lists(st.integers(-9, 0), min_size=len(lists.plm), max_size=len(lists.plm))
+    members = [replace(lists, plm=np.array(data.draw(columns), dtype=np.float64)) for _ in range(num_members)]
+    found = together(members, *tune_members(members))
+    assert found <= min(error_count(one, best_ranks(one, tune(one))) for one in members)
+
+
+def test_a_sum_of_plm_scores_by_hand() -> None:
+    """Each PLM is right about one utterance, where its weight is from 4/7 to 5/7, and has no say in the other."""
+    lists = ScoredLists(
+        utts=("u1", "u2"),
+        offsets=np.array([0, 3, 6]),
+        first_pass=np.array([0.0, -4, -9] * 2) / 7,
+        plm=np.zeros(6),
+        num_words=np.full(6, 2.0),
+        errors=np.array([1, 0, 1] * 2),
+        ref_words=np.array([2, 2]),
+    )
+    members = [replace(lists, plm=np.array(plm)) for plm in ([0.0, 1, 2, 0, 0, 0], [0.0, 0, 0, 0, 1, 2])]
+    assert [error_count(one, best_ranks(one, tune(one))) for one in members] == [1, 1]
+    assert tune_members(members) == ([0.6429, 0.6429], 0.0)
+    assert together(members, [0.6429, 0.6429], 0.0) == 0
+
+
+def test_of_the_weights_that_are_found_from_several_starts_the_best_are_taken() -> None:
+    """The first PLM alone is right from 1 to 2. The second misleads in u1, and is right in u2 from 3 on alone."""
+    lists = ScoredLists(
+        utts=("u1", "u2"),
+        offsets=np.array([0, 4, 6]),
+        first_pass=np.array([0.0, -1, -1, -9, 0, -6]),
+        plm=np.zeros(6),
+        num_words=np.full(6, 2.0),
+        errors=np.array([1, 0, 1, 1, 1, 0]),
+        ref_words=np.array([2, 2]),
+    )
+    members = [replace(lists, plm=np.array(plm)) for plm in ([0.0, 2, 0, 6, 0, 6], [0.0, 0, 2, 0, 0, 2])]
+    assert tune_members(members) == ([1.5, 0.0], 0.0)
+    assert tune_members(members[::-1]) == ([0.0, 1.5], 0.0)
 
 
 def test_read_weights(tmp_path: Path) -> None:
