@@ -57,6 +57,7 @@ def test_no_gap_has_no_share() -> None:
     assert (clean_without.clean_share, clean_without.change, clean_without.change_low) == (None, None, None)
     assert (clean_without.list_loss, clean_without.rescorer_loss) == (None, None)
     assert clean_without.perturbed_share == pytest.approx(50)
+    assert losses_of([[1, 1], [1, 1], [1, 0]], [CLEAN], WORDS).clean_share == 0  # a gap of one error
     # Perturbed lists without a gap: 4 errors whichever is chosen but one that is worse; the sum is defined still.
     perturbed_without = losses_of(CLEAN, [[[2, 2], [3, 2], [2, 2]]], WORDS)
     assert (perturbed_without.perturbed_share, perturbed_without.change) == (None, None)

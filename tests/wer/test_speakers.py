@@ -154,6 +154,8 @@ def test_chapters_of_a_reader_are_one_speaker() -> None:
     assert speakers_to_resample(utts, {utt: utt[: utt.rindex("-")] for utt in utts}) == [utt[0] for utt in utts]
     others = {utt: f"sw{utt[: utt.rindex('-')]}" for utt in utts}  # what these are, nobody knows
     assert speakers_to_resample(utts, others) == list(others.values())
+    mixed = others | {utts[0]: "0-3", utts[1]: "0-3"}
+    assert speakers_to_resample(utts, mixed) == list(mixed.values())
 
 
 def test_unknown_speakers_are_not_resampled() -> None:
