@@ -24,7 +24,8 @@ done
 # under a configuration that is not its own.
 made_from="$({ grep -v '^max_epoch:' "${asr_config}"; cat "${train_dir}/text" "${valid_dir}/text"; echo "${nbpe}"; } | sha256sum)"
 mkdir -p "${asr_exp}/log"
-if [ -f "${asr_exp}/made_from" ] && [ "$(cat "${asr_exp}/made_from")" != "${made_from}" ]; then
+# Without units nothing was made from anything yet.
+if [ -s "${asr_exp}/tokens.txt" ] && [ -f "${asr_exp}/made_from" ] && [ "$(cat "${asr_exp}/made_from")" != "${made_from}" ]; then
     echo "$0: ${asr_exp} was trained with another configuration or on other data: move it away, or give what it had" >&2
     exit 1
 fi
