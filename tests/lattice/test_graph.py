@@ -125,6 +125,15 @@ def test_unusable_inputs_are_refused_and_leave_no_graph(tmp_path: Path, small: S
     assert [path.name for path in tmp_path.iterdir()] == ["text"]
 
 
+@pytest.mark.parametrize("line", ["<eps> 0", "<eps>", "chat 1", "<unk>", "<s>"])
+def test_a_word_list_with_other_than_words_is_what_the_error_names(
+    tmp_path: Path, small: SmallModel, line: str
+) -> None:
+    (tmp_path / "list").write_text(f"tea\n\n{line}\n")
+    with pytest.raises(InputError, match=r"list:3: expected one word of the language, found "):
+        make(tmp_path / "graph", small, word_list=tmp_path / "list")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [

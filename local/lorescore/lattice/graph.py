@@ -40,7 +40,7 @@ import kaldifst
 from lorescore.errors import InputError
 from lorescore.files import atomic_write, checksum, read_lines, read_yaml, split_words, write_yaml
 from lorescore.lattice.lexicon import SPACE, Lexicon, make_lexicon, token_names, write_lexicon
-from lorescore.lattice.ngram import ARPA_MEND, BOS, EOS, NgramModel, estimate_arpa
+from lorescore.lattice.ngram import ARPA_MEND, BOS, EOS, NO_WORDS, NgramModel, estimate_arpa
 from lorescore.lattice.words import EPSILON_SYMBOL, WordTable, read_words, write_words
 from lorescore.pronunciation import Pronunciation
 
@@ -324,4 +324,16 @@ def _write_symbols(path: Path, symbols: Iterable[str]) -> dict[str, int]:
 
 
 def _read_words(path: Path) -> list[str]:
-    return [word for _, line in read_lines(path) for word in split_words(line)]
+    """The words of a list, one a line; empty lines are passed over.
+
+    Raises:
+        InputError: A line has several, as those of words.txt have, or what cannot be a word.
+    """
+    words = []
+    for number, line in read_lines(path):
+        found = split_words(line)
+        if len(found) > 1 or not set(found).isdisjoint(NO_WORDS):
+            message = f"expected one word of the language, found {line!r:.60}"
+            raise InputError(message, path=path, line=number, mend="a word a line, without ids, <s>, <unk> and <eps>")
+        words += found
+    return words

@@ -23,9 +23,11 @@ from pathlib import Path
 
 from lorescore.errors import InputError
 from lorescore.files import atomic_write, read_lines, read_table, split_words
+from lorescore.lattice.words import EPSILON_SYMBOL
 
 BOS, EOS, UNKNOWN = "<s>", "</s>", "<unk>"
 SPECIAL_WORDS = (BOS, EOS, UNKNOWN, "<UNK>")
+NO_WORDS = (*SPECIAL_WORDS, EPSILON_SYMBOL)
 # kaldingram's; of order 1 it has models as well, but version 0.1.2 counts the first word of each line only.
 MIN_ORDER, MAX_ORDER = 2, 5
 NATS = log(10.0)  # of a base-10 logarithm, which is what ARPA files have
@@ -154,9 +156,10 @@ def estimate_arpa(text_path: Path, arpa_path: Path, *, order: int = 3, extra_wor
         raise InputError(f"n-gram order {order}, expected {MIN_ORDER} to {MAX_ORDER}")
     sentences = [split_words(text) for text in read_table(text_path).values()]
     counts = Counter(word for words in sentences for word in words)
-    for word in (*counts, *extra_words):
-        if word in SPECIAL_WORDS or split_words(word) != [word]:
-            raise InputError(f"{word!r} cannot be a word of an n-gram model", path=text_path, mend="take it out")
+    for words, path in ((counts, text_path), (extra_words, None)):
+        for word in words:
+            if word in NO_WORDS or split_words(word) != [word]:
+                raise InputError(f"{word!r} cannot be a word of an n-gram model", path=path, mend="take it out")
     if not counts:
         raise InputError("no words to estimate an n-gram model from", path=text_path)
     unseen = sorted(set(extra_words) - counts.keys())
