@@ -301,6 +301,19 @@ def test_setup_of_what_cannot_be(tmp_path: Path, arguments: tuple[str, ...], sta
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("own", ["path.sh", "conf"])  # ESPnet's recipes have path.sh as a file or as a link
+def test_setup_leaves_the_recipe_itself_alone(asr1: Path, own: str) -> None:
+    if own == "path.sh":
+        (asr1 / "path.sh").write_text("# the recipe's\n")
+    else:
+        (asr1 / "path.sh").symlink_to("../../TEMPLATE/asr1/path.sh")
+    before = sorted((path, path.is_symlink()) for path in asr1.rglob("*"))
+    done = setup(asr1.parent, "asr1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"asr1 has a {own} of its own: name a directory beside asr1, ./rescore1\n" in done.stderr
+    assert sorted((path, path.is_symlink()) for path in asr1.rglob("*")) == before
+
+
 def shown(asr_exp: Path) -> dict[str, list[float]]:
     """The rows that ESPnet's scripts/utils/show_asr_result.sh makes: */*/score_wer/result.txt, the lines with Avg."""
     rows = {}

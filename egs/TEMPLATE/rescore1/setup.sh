@@ -16,6 +16,10 @@ root="$(cd "${template}/../../.." && pwd)"
 dir="${1%/}"
 [ -d "$(dirname "${dir}")" ] || { echo "$0: $(dirname "${dir}"): no such directory, expected egs2/<corpus> of ESPnet" >&2; exit 1; }
 
+for own in path.sh conf local/lorescore; do  # such as those of the recipe itself, whose path.sh would be lost
+    [ ! -e "${dir}/${own}" ] || [ -L "${dir}/${own}" ] ||
+        { echo "$0: ${dir} has a ${own} of its own: name a directory beside asr1, $(dirname "${dir}")/rescore1" >&2; exit 1; }
+done
 mkdir -p "${dir}/local"
 ln -sfn "${root}/path.sh" "${dir}/path.sh"
 ln -sfn "${root}/conf" "${dir}/conf"
