@@ -140,6 +140,7 @@ def test_files_of_both(tmp_path: Path) -> None:
         "scoring_kaldi/wer_1_0",
         "scoring_kaldi/best_wer",
         "scoring_kaldi/wer_details/ops",
+        "scoring_kaldi/utt2spk",
     ):
         path = tmp_path / stale
         path.parent.mkdir(parents=True, exist_ok=True)

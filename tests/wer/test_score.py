@@ -67,8 +67,25 @@ def test_a_ctm_is_scored_too(tmp_path: Path) -> None:
 def test_without_a_ctm_nothing_of_an_earlier_one_stays(tmp_path: Path) -> None:
     (tmp_path / "score_ctm").mkdir()
     (tmp_path / "score_ctm" / "result.txt").write_text("of other hypotheses")
+    (tmp_path / "result.yaml").write_text("metric: wer\n")
     score_hypotheses(REFS, HYPS, None, tmp_path, 0.0, 0.0)
     assert not (tmp_path / "score_ctm").exists()
+
+
+@pytest.mark.parametrize("name", ["scoring_kaldi/wer_7_0.0", "score_wer/result.txt"])
+def test_scores_of_a_decode_from_elsewhere_are_not_written_over(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir()
+    (tmp_path / name).write_text("Kaldi's or ESPnet's own")
+    with pytest.raises(InputError, match=f"{name.partition('/')[0]}: is there already and of another scoring"):
+        score_hypotheses(REFS, HYPS, None, tmp_path, 0.0, 0.0)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / name]
+
+
+def test_a_scoring_that_was_cut_off_is_done_again(tmp_path: Path) -> None:
+    score_hypotheses(REFS, HYPS, None, tmp_path, 0.0, 0.0)
+    (tmp_path / "result.yaml").unlink()
+    score_hypotheses(REFS, HYPS, None, tmp_path, 0.5, 0.0)
+    assert [path.name for path in (tmp_path / "scoring_kaldi").glob("wer_*_*")] == ["wer_0.5_0"]
 
 
 @pytest.mark.parametrize("other", [{"84-1-0": "the cat"}, {"84-1-1": "on mat a"}, {"174-2-0": "yes"}, {"x": "yes"}])
@@ -96,6 +113,7 @@ def test_without_sclite_kaldis_files_are_written(
     for stale in ("score_wer/result.txt", "score_ctm/result.txt"):
         (tmp_path / "out" / stale).parent.mkdir(parents=True)
         (tmp_path / "out" / stale).write_text("of an earlier scoring")
+    (tmp_path / "out/result.yaml").write_text("metric: wer\n")
     monkeypatch.setenv("PATH", str(tmp_path))
     result = score_hypotheses(REFS, HYPS, None, tmp_path / "out", 0.5, 1.0, baseline_hyps=HYPS, ctm=ctm_of(HYPS))
     assert caplog.messages == [

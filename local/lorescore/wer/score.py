@@ -30,7 +30,7 @@ from lorescore.files import read_yaml, split_words, table_checksum, write_yaml
 from lorescore.wer.alignment import EditCounts, word_error_rate
 from lorescore.wer.bootstrap import Interval, p_not_better, wer_interval
 from lorescore.wer.ctm import CtmWord, ctm_texts, write_score_ctm
-from lorescore.wer.kaldi import read_wer_line, write_scoring_kaldi
+from lorescore.wer.kaldi import UTT2SPK, read_wer_line, write_scoring_kaldi
 from lorescore.wer.sclite import sclite_command, write_score_wer
 from lorescore.wer.sclite_characters import character_ctm, character_texts, write_score_cer
 from lorescore.wer.speakers import OverSpeakers, default_speaker, resample_speakers
@@ -38,6 +38,8 @@ from lorescore.wer.units import CER, METRICS, WER, split_units
 
 logger = logging.getLogger(__name__)
 
+RESULT = "result.yaml"
+DIRECTORIES = ("scoring_kaldi", *(f"score_{metric}" for metric in METRICS), "score_ctm")
 REFS_CHECKSUM, HYPS_CHECKSUM = "refs_checksum", "hyps_checksum"  # in result.yaml
 WHY_SCLITE_DIFFERS = {
     WER: "they weigh substitutions differently",
@@ -108,7 +110,7 @@ def score_hypotheses(
 
     Raises:
         InputError: An utterance is missing on one side, the ctm has other words than the hypotheses, there are no
-            reference words, sclite fails, or a file cannot be written.
+            reference words, `out_dir` has scores from elsewhere, sclite fails, or a file cannot be written.
     """
     require_choice("metric", metric, METRICS)
     require_same_utterances(refs, hyps, "hypothesis")
@@ -124,7 +126,8 @@ def score_hypotheses(
     num_units = sum(len(split_units(text, metric)) for text in refs.values())
     word_error_rate(0, num_units)  # fails before anything is written
 
-    result_path = out_dir / "result.yaml"
+    _require_own(out_dir)
+    result_path = out_dir / RESULT
     result_path.unlink(missing_ok=True)
     _remove_scores(out_dir, CER if metric == WER else WER)
     shutil.rmtree(out_dir / "score_ctm", ignore_errors=True)  # an earlier scoring's need not be of these hypotheses
@@ -169,7 +172,7 @@ def remove_other_scores(out_dir: Path, hyps: Mapping[str, str]) -> None:
 
     Scores without a `result.yaml` are somebody else's, and stay.
     """
-    result_path = out_dir / "result.yaml"
+    result_path = out_dir / RESULT
     if not result_path.is_file() or read_yaml(result_path).get(HYPS_CHECKSUM) == table_checksum(hyps):
         return
     for metric in METRICS:
@@ -240,6 +243,20 @@ def _score_by_sclite(
     elif ctm is not None:
         write_score_ctm(out_dir / "score_ctm", refs, ctm, utt2spk)
     return counts
+
+
+def _require_own(out_dir: Path) -> None:
+    """Check that there are no scores but those of an earlier scoring here, be it one that was cut off.
+
+    Raises:
+        InputError: There are, such as the `wer_*` that Kaldi's own script leaves beside a decode.
+    """
+    if (out_dir / RESULT).is_file() or (out_dir / "scoring_kaldi" / UTT2SPK).is_file():
+        return
+    for path in (out_dir / name for name in DIRECTORIES):
+        if path.is_dir() and any(not one.name.startswith(".") for one in path.iterdir()):
+            message = "is there already and of another scoring: its files would be lost"
+            raise InputError(message, path=path, mend="choose another name: --out")
 
 
 def _remove_scores(out_dir: Path, metric: str) -> None:
