@@ -56,7 +56,12 @@ def decode(args: argparse.Namespace) -> int:
     stamp = Stamp(logdir / "stamp", checksum(inputs))
     if not stamp.is_current():
         require_sound(args.data_dir, args.asr_exp / "config.yaml")
-        shutil.rmtree(logdir, ignore_errors=True)
+        outputs = list(logdir.glob("output.*"))
+        if outputs and not stamp.path.is_file():
+            mend = "name another directory: --decode_dir"
+            raise InputError("holds a decode that was not made here", path=args.decode_dir, mend=mend)
+        for path in [*outputs, logdir]:  # the stamp goes last
+            shutil.rmtree(path, ignore_errors=True)
         for job, part in enumerate(shares(utts, args.nj), start=1):
             with atomic_write(logdir / f"keys.{job}") as file:
                 file.writelines(f"{utt}\n" for utt in part)

@@ -83,16 +83,15 @@ def test_a_graph_is_made_once_and_anew_when_its_text_changes(tmp_path: Path, sma
     directory = tmp_path / "graph"
     made = make(directory, small).hlg.stat().st_mtime_ns
     assert make(directory, small).hlg.stat().st_mtime_ns == made
-    (directory / "graph.yaml").unlink()  # written last: without it the directory is unfinished
-    again = make(directory, small)
-    assert again.hlg.stat().st_mtime_ns != made
-    content = again.hlg.read_bytes()
+    content = (directory / "HLG.fst").read_bytes()
     other = tmp_path / "text"
     other.write_text(small.text.read_text() + "u99 the mat sat\n")
     graph = make(directory, small, text=other)
     assert "mat" not in read_table(directory / "words.txt")  # no m among the units
     assert read_yaml(directory / "graph.yaml")["left_out"] == 1
     assert graph.hlg.read_bytes() != content
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["graph", "text"]
+    assert not (directory / "old").exists()
 
 
 def test_the_same_inputs_give_the_same_graph(tmp_path: Path, small: SmallModel) -> None:
@@ -123,6 +122,17 @@ def test_unusable_inputs_are_refused_and_leave_no_graph(tmp_path: Path, small: S
     with pytest.raises(InputError, match="cannot be read"):
         Graph.read(directory)
     assert [path.name for path in tmp_path.iterdir()] == ["text"]
+
+
+def test_a_directory_of_something_else_is_left_alone(tmp_path: Path, small: SmallModel) -> None:
+    (tmp_path / "graph").mkdir()
+    make(tmp_path / "graph", small)  # an empty one
+    (tmp_path / "graph/graph.yaml").unlink()
+    kept = sorted(path.name for path in (tmp_path / "graph").iterdir())
+    with pytest.raises(InputError, match="graph: is there already and no graph that was made here"):
+        make(tmp_path / "graph", small)
+    assert sorted(path.name for path in (tmp_path / "graph").iterdir()) == kept
+    assert [path.name for path in tmp_path.iterdir()] == ["graph"]
 
 
 @pytest.mark.parametrize("line", ["<eps> 0", "<eps>", "chat 1", "<unk>", "<s>"])

@@ -281,3 +281,16 @@ def test_recordings_are_not_decoded_in_place_of_their_utterances(
     capsys.readouterr()
     assert asr_decode.main(options) == 1
     assert "segments: wav.scp has recordings, which this file cuts into utterances (" in capsys.readouterr().err
+
+
+def test_a_decode_from_elsewhere_is_left_alone(
+    tmp_path: Path, call_log: Path, options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert asr_decode.main(options) == 0
+    logdir = tmp_path / "decode_test/logdir"
+    (logdir / "stamp").unlink()
+    kept = sorted(logdir.rglob("*"))
+    capsys.readouterr()
+    assert asr_decode.main(options) == 1
+    assert "decode_test: holds a decode that was not made here (name another" in capsys.readouterr().err
+    assert sorted(logdir.rglob("*")) == kept

@@ -121,7 +121,8 @@ def make_graph(
         order: Of the estimated n-gram model.
 
     Raises:
-        InputError: Not exactly one of `text` and `arpa` is given, or an input cannot be used.
+        InputError: Not exactly one of `text` and `arpa` is given, an input cannot be used, or the directory holds
+            something else.
     """
     if (text is None) == (arpa is None):
         raise InputError("expected a text or an ARPA file for the n-gram model, and not both")
@@ -133,6 +134,10 @@ def make_graph(
     made_from = hashlib.sha256(repr(settings).encode()).hexdigest()
     if (directory / "graph.yaml").is_file() and read_yaml(directory / "graph.yaml").get("made_from") == made_from:
         return Graph.read(directory)
+    is_empty = not directory.exists() or directory.is_dir() and not any(directory.iterdir())
+    if not is_empty and not (directory / "graph.yaml").is_file():
+        message = "is there already and no graph that was made here"
+        raise InputError(message, path=directory, mend="name another directory or delete it")
 
     partial = directory.with_name(f".{directory.name}.{os.getpid()}.part")
     shutil.rmtree(partial, ignore_errors=True)
@@ -155,8 +160,10 @@ def make_graph(
         states, arcs = _compose(partial)
         counts |= {"hlg_states": states, "hlg_arcs": arcs}
         write_yaml(partial / "graph.yaml", {**counts, "made_from": made_from})
-        shutil.rmtree(directory, ignore_errors=True)
+        if directory.exists():  # an older graph goes as a whole
+            directory.rename(partial / "old")
         partial.rename(directory)
+        shutil.rmtree(directory / "old", ignore_errors=True)
     except OSError as error:
         raise InputError(f"cannot be written: {error.strerror}", path=directory) from error
     finally:
