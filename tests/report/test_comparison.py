@@ -108,7 +108,7 @@ def test_the_interval_is_that_of_table_1(tmp_path: Path, many_refs: dict[str, st
     for row in one.rows:
         expected = wer_interval(many_refs, hyps[row.models[0].tag])
         assert row.interval is not None and row.change is None and row.gap is None
-        assert (row.interval.low, row.interval.high) == pytest.approx((expected.low, expected.high), abs=0.25)
+        assert (row.interval.low, row.interval.high) == pytest.approx((expected.low, expected.high), abs=1e-4)
 
 
 @needs_sclite
@@ -164,7 +164,8 @@ def test_two_equal_seeds_are_as_sure_as_one(tmp_path: Path, many_refs: dict[str,
     one, two = (rows(compare_strategies(collect(tmp_path / part), tmp_path / part)[0])["vanilla"] for part in "01")
     assert 0.0 < one.against["full"].p_bootstrap < 1.0
     assert one.against["full"].p_bootstrap == two.against["full"].p_bootstrap
-    assert one.interval == two.interval
+    assert one.interval is not None and two.interval is not None  # drawn anew for a mean over seeds
+    assert (one.interval.low, one.interval.high) == pytest.approx((two.interval.low, two.interval.high), abs=0.25)
     assert list(two.against["full"].mapsswe) == [1]  # full has no seed 2
 
 

@@ -9,8 +9,9 @@ each set. Two tests say how sure a difference from a baseline strategy is:
 - MAPSSWE (`lorescore.wer.sc_stats`), seed by seed: the two trainings that have the same seed. What is frozen has no
   seed, and is tested against each of the baseline's.
 
-The interval of a WER is 1.96 standard deviations of the resampled WER to each side, as in `lorescore.wer.bootstrap`. It
-says how much the utterances of the set decide; the range over the seeds says how much the training's luck does.
+The interval of a WER is 1.96 standard deviations of the resampled WER to each side, as in `lorescore.wer.bootstrap`; of
+one training it is the one that its scoring has found. It says how much the utterances of the set decide; the range over
+the seeds says how much the training's luck does.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -137,7 +138,8 @@ def compare_strategies(results: Results, exp_dir: Path) -> tuple[Comparison, ...
             continue
         systems = Systems.read(exp_dir, set_name, tags)
         if systems is not None:
-            comparisons += [_compared(systems, family, models, tested) for family, models in wanted.items()]
+            intervals = {tag: score.interval for tag, score in by_tag.items()}
+            comparisons += [_compared(systems, family, models, intervals, tested) for family, models in wanted.items()]
     return tuple(comparisons)
 
 
@@ -164,7 +166,13 @@ def _families(models: Mapping[str, Model]) -> dict[tuple[str, str, str], list[Mo
     return ordered
 
 
-def _compared(systems: Systems, family: tuple[str, str, str], models: Sequence[Model], tested: bool) -> Comparison:
+def _compared(
+    systems: Systems,
+    family: tuple[str, str, str],
+    models: Sequence[Model],
+    intervals: Mapping[str, Interval | None],
+    tested: bool,
+) -> Comparison:
     groups = group_models(models)
     rows = []
     for name, own in groups.items():
@@ -185,7 +193,7 @@ def _compared(systems: Systems, family: tuple[str, str, str], models: Sequence[M
                 name,
                 own,
                 tuple(map(systems.wer, tags)),
-                systems.interval(tags),
+                intervals[tags[0]] if len(tags) == 1 else systems.interval(tags),  # one figure has one interval
                 systems.change(tags),
                 systems.gap(tags),
                 against,
