@@ -124,7 +124,7 @@ def start_directory(
         if old and not stamp.path.is_file():
             message = "holds lattices that were not made here"
             raise InputError(message, path=args.lat_dir, mend="name another directory")
-        for path in old:
+        for path in sorted(old, key=lambda one: one == stamp.path):  # the stamp last: without it they are somebody's
             path.unlink()
         args.lat_dir.mkdir(parents=True, exist_ok=True)
         for name in ("words.txt", "tokens.txt", "lexicon.txt"):

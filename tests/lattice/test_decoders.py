@@ -294,6 +294,23 @@ class TestLatDecode:
         assert sum(len(lattice.arcs) for lattice in read_lattices(lat_dir)) < wide
         assert read_yaml(lat_dir / "backend.yaml")["lattice_beam"] == 0.5
 
+    def test_the_stamp_of_other_lattices_goes_last(
+        self, graph: Graph, ctc_dir: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Without it, after a kill, what is left would be somebody else's lattices."""
+        assert self.call(graph, ctc_dir) == 0
+        removed: list[str] = []
+        unlink = Path.unlink
+
+        def noted(path: Path, missing_ok: bool = False) -> None:
+            removed.append(path.name)
+            unlink(path, missing_ok)
+
+        monkeypatch.setattr(Path, "unlink", noted)
+        assert self.call(graph, ctc_dir, "--lattice_beam", "0.5") == 0
+        assert removed.index("lat.stamp") == 4
+        assert set(removed[:4]) == {"lat.1.gz", "lat.2.gz", "failed.1", "failed.2"}
+
     @pytest.mark.parametrize("found", ["", "0.04 s\n", "-1\n"])
     def test_a_frame_shift_that_is_none(
         self, graph: Graph, ctc_dir: Path, found: str, capsys: pytest.CaptureFixture[str]
