@@ -201,9 +201,10 @@ def test_an_unfinished_directory_is_fetched_again(source: Path, tmp_path: Path) 
     ],
 )
 def test_what_is_not_fetched_names_the_command(
-    tmp_path: Path, plm: str, scorer: str, plm_dir: str, options: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plm: str, scorer: str, plm_dir: str, options: str
 ) -> None:
     """As the user names the PLM: `gpt2` in a directory is not that of conf/plm."""
+    monkeypatch.chdir(tmp_path)  # exp may be there where the tests are called from
     for name in ("my lm", "gpt2"):
         (tmp_path / name).mkdir()
     settings = replace(PlmSettings.find(plm.format(tmp=tmp_path), CONF_DIR / "plm"), scorer=scorer)
