@@ -52,17 +52,17 @@ def decode(args: argparse.Namespace) -> int:
         args.decode_config,
         args.data_dir / "wav.scp",
     ]
-    utts = list(read_wav_scp(args.data_dir))  # ESPnet wants keys in this order
+    utts = read_wav_scp(args.data_dir)
     stamp = Stamp(logdir / "stamp", checksum(inputs))
     if not stamp.is_current():
-        require_sound(args.data_dir, args.asr_exp / "config.yaml")
+        require_sound(utts, args.data_dir, args.asr_exp / "config.yaml")
         outputs = list(logdir.glob("output.*"))
         if outputs and not stamp.path.is_file():
             mend = "name another directory: --decode_dir"
             raise InputError("holds a decode that was not made here", path=args.decode_dir, mend=mend)
         for path in [*outputs, logdir]:  # the stamp goes last
             shutil.rmtree(path, ignore_errors=True)
-        for job, part in enumerate(shares(utts, args.nj), start=1):
+        for job, part in enumerate(shares(list(utts), args.nj), start=1):  # ESPnet wants keys in this order
             with atomic_write(logdir / f"keys.{job}") as file:
                 file.writelines(f"{utt}\n" for utt in part)
         stamp.write()

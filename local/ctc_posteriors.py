@@ -64,14 +64,14 @@ def run(args: argparse.Namespace, options: Sequence[str]) -> int:
     Raises:
         InputError: An input is missing or empty, or the output cannot be written.
     """
-    utts = sorted(read_wav_scp(args.data_dir).items())
+    utts = read_wav_scp(args.data_dir)
     inputs = [args.asr_exp / "config.yaml", args.asr_exp / args.asr_model, args.data_dir / "wav.scp"]
     stamp = Stamp(args.out_dir / "ctc.stamp", checksum(inputs))
     if not stamp.is_current():
-        require_sound(args.data_dir, args.asr_exp / "config.yaml")
+        require_sound(utts, args.data_dir, args.asr_exp / "config.yaml")
         for old in [*args.out_dir.glob("ctc.*"), *args.out_dir.glob("log/wav.*.scp")]:
             old.unlink()
-        for job, part in enumerate(shares(utts, args.nj), start=1):
+        for job, part in enumerate(shares(sorted(utts.items()), args.nj), start=1):
             write_table(job_scp(args, job), part)
         stamp.write()
 

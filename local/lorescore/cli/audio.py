@@ -1,5 +1,6 @@
 """The audio of a Kaldi data directory as ESPnet reads it: `wav.scp` with one file of sound for each utterance."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from lorescore.errors import InputError
@@ -26,11 +27,12 @@ def read_wav_scp(data_dir: Path) -> dict[str, str]:
     return utts
 
 
-def require_sound(data_dir: Path, config: Path) -> None:
+def require_sound(utts: Mapping[str, str], data_dir: Path, config: Path) -> None:
     """Check the header of each file of sound, before hours of decoding.
 
     Args:
-        data_dir: A Kaldi data directory.
+        utts: The file of each utterance, as `read_wav_scp` has them.
+        data_dir: The Kaldi data directory that they are of.
         config: ESPnet's `config.yaml` of the model.
 
     Raises:
@@ -41,7 +43,7 @@ def require_sound(data_dir: Path, config: Path) -> None:
 
     rate = model_rate(config)
     path = data_dir / "wav.scp"
-    for line, (utt, place) in enumerate(read_wav_scp(data_dir).items(), start=1):
+    for line, (utt, place) in enumerate(utts.items(), start=1):
         if not Path(place).is_file():
             raise InputError(f"utterance {utt}: {place:.80}: no such file", path=path, line=line, mend=OWN_FILES)
         try:
