@@ -68,7 +68,8 @@ class JsonList:
     def rescored(self, done: RescoredList) -> str:
         """The line that goes out, without its end."""
         given = [one if isinstance(one, dict) else {"text": one} for one in self.record["hyps"]]
-        given += [{} for _ in range(self.nbest.added)]
+        added = self.nbest.hypotheses[len(given) :]
+        given += [{} for _ in added]
         hypotheses = [
             given[one.rank - 1]
             | {
@@ -81,7 +82,6 @@ class JsonList:
             for one in done.hypotheses
         ]
         record = {key: value for key, value in self.record.items() if key != "scores"} | {"hyps": hypotheses}
-        added = self.nbest.hypotheses[len(self.record["hyps"]) :]
         for name in PARTS:
             if record.get(name) is not None:
                 costs = [*record[name], *(getattr(one.parts, name) for one in added)]
