@@ -56,12 +56,10 @@ def decode(args: argparse.Namespace) -> int:
     stamp = Stamp(logdir / "stamp", checksum(inputs))
     if not stamp.is_current():
         require_sound(utts, args.data_dir, args.asr_exp / "config.yaml")
-        outputs = list(logdir.glob("output.*"))
-        if outputs and not stamp.path.is_file():
-            mend = "name another directory: --decode_dir"
-            raise InputError("holds a decode that was not made here", path=args.decode_dir, mend=mend)
-        for path in [*outputs, logdir]:  # the stamp goes last
-            shutil.rmtree(path, ignore_errors=True)
+        mend = "name another directory: --decode_dir"
+        foreign = InputError("holds a decode that was not made here", path=args.decode_dir, mend=mend)
+        stamp.make_way(logdir.glob("output.*"), foreign)
+        shutil.rmtree(logdir, ignore_errors=True)
         for job, part in enumerate(shares(list(utts), args.nj), start=1):  # ESPnet wants keys in this order
             with atomic_write(logdir / f"keys.{job}") as file:
                 file.writelines(f"{utt}\n" for utt in part)

@@ -120,12 +120,9 @@ def start_directory(
     made_from = f"{checksum(inputs)} {backend.name} {options} {num_jobs} {frame_shift:g}"
     stamp = Stamp(args.lat_dir / "lat.stamp", made_from)
     if not stamp.is_current():
-        old = [path for pattern in ("lat.*", "failed.*") for path in args.lat_dir.glob(pattern)]
-        if old and not stamp.path.is_file():
-            message = "holds lattices that were not made here"
-            raise InputError(message, path=args.lat_dir, mend="name another directory")
-        for path in sorted(old, key=lambda one: one == stamp.path):  # the stamp last: without it they are somebody's
-            path.unlink()
+        message = "holds lattices that were not made here"
+        foreign = InputError(message, path=args.lat_dir, mend="name another directory")
+        stamp.make_way([*args.lat_dir.glob("lat.*"), *args.lat_dir.glob("failed.*")], foreign)
         args.lat_dir.mkdir(parents=True, exist_ok=True)
         for name in ("words.txt", "tokens.txt", "lexicon.txt"):
             shutil.copyfile(graph.directory / name, args.lat_dir / name)

@@ -1,9 +1,12 @@
 """What an output was made from, in a file beside it: what is up to date is not made again."""
 
 import hashlib
+import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from lorescore.errors import InputError
 from lorescore.files import atomic_write
 
 
@@ -30,6 +33,25 @@ class Stamp:
     def remove(self) -> None:
         """Say nothing, before an output is replaced: a stamp must never stand beside one that it is not of."""
         self.path.unlink(missing_ok=True)
+
+    def make_way(self, outputs: Iterable[Path], foreign: InputError) -> None:
+        """Remove outputs that were made from something else, and then the stamp.
+
+        Without a stamp they are somebody's, and stay: a kill in between must not leave some of ours so.
+
+        Args:
+            outputs: Files or directories; the stamp may be among them.
+            foreign: What is raised where there are outputs, and no stamp.
+        """
+        old = [path for path in outputs if path != self.path]
+        if old and not self.path.is_file():
+            raise foreign
+        for path in old:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
+        self.remove()
 
     def write(self) -> None:
         """Say that what follows is made from this."""
