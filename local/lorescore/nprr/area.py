@@ -24,7 +24,7 @@ from lorescore.nprr.measure import NprrDifference, paired_difference
 from lorescore.wer.resampling import PERCENT, Counts, Floats, defined_value, percentile_interval, resampled_totals
 from lorescore.wer.speakers import exchanges
 
-ROUNDING = 1e-9  # relative: areas that are equal but for the order of a sum
+ROUNDING = 1e-9  # percent: areas that are equal but for the order of a sum; not relative, as a difference may be 0
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def nprr_area_p_by_exchanges(first: Curve, second: Curve) -> float | None:
     differences = np.abs(first.areas(totals) - second.areas(other_totals))
     if not np.isfinite(differences[0]):
         return None
-    return float((differences >= differences[0] * (1 - ROUNDING))[np.isfinite(differences)].mean())
+    return float((differences >= differences[0] - ROUNDING)[np.isfinite(differences)].mean())
 
 
 def rate_weights(rates: Sequence[float]) -> Floats:
