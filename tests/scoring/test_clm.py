@@ -305,6 +305,8 @@ def test_of_a_long_context_the_end_is_read(rescorer_of: RescorerOf) -> None:
     scores = rescorer.score([["the cat"]] * 3, contexts=contexts)
     assert scores[0] == pytest.approx(scores[1], abs=1e-5)
     assert scores[0] != pytest.approx(scores[2], abs=1e-5)
+    with pytest.raises(InputError, match="3 contexts for 2 lists"):
+        rescorer.score([["the cat"]] * 2, contexts=contexts)
 
 
 def test_a_list_of_a_thousand_hypotheses(rescorer_of: RescorerOf) -> None:

@@ -264,11 +264,13 @@ class Rescorer(ListScorer):
 
         Raises:
             NotFiniteError: A text's score is not a finite number.
-            InputError: The memory is too small.
+            InputError: There are not as many contexts as lists, or the memory is too small.
         """
         self.scorer.eval()
         filled = [index for index, texts in enumerate(lists) if texts]
-        before = contexts or [()] * len(lists)
+        before = [()] * len(lists) if contexts is None else contexts
+        if len(before) != len(lists):
+            raise InputError(f"{len(before)} contexts for {len(lists)} lists, expected one for each list")
         encoded = [self.encode(lists[index], before[index]) for index in filled]
         scores: list[list[float]] = [[] for _ in lists]
         device = self.scorer.device
