@@ -89,8 +89,7 @@ HELD: dict[str, Callable[[NbestSet], NbestSet]] = {
 
 def content(nbest: NbestSet) -> tuple[object, ...]:
     """All that two sets may differ in, except for where they come from."""
-    in_parts = any(one.parts is not None for a in nbest for one in a.hypotheses)
-    return nbest.lists, dict(nbest.refs), nbest.info.get("acoustic_scale") if in_parts else None
+    return nbest.lists, dict(nbest.refs), nbest.info.get("acoustic_scale") if nbest.has_parts else None
 
 
 def write_and_read(folder: Path, name: str, nbest: NbestSet) -> NbestSet:

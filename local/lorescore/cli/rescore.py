@@ -42,7 +42,6 @@ from lorescore.combine import (
 from lorescore.decode import MAP_SCALE, MBR, chosen_ranks, tune_confidence_scale, tune_posterior_scale
 from lorescore.errors import InputError
 from lorescore.files import write_yaml
-from lorescore.lattice.rescored import has_cost_parts
 from lorescore.lattice.source import FRAME_SHIFT_S, LatticeSource
 from lorescore.lattice.write_back import CTM, Chosen, write_back
 from lorescore.nbest import NbestSet, list_costs, read_nbest_dir
@@ -210,7 +209,7 @@ def _lattice_source(name: str, nbest: NbestSet, args: argparse.Namespace) -> Lat
         print(f"{directory}: no lattices here, none come back for {name}")
     elif any(one.added for one in nbest):
         print(f"{directory}: expansion has added to the lists of {name} what no lattice holds, none come back for it")
-    elif not has_cost_parts(nbest):
+    elif not nbest.has_parts:
         print(f"{directory}: the lists of {name} are not of lattices, none come back for it")
     else:
         return LatticeSource.read(directory, args.frame_shift, args.words)

@@ -60,14 +60,9 @@ def nbest_paths(nbest: NbestList, plm_costs: Sequence[float] | None) -> list[Nbe
     ]
 
 
-def has_cost_parts(nbest: NbestSet) -> bool:
-    """Whether the first-pass costs are in parts, as those of lists from lattices are."""
-    return any(hypothesis.parts for one in nbest for hypothesis in one.hypotheses)
-
-
 def first_pass_acoustic_scale(nbest: NbestSet) -> float:
     """The acoustic scale at which a path's cost is its first-pass cost; 1 where that is not in parts."""
-    return float(nbest.info["acoustic_scale"]) if has_cost_parts(nbest) else 1.0
+    return float(nbest.info["acoustic_scale"]) if nbest.has_parts else 1.0
 
 
 def kaldi_graph_cost(path: NbestPath, lm_weight: float) -> float:

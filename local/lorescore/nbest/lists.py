@@ -121,6 +121,11 @@ class NbestSet:
         return any(len(set(one.texts)) > 1 for one in self)
 
     @property
+    def has_parts(self) -> bool:
+        """Whether first-pass costs are in parts, as those of lists from lattices are."""
+        return any(hypothesis.parts is not None for one in self for hypothesis in one.hypotheses)
+
+    @property
     def metric(self) -> str:
         """What errors are counted in: `wer`, words, or `cer`, characters (`lorescore.wer.units`)."""
         return str(self.info.get("metric", WER))

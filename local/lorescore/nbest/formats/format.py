@@ -115,8 +115,7 @@ def decimal(score: float) -> str:
 
 def lost_parts(nbest: NbestSet) -> list[str]:
     """For `drops`: the parts of costs, where a format has room for their sum alone."""
-    has_parts = any(hypothesis.parts is not None for one in nbest for hypothesis in one.hypotheses)
-    return ["the parts of the costs (their weighted sum is kept)"] if has_parts else []
+    return ["the parts of the costs (their weighted sum is kept)"] if nbest.has_parts else []
 
 
 def lost_references(nbest: NbestSet) -> list[str]:

@@ -150,8 +150,7 @@ def write(path: Path, nbest: NbestSet, options: FormatOptions) -> None:
 def drops(nbest: NbestSet) -> list[str]:
     """What the format has no room for."""
     scale = nbest.info.get("acoustic_scale", 1.0)
-    in_parts = any(hypothesis.parts is not None for one in nbest for hypothesis in one.hypotheses)
-    lost = [f"the acoustic scale (read back with --acoustic_scale {scale:g})"] if in_parts and scale != 1 else []
+    lost = [f"the acoustic scale (read back with --acoustic_scale {scale:g})"] if nbest.has_parts and scale != 1 else []
     return lost + lost_references(nbest) + lost_record(nbest)
 
 

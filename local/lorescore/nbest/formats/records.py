@@ -124,7 +124,7 @@ def _as_long(values: Any, hyps: list[Any], what: str, lists: Collector, line: in
 
 def records(nbest: NbestSet) -> Iterator[dict[str, Any]]:
     """A record for each utterance, all with the same columns."""
-    in_parts = any(hypothesis.parts is not None for one in nbest for hypothesis in one.hypotheses)
+    in_parts = nbest.has_parts
     for one in nbest:
         record: dict[str, Any] = {"utt": one.utt}
         if nbest.refs:
