@@ -45,7 +45,7 @@ from lorescore.nbest.info import (
     is_unfinished,
     read_info,
 )
-from lorescore.nbest.lists import CostParts, Hypothesis, NbestList, NbestSet
+from lorescore.nbest.lists import COST_DECIMALS, CostParts, Hypothesis, NbestList, NbestSet
 from lorescore.wer.units import require_metric
 
 CORRECT_KEYS = "correct the keys, or make the directory again: stage 4"
@@ -245,7 +245,7 @@ def read_costs(path: Path, *, mend: str = "score the set again: stage 6") -> dic
 
 def write_costs(path: Path, costs: Iterable[tuple[str, float]]) -> None:
     """Write costs with four decimals, sorted by key."""
-    write_table(path, ((key, f"{cost:.4f}") for key, cost in costs))
+    write_table(path, ((key, f"{cost:.{COST_DECIMALS}f}") for key, cost in costs))
 
 
 def cost_file(nbest_dir: Path, tag: str) -> Path:

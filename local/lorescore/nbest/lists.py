@@ -10,6 +10,8 @@ from lorescore.files import split_words
 from lorescore.wer.distances import WordCounts, count_words
 from lorescore.wer.units import WER
 
+COST_DECIMALS = 4  # of the costs in files
+
 
 @dataclass(frozen=True, slots=True)
 class CostParts:
@@ -152,5 +154,7 @@ class NbestSet:
             for key, hypothesis in zip(one.nbest_keys(), one.hypotheses, strict=True):
                 parts = hypothesis.parts
                 costs = (parts.acoustic, parts.nolm, parts.lmonly) if parts else (-hypothesis.score,)
-                digest.update(f"{key} {hypothesis.text}\n{' '.join(f'{cost:.4f}' for cost in costs)}\n".encode())
+                digest.update(
+                    f"{key} {hypothesis.text}\n{' '.join(f'{cost:.{COST_DECIMALS}f}' for cost in costs)}\n".encode()
+                )
         return digest.hexdigest()

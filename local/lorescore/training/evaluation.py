@@ -8,6 +8,7 @@ import torch
 
 from lorescore.combine import ScoredLists, Weights, tune, wer
 from lorescore.nbest import NbestSet
+from lorescore.nbest.lists import COST_DECIMALS
 from lorescore.progress import Progress, silent
 from lorescore.scoring.rescorer import Rescorer
 
@@ -54,7 +55,7 @@ class Evaluation:
 def tuned_on(dev: NbestSet, costs: Sequence[Sequence[float]]) -> tuple[Weights, float]:
     """Weights tuned on dev, and the WER that they give there, in percent. `costs` are negative PLM scores by list."""
     # As a cost file holds them, so that it does not matter whether they come from one.
-    lists = ScoredLists.build(dev, [[round(cost, 4) for cost in one] for one in costs])
+    lists = ScoredLists.build(dev, [[round(cost, COST_DECIMALS) for cost in one] for one in costs])
     weights = tune(lists)
     return weights, wer(lists, weights)
 

@@ -21,6 +21,7 @@ from dataclasses import replace
 import torch
 
 from lorescore.nbest import NbestList, NbestSet
+from lorescore.nbest.lists import COST_DECIMALS
 from lorescore.perturb.draws import Draws, epoch_seed
 from lorescore.perturb.lexicon import HomophoneLexicon
 from lorescore.perturb.replacement import perturb_list, sources
@@ -32,8 +33,6 @@ from lorescore.training.teacher import TeacherScores
 from lorescore.wer.distances import count_words
 
 logger = logging.getLogger(__name__)
-
-SCORE_DECIMALS = 4  # of a teacher's score, as a cost file holds it
 
 
 class Twins:
@@ -115,4 +114,5 @@ class Twins:
                     texts.append(twin.texts)
                     contexts.append(twin.context)
         for key, scores in zip(keys, score(texts, contexts) if texts else [], strict=True):
-            self._teacher[key] = teacher.of([round(-one, SCORE_DECIMALS) for one in scores])
+            # As a cost file holds them, from which the scores of the clean lists are.
+            self._teacher[key] = teacher.of([round(-one, COST_DECIMALS) for one in scores])

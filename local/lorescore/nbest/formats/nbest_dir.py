@@ -8,7 +8,7 @@ from lorescore.files import checksum, read_table
 from lorescore.nbest.directory import CONTENT, PART_FILES, read_nbest_dir, require_references, write_nbest_dir
 from lorescore.nbest.formats.format import COSTS, Format, FormatOptions
 from lorescore.nbest.info import INFO
-from lorescore.nbest.lists import NbestSet
+from lorescore.nbest.lists import COST_DECIMALS, NbestSet
 
 NAME = "nbest-dir"
 
@@ -46,7 +46,7 @@ def drops(nbest: NbestSet) -> list[str]:
     """What the format has no room for."""
     return (
         ["decimals of the costs beyond the fourth"]
-        if any(value != float(f"{value:.4f}") for value in _costs(nbest))
+        if any(value != float(f"{value:.{COST_DECIMALS}f}") for value in _costs(nbest))
         else []
     )
 
