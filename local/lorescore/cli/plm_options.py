@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lorescore.choices import (
     DECODES,
+    FROZEN,
     OBJECTIVES,
     SCORERS,
     STRATEGIES,
@@ -136,4 +137,4 @@ def rescorer_tag(args: argparse.Namespace, lora: str, seed: int) -> str:
 
 def is_frozen(settings: PlmSettings, lora: str) -> bool:
     """Whether nothing is trained."""
-    return lora == "none" and settings.scorer != "cls"
+    return lora == FROZEN and settings.scorer != "cls"

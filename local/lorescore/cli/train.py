@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lorescore.choices import STRATEGIES
+from lorescore.choices import FROZEN, STRATEGIES
 from lorescore.cli.cache_options import add_cache_argument, cache_path
 from lorescore.cli.lexicon_options import add_lexicon_arguments, read_pronunciations
 from lorescore.cli.plm_options import (
@@ -267,8 +267,8 @@ def _read_texts(path: Path) -> list[str]:
 
 def _frozen_costs(args: argparse.Namespace, scoring: Scoring, dev: NbestSet) -> list[list[float]] | None:
     """The frozen PLM's costs of dev, where its `none` rescorer is there (no `cls`) and scores as the training does."""
-    settings = plm_settings(args, "none")
-    frozen_dir = args.out_root / rescorer_tag(args, "none", args.seed)
+    settings = plm_settings(args, FROZEN)
+    frozen_dir = args.out_root / rescorer_tag(args, FROZEN, args.seed)
     if settings.scorer == "cls" or not (frozen_dir / "config.yaml").is_file():
         return None
     if differing(_plm(args, settings), read_config(frozen_dir)):

@@ -24,6 +24,7 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
+from lorescore.choices import FROZEN
 from lorescore.errors import InputError
 from lorescore.plm.adalora import AdaLora
 from lorescore.plm.adaptation import Adaptation, stores_transposed
@@ -73,7 +74,7 @@ def adapt(
     Raises:
         InputError: The PLM lacks one of the targets, or what the strategy needs; or there are too few steps.
     """
-    if strategy.name in ("none", "full"):
+    if strategy.name in (FROZEN, "full"):
         model.requires_grad_(strategy.name == "full")
         return Adaptation(model, strategy, total_steps, seed)
     config = bias_config(model) if strategy.name == "bitfit" else _peft_config(model, strategy, targets, total_steps)
