@@ -23,7 +23,7 @@ from lorescore.nbest.directory import content_checksum
 from lorescore.nbest.espnet import read_espnet_decode
 from lorescore.nbest.formats import FORMATS, Format, FormatOptions, find_format, format_named, reading_lines
 from lorescore.nbest.formats.format import NO_CHOICE
-from lorescore.nbest.info import is_nbest_dir
+from lorescore.nbest.info import INFO, is_nbest_dir
 from lorescore.wer import CER, METRICS, WER, EditCounts, edit_counts, wer_line
 from lorescore.wer.units import first_decomposed
 
@@ -240,9 +240,9 @@ def _is_up_to_date(nbest_dir: Path, wanted: Mapping[str, Any]) -> bool:
         nbest_dir: The directory.
         wanted: What its `nbest.yaml` would say; a setting that is recorded there but not here was taken away.
     """
-    if not (nbest_dir / "nbest.yaml").is_file():
+    if not (nbest_dir / INFO).is_file():
         return False
-    info = read_yaml(nbest_dir / "nbest.yaml")
+    info = read_yaml(nbest_dir / INFO)
     recorded, now = ({key: one[key] for key in one.keys() - RESULTS} for one in (info, wanted))
     return recorded == now and info.get("checksum") == content_checksum(nbest_dir)
 

@@ -18,6 +18,7 @@ from lorescore.cli.scoring_options import scoring_options
 from lorescore.combine import ScoredLists, Weights, read_weights
 from lorescore.errors import InputError
 from lorescore.nbest import NbestSet, list_costs, read_nbest_dir
+from lorescore.nbest.info import INFO
 from lorescore.nprr import (
     AreaRecord,
     ListErrors,
@@ -157,7 +158,7 @@ def _measure(
     names = sum(curves, [])
     nbest_dirs = {name: exp_dir / "nbest" / name for name in [set_name, *names]}
     for name in names:
-        if not (nbest_dirs[name] / "nbest.yaml").is_file():
+        if not (nbest_dirs[name] / INFO).is_file():
             raise InputError("no perturbed lists", path=nbest_dirs[name], mend=MEND_LISTS)
     clean = read_nbest_dir(nbest_dirs[set_name])
     if not clean.refs:

@@ -24,7 +24,7 @@ from lorescore.errors import InputError
 from lorescore.files import read_table, read_yaml
 from lorescore.nbest import NbestSet, write_nbest_dir
 from lorescore.nbest.directory import content_checksum, require_replaceable
-from lorescore.nbest.info import begin_writing
+from lorescore.nbest.info import INFO, begin_writing
 from lorescore.perturb import (
     KINDS,
     NUM_CANDIDATES,
@@ -178,9 +178,9 @@ def _finished(
     versions: Mapping[str, Any] | None = None,
 ) -> dict[str, Any] | None:
     """What `nbest.yaml` says where the directory is complete and is what would be written, else None."""
-    if not (out_dir / "nbest.yaml").is_file() or not (out_dir / COUNTS_FILE).is_file():
+    if not (out_dir / INFO).is_file() or not (out_dir / COUNTS_FILE).is_file():
         return None
-    info = read_yaml(out_dir / "nbest.yaml")
+    info = read_yaml(out_dir / INFO)
     if info.get("checksum") != content_checksum(out_dir) or _table(out_dir / "text") != nbest.refs:
         return None
     return info if is_up_to_date(info, nbest, lexicon, settings, versions) else None

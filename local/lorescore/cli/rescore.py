@@ -47,6 +47,7 @@ from lorescore.lattice.write_back import CTM, Chosen, write_back
 from lorescore.nbest import NbestSet, list_costs, read_nbest_dir
 from lorescore.nbest.chosen import write_chosen
 from lorescore.nbest.directory import require_same_metric
+from lorescore.nbest.info import INFO
 from lorescore.scoring.directories import Scoring
 from lorescore.scoring.stored import TRAIN_IT, TUNED_FOR, WEIGHTS_FILE, scores_checksum, unfinished
 from lorescore.wer import word_error_rate
@@ -110,7 +111,7 @@ def run(args: argparse.Namespace) -> None:
         )
     first = next(iter(sets))
     for name, nbest in sets.items():  # the weights are tuned on one set and used on all
-        require_same_metric(nbest, args.exp_dir / "nbest" / name / "nbest.yaml", sets[first], first)
+        require_same_metric(nbest, nbest_dirs[name] / INFO, sets[first], first)
     _warn_of_shared(args.dev, sets)
     warn_of_case(nbest_dirs[args.dev], sets[args.dev].refs, first_pass(sets[args.dev]), sets[args.dev].metric)
     sources = {name: _lattice_source(name, nbest, args) for name, nbest in sets.items()}

@@ -28,7 +28,7 @@ from lorescore.files import read_lines, read_yaml, write_table, write_yaml
 from lorescore.lattice.source import LatticeSource
 from lorescore.lattice.write_back import CTM, RECORD, Chosen, write_back
 from lorescore.nbest import list_costs, read_nbest_dir
-from lorescore.nbest.info import is_nbest_dir
+from lorescore.nbest.info import INFO, is_nbest_dir
 from lorescore.perturb.expansion import Expansion
 from lorescore.scoring.combination import load_list_scorer
 from lorescore.scoring.directories import Scoring
@@ -115,7 +115,7 @@ def _tuning(model: Path, lists: Path) -> str:
     is_in_exp = model.parent.name == "plm"
     exp_dir = os.path.relpath(model.parent.parent) if is_in_exp else "exp"
     nbest_dir = f"{exp_dir}/nbest/{lists.stem}"
-    commands = [] if Path(nbest_dir, "nbest.yaml").is_file() else [f"convert {lists} {nbest_dir}"]
+    commands = [] if Path(nbest_dir, INFO).is_file() else [f"convert {lists} {nbest_dir}"]
     if is_in_exp:  # they are found from then on
         option = "" if exp_dir == "exp" else f" --exp_dir {exp_dir}"
         commands.append(f"rescore --tags {model.name} --dev {lists.stem}{option}")

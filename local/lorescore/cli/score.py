@@ -11,6 +11,7 @@ from lorescore.errors import InputError
 from lorescore.files import CHECK_PATH, read_table, read_yaml
 from lorescore.nbest.chosen import are_of_other_lists
 from lorescore.nbest.directory import require_references
+from lorescore.nbest.info import INFO
 from lorescore.scoring.stored import WEIGHTS_FILE, require_tuned_for, rescorer_of
 from lorescore.wer import METRICS, WER, score_hypotheses, wer_line
 from lorescore.wer.ctm import read_ctm
@@ -75,5 +76,5 @@ def _read_texts(path: Path, refs: Mapping[str, str], ref_path: Path, mend: str) 
 
 def _metric_of(ref_path: Path) -> str:
     """The metric of the N-best directory that the references are in; `wer` where they are in none."""
-    info_path = ref_path.parent / "nbest.yaml"
+    info_path = ref_path.parent / INFO
     return require_metric(read_yaml(info_path), info_path) if info_path.is_file() else WER

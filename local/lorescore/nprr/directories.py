@@ -8,7 +8,7 @@ from pathlib import Path
 from lorescore.combine import ScoredLists, Weights
 from lorescore.errors import InputError
 from lorescore.files import atomic_write
-from lorescore.nbest import NbestSet, read_costs, read_nbest_dir
+from lorescore.nbest import NbestSet, cost_file, read_costs, read_nbest_dir
 from lorescore.nbest.directory import costs_by_list
 from lorescore.nprr.area import NprrArea
 from lorescore.nprr.groups import Group, group_dirs, require_one_curve, require_versions
@@ -142,7 +142,7 @@ def _scored(nbest_dir: Path, nbest: NbestSet, clean: NbestSet, costs: str) -> Sc
     referenced = NbestSet(nbest.lists, clean.refs, nbest.info)
     if not costs:
         return ScoredLists.build(referenced, None)
-    path = nbest_dir / f"lmwt.{costs}"
+    path = cost_file(nbest_dir, costs)
     try:
         return ScoredLists.build(referenced, list(costs_by_list(read_costs(path, mend=MEND_COSTS), nbest, path)))
     except InputError as error:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from lorescore.errors import InputError
 from lorescore.nbest import NbestSet
+from lorescore.nbest.info import INFO
 from lorescore.nprr.records import lists_in_words
 from lorescore.perturb.sets import INFO_KEY, SOURCE_KEY, was_made_from
 from lorescore.perturb.settings import HOMOPHONE, Perturbation
@@ -104,7 +105,7 @@ def require_versions(clean: NbestSet, clean_dir: Path, perturbed: Mapping[Path, 
             raise InputError(message, path=path, mend="NPRR compares versions of the same utterances")
         if nbest.metric != clean.metric:
             message = f"metric {nbest.metric}, that of {clean_dir} is {clean.metric}"
-            raise InputError(message, path=path / "nbest.yaml", mend="make both with the same --metric")
+            raise InputError(message, path=path / INFO, mend="make both with the same --metric")
         recorded = nbest.info.get(INFO_KEY)
         if not isinstance(recorded, Mapping) or recorded.get(SOURCE_KEY) is None:
             _require_same_refs(clean, clean_dir, nbest, path)
@@ -152,18 +153,16 @@ def _settings(info: Mapping[str, Any], path: Path) -> Perturbation | None:
     if recorded is None:
         return None
     if not isinstance(recorded, Mapping):
-        raise InputError(
-            f"perturbation is {recorded!r:.60}, expected a mapping", path=path / "nbest.yaml", mend=MEND_INFO
-        )
+        raise InputError(f"perturbation is {recorded!r:.60}, expected a mapping", path=path / INFO, mend=MEND_INFO)
     rate, seed = _number(recorded, "rate", float, path), _number(recorded, "seed", int, path)
     kind, name, tag = recorded.get("kind"), recorded.get("perturbation", HOMOPHONE), recorded.get("tag", "")
     if rate is None or seed is None or not all(isinstance(word, str) for word in (kind, name, tag)):
         message = f"perturbation {dict(recorded)!r:.80} lacks a kind, a rate or a seed"
-        raise InputError(message, path=path / "nbest.yaml", mend=MEND_INFO)
+        raise InputError(message, path=path / INFO, mend=MEND_INFO)
     try:
         return Perturbation(str(kind), rate, seed, name, tag)
     except InputError as error:
-        raise InputError(error.message, path=path / "nbest.yaml", mend=error.mend or MEND_INFO) from error
+        raise InputError(error.message, path=path / INFO, mend=error.mend or MEND_INFO) from error
 
 
 def _number(recorded: Mapping[str, Any], key: str, parse: type[Number], path: Path) -> Number | None:
@@ -175,7 +174,7 @@ def _number(recorded: Mapping[str, Any], key: str, parse: type[Number], path: Pa
         return parse(str(value))  # as a text, True is no number and 1.5 no whole one
     except ValueError as error:
         message = f"perturbation has the {key} {value!r:.40}, expected a {'whole ' if parse is int else ''}number"
-        raise InputError(message, path=path / "nbest.yaml", mend=MEND_INFO) from error
+        raise InputError(message, path=path / INFO, mend=MEND_INFO) from error
 
 
 def _settings_by_name(name: str, clean_name: str) -> Perturbation | None:

@@ -19,6 +19,7 @@ from lorescore.decode import MBR, read_posterior_scale
 from lorescore.errors import InputError
 from lorescore.files import read_table, read_yaml, table_checksum
 from lorescore.nbest.chosen import are_of_other_lists
+from lorescore.nbest.info import INFO
 from lorescore.nprr import AreaRecord, NprrRecord, read_areas, read_records
 from lorescore.perturb.expansion import INFO_KEY as EXPANSION
 from lorescore.perturb.sets import INFO_KEY as PERTURBATION
@@ -26,10 +27,10 @@ from lorescore.perturb.settings import PERTURBATIONS, WORST
 from lorescore.report.fields import Fields
 from lorescore.report.mbr import MBR_SUFFIX, MbrComparison, base_tag, compare_mbr
 from lorescore.report.models import Model, frozen_counterpart, read_models
-from lorescore.scoring.stored import are_for_another, rescorer_of
+from lorescore.scoring.stored import WEIGHTS_FILE, are_for_another, rescorer_of
 from lorescore.wer import Interval, p_not_better
 from lorescore.wer.kaldi import UTT2SPK
-from lorescore.wer.score import HYPS_CHECKSUM, REFS_CHECKSUM
+from lorescore.wer.score import HYPS_CHECKSUM, REFS_CHECKSUM, RESULT
 from lorescore.wer.speakers import OverSpeakers, resample_speakers
 from lorescore.wer.units import CER, WER, require_metric
 
@@ -175,7 +176,7 @@ def _again(system_dir: Path, mend: str) -> str:
 def _read_dev_set(exp_dir: Path) -> str | None:
     """The set on which every rescorer's weights were tuned."""
     dev_set, seen = None, None
-    for path in sorted(exp_dir.glob("rescore/[!.]*/weights.yaml")):
+    for path in sorted(exp_dir.glob(f"rescore/[!.]*/{WEIGHTS_FILE}")):
         fields = Fields.read(path, MEND)
         tuned_on = fields.text("tuned_on")
         if dev_set not in (None, tuned_on):
@@ -191,7 +192,7 @@ def _of_other_rescorers(exp_dir: Path) -> set[str]:
     Its NPRR is too, as stage 9 refuses such weights.
     """
     found = set()
-    for path in sorted(exp_dir.glob("rescore/[!.]*/weights.yaml")):
+    for path in sorted(exp_dir.glob(f"rescore/[!.]*/{WEIGHTS_FILE}")):
         rescorer_dir = rescorer_of(path.parent)
         if are_for_another(path, rescorer_dir):
             logger.warning(
@@ -207,7 +208,7 @@ def _of_other_rescorers(exp_dir: Path) -> set[str]:
 def _read_scores(exp_dir: Path, left_out: Collection[str]) -> dict[str, dict[str, SetScore]]:
     """The finished scorings of clean sets, by set and tag; without those of some systems."""
     scores: dict[str, dict[str, SetScore]] = {}
-    for path in sorted(exp_dir.glob("rescore/[!.]*/*/result.yaml")):
+    for path in sorted(exp_dir.glob(f"rescore/[!.]*/*/{RESULT}")):
         tag, set_name = path.parent.parent.name, path.parent.name
         if tag in left_out:
             continue
@@ -282,7 +283,7 @@ def _place(record: NprrRecord | AreaRecord) -> int:
 
 def _info(exp_dir: Path, set_name: str) -> Mapping[str, Any]:
     """What `nbest.yaml` says of a set's lists; nothing where it is not there."""
-    path = exp_dir / "nbest" / set_name / "nbest.yaml"
+    path = exp_dir / "nbest" / set_name / INFO
     return read_yaml(path) if path.is_file() else {}
 
 
@@ -302,7 +303,7 @@ def _read_score(path: Path, ref_path: Path) -> SetScore:
         metric=require_metric(fields.content, path),
         over_speakers=_over_speakers(fields),
     )
-    weights_path = path.parent.parent / "weights.yaml"
+    weights_path = path.parent.parent / WEIGHTS_FILE
     if weights_path.is_file():
         tuned = read_weights(weights_path)
         for name, used, best in (
@@ -341,7 +342,7 @@ def _compared_with_mbr(scores: Mapping[str, Mapping[str, SetScore]], exp_dir: Pa
             if other is None or (other.lm_weight, other.word_bonus) != (score.lm_weight, score.word_bonus):
                 continue
             refs, map_hyps, mbr_hyps = read_texts(exp_dir, set_name, tag, mbr_tag)
-            weights_path = exp_dir / "rescore" / mbr_tag / "weights.yaml"
+            weights_path = exp_dir / "rescore" / mbr_tag / WEIGHTS_FILE
             if refs and weights_path.is_file():
                 scale = read_posterior_scale(weights_path)
                 yield compare_mbr(set_name, tag, refs, map_hyps, mbr_hyps, scale, score.metric)

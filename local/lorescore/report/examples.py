@@ -25,8 +25,7 @@ import numpy as np
 from lorescore.combine import FIRST_PASS, ORACLE, Ints, ScoredLists, best_ranks, oracle_ranks, read_weights
 from lorescore.errors import InputError
 from lorescore.files import read_table
-from lorescore.nbest import NbestSet, read_costs, read_nbest_dir
-from lorescore.nbest.directory import costs_by_list
+from lorescore.nbest import NbestSet, cost_file, list_costs, read_nbest_dir
 from lorescore.nbest.info import is_nbest_dir
 from lorescore.nprr import NprrRecord
 from lorescore.nprr.groups import require_versions
@@ -34,6 +33,7 @@ from lorescore.perturb.replacement import sources
 from lorescore.perturb.sets import COUNTS_FILE
 from lorescore.perturb.settings import WORST, Perturbation
 from lorescore.report.marks import Replacement, Word, marked, replacements
+from lorescore.scoring.stored import WEIGHTS_FILE
 
 logger = logging.getLogger(__name__)
 
@@ -123,9 +123,9 @@ class _Version:
         lists = ScoredLists.build(nbest, None)
         ranks = {FIRST_PASS: np.zeros(len(nbest), dtype=np.int64)}
         for tag in tags:
-            costs, weights = nbest_dir / f"lmwt.{tag}", exp_dir / "rescore" / tag / "weights.yaml"
-            if costs.is_file() and weights.is_file():
-                scored = ScoredLists.build(nbest, list(costs_by_list(read_costs(costs), nbest, costs)))
+            weights = exp_dir / "rescore" / tag / WEIGHTS_FILE
+            if cost_file(nbest_dir, tag).is_file() and weights.is_file():
+                scored = ScoredLists.build(nbest, list_costs(nbest_dir, nbest, tag))
                 ranks[tag] = best_ranks(scored, read_weights(weights))
         return cls(nbest, lists, ranks | {ORACLE: oracle_ranks(lists)})
 

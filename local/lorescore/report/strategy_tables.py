@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from lorescore.choices import WITHOUT_RANK
+from lorescore.combine import FIRST_PASS, ORACLE
 from lorescore.report.comparison import BASELINES, BUDGET_TOLERANCE, Against, Comparison, StrategyScore, group_models
 from lorescore.report.models import Model
 from lorescore.report.tables import NONE, Table, change_cells, if_few, optional_interval, p_texts
@@ -38,9 +39,9 @@ def comparison_tables(comparisons: Iterable[Comparison]) -> list[Table]:
         intervals = ["95 % interval", *(["over speakers"] if one.speakers else [])]
         columns = ("<strategy", "seeds", "WER", "seeds' range", *intervals, *change, *tests, *sizes)
         rows = (
-            *_reference_rows("first_pass", one.first_pass, len(columns)),
+            *_reference_rows(FIRST_PASS, one.first_pass, len(columns)),
             *(_row(row, bool(one.speakers)) for row in one.rows),
-            *_reference_rows("oracle", one.oracle, len(columns)),
+            *_reference_rows(ORACLE, one.oracle, len(columns)),
         )
         of_speakers = f", {one.speakers} speakers" if one.speakers else ""
         title = f"{one.set}: {one.plm}, scorer {one.scorer}, objective {one.objective}{of_speakers}"

@@ -29,6 +29,7 @@ from lorescore.nbest.formats.format import (
     lost_record,
     lost_references,
 )
+from lorescore.nbest.info import INFO
 from lorescore.nbest.lists import CostParts, Hypothesis, NbestSet
 
 NAME = "kaldi"
@@ -51,7 +52,7 @@ def looks_like(path: Path) -> str | None:
     if any(JOB_DIR.fullmatch(one.name) and one.is_dir() for one in path.iterdir()):
         return "archives.JOB"
     is_archive = (path / "acwt").is_file() and (path / "lmwt.nolm").is_file()
-    return "acwt and lmwt.nolm" if is_archive and not (path / "nbest.yaml").exists() else None
+    return "acwt and lmwt.nolm" if is_archive and not (path / INFO).exists() else None
 
 
 def read(path: Path, options: FormatOptions) -> NbestSet:
