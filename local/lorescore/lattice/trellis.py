@@ -24,7 +24,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Trellis:
-    """A lattice as arrays: N states, the last a super-final one, and A arcs that the start reaches, final ones last.
+    """A lattice as arrays: states, the last a super-final one, and A arcs that the start reaches, final ones last.
 
     Attributes:
         vocabulary: EPSILON, then the words in alphabetical order; a word's id is its index.
@@ -33,7 +33,7 @@ class Trellis:
         target: State that it enters, (A,).
         entering: Probability of a path to the target that its last arc is this one, (A,).
         levels: Arcs by the level of their target, in increasing order.
-        frames: Frames before each state, (N,).
+        num_states: States, the super-final one included.
     """
 
     vocabulary: tuple[str, ...]
@@ -42,11 +42,11 @@ class Trellis:
     target: Ints
     entering: Floats
     levels: tuple[Ints, ...]
-    frames: Ints
+    num_states: int
 
     @classmethod
     def build(
-        cls, lattice: Lattice, posterior_scale: float, acoustic_scale: float, further_words: Sequence[str] = ()
+        cls, lattice: Lattice, posterior_scale: float, acoustic_scale: float, further_words: Sequence[str]
     ) -> "Trellis":
         """Bring a lattice into this form."""
         for name, scale in (("posterior_scale", posterior_scale), ("acoustic_scale", acoustic_scale)):
@@ -57,17 +57,14 @@ class Trellis:
         reached = set(order)
         arcs = [arc for arc in lattice.arcs if arc.source in reached]
         arcs += [
-            Arc(state, super_final, EPSILON, final.cost, final.alignment)
-            for state, final in lattice.finals.items()
-            if state in reached
+            Arc(state, super_final, EPSILON, final.cost) for state, final in lattice.finals.items() if state in reached
         ]
-        level, frames = np.zeros((2, super_final + 1), dtype=np.int64)
+        level = np.zeros(super_final + 1, dtype=np.int64)
         leaving: list[list[Arc]] = [[] for _ in range(super_final)]
         for arc in arcs:
             leaving[arc.source].append(arc)
         for arc in (arc for state in order for arc in leaving[state]):
             level[arc.target] = max(level[arc.target], level[arc.source] + 1)
-            frames[arc.target] = max(frames[arc.target], frames[arc.source] + len(arc.alignment))
         vocabulary = (EPSILON, *sorted({*further_words, *(arc.word for arc in arcs)} - {EPSILON}))
         ids = {word: index for index, word in enumerate(vocabulary)}
         source, target = (np.array(ends) for ends in zip(*((arc.source, arc.target) for arc in arcs), strict=True))
@@ -80,12 +77,7 @@ class Trellis:
             np.logaddexp.at(alpha, target[some], alpha[source[some]] + scores[some])
         entering = np.exp(alpha[source] + scores - alpha[target])
         words = np.array([ids[arc.word] for arc in arcs])
-        return cls(vocabulary, words, source, target, entering, levels, frames)
-
-    @property
-    def num_states(self) -> int:
-        """States, the super-final one included."""
-        return len(self.frames)
+        return cls(vocabulary, words, source, target, entering, levels, super_final + 1)
 
     @cached_property
     def _id_of(self) -> dict[str, int]:

@@ -23,7 +23,7 @@ from lorescore.errors import InputError
 from lorescore.files import read_yaml, split_words, write_yaml
 from lorescore.lattice.archives import WORDS_FILE, write_lattices
 from lorescore.lattice.confusion import confusion_network
-from lorescore.lattice.lattices import Lattice
+from lorescore.lattice.lattices import EPSILON, Lattice
 from lorescore.lattice.rescored import (
     combined_graph_cost,
     differing_utterances,
@@ -179,7 +179,8 @@ class _Pass:
         network = confusion_network(
             lattice, words, posterior_scale=self._chosen.confidence_scale, acoustic_scale=self.acoustic_scale
         )
-        confidences = [min(1.0, max(0.0, one)) for one in network.confidences]  # but for rounding errors they are
+        # But for rounding errors they are from 0 to 1.
+        confidences = [min(1.0, max(0.0, one.confidence)) for one in network if one.chosen != EPSILON]
         path = original.find(words) if original is not None else None
         if path is not None and not path.is_aligned:
             self.unaligned.add(lattice.utt)
