@@ -10,7 +10,7 @@ This project's combined score (`lorescore.combine`), as a cost, where the first-
     combined cost = acoustic_scale x acoustic + nolm + lmonly + lm_weight x plm - word_bonus x words
 
 All of it but the first term is `combined_graph_cost`, so that at the first pass's acoustic scale the cost of a path is
-its combined cost. The one maps onto the other by dividing all costs by 1 + lm_weight (`kaldi_equivalent`): with
+its combined cost. The one maps onto the other by dividing all costs by 1 + lm_weight: with
 
     w = lm_weight / (1 + lm_weight)    and    scale = 1 - w = 1 / (1 + lm_weight)
 
@@ -75,12 +75,6 @@ def combined_graph_cost(path: NbestPath, weights: Weights) -> float:
     first_pass = path.parts.nolm + path.parts.lmonly
     num_units = len(split_units(" ".join(path.words), weights.metric))
     return first_pass + weights.lm_weight * path.plm - weights.word_bonus * num_units
-
-
-def kaldi_equivalent(weights: Weights) -> tuple[float, float]:
-    """Kaldi's weight w of the PLM and the scale of all costs that correspond to the combined score (see the module)."""
-    scale = 1.0 / (1.0 + weights.lm_weight)
-    return weights.lm_weight * scale, scale
 
 
 def lists_with_lattices(
@@ -149,41 +143,20 @@ def rescored_lattice(
     return _prefix_tree(utt, costs, alignments)
 
 
-def differing_utterances(
-    originals: Iterable[Lattice], rescored: Mapping[str, Lattice], *, acoustic_scale: float = 1.0
-) -> list[str]:
-    """The check of a rescoring with unchanged scores (w = 0): where it did not reproduce the original.
+def reproduces(original: Lattice, rescored: Lattice, *, acoustic_scale: float = 1.0) -> bool:
+    """The check of a rescoring with unchanged scores (w = 0): whether it reproduces the original.
 
-    An utterance agrees where the original's best path has the same graph and acoustic cost in the rescored lattice (to
+    It does where the original's best path has the same graph and acoustic cost in the rescored lattice (to
     COST_TOLERANCE), and no path there is cheaper; a tie is no difference.
 
     Args:
-        originals: The lattices that the lists are of.
-        rescored: The lattices made of these lists, by utterance.
+        original: The lattice that a list is of.
+        rescored: The lattice made of the list.
         acoustic_scale: At which paths are compared.
-
-    Returns:
-        The utterances that differ or are missing, in the order of the originals.
 
     Raises:
         InputError: A lattice has a cycle or no path.
     """
-    return [
-        original.utt
-        for original in originals
-        if original.utt not in rescored or not _reproduces(original, rescored[original.utt], acoustic_scale)
-    ]
-
-
-def _has_path(lattice: Lattice) -> bool:
-    try:
-        lattice.require_path()
-    except InputError:
-        return False
-    return True
-
-
-def _reproduces(original: Lattice, rescored: Lattice, acoustic_scale: float) -> bool:
     first, best = (best_path(lattice, acoustic_scale=acoustic_scale) for lattice in (original, rescored))
     again = path_of_words(rescored, first.words, acoustic_scale=acoustic_scale)
     return (
@@ -192,6 +165,14 @@ def _reproduces(original: Lattice, rescored: Lattice, acoustic_scale: float) -> 
         and abs(again.cost.acoustic - first.cost.acoustic) <= COST_TOLERANCE
         and total_cost(best.cost, acoustic_scale) >= total_cost(first.cost, acoustic_scale) - COST_TOLERANCE
     )
+
+
+def _has_path(lattice: Lattice) -> bool:
+    try:
+        lattice.require_path()
+    except InputError:
+        return False
+    return True
 
 
 def _source_alignments(source: WordPaths | None, utt: str, words: tuple[str, ...], cost: float) -> list[Alignment]:
