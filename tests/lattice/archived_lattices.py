@@ -15,7 +15,7 @@ from lorescore.lattice.lattices import EPSILON, Arc, Cost, Final, Lattice
 from lorescore.lattice.words import WordTable
 
 WORDS = ("a", "the", "żółw", "c'est", "x\u00a0y", "#0", "[laughter]")
-TABLE = WordTable.build(WORDS)
+TABLE = WordTable({0: "<eps>"}).extended(WORDS)
 MAX_STATES = 6
 
 # What Kaldi has in memory, and what its older builds print: six digits.

@@ -86,7 +86,7 @@ def units_of(graph: Graph) -> dict[str, list[int]]:
 def test_costs_of_all_paths_are_those_of_posteriors_and_ngram_model(
     tmp_path: Path, backend: Backend, graph: Graph
 ) -> None:
-    posteriors, units, model = log_probs_of(graph), units_of(graph), NgramModel.read(graph.arpa)
+    posteriors, units, model = log_probs_of(graph), units_of(graph), NgramModel.read(graph.directory / "lm.arpa")
     lattices = decoded(tmp_path, backend, graph, posteriors)
     assert lattices.keys() == posteriors.keys()
     num_paths = 0
@@ -100,7 +100,7 @@ def test_costs_of_all_paths_are_those_of_posteriors_and_ngram_model(
 
 
 def test_no_sentence_is_cheaper_than_the_best_path(tmp_path: Path, backend: Backend, graph: Graph) -> None:
-    posteriors, units, model = log_probs_of(graph), units_of(graph), NgramModel.read(graph.arpa)
+    posteriors, units, model = log_probs_of(graph), units_of(graph), NgramModel.read(graph.directory / "lm.arpa")
     sentences = [(), *((word,) for word in WORDS), *((first, second) for first in WORDS for second in WORDS)]
     for utt, lattice in decoded(tmp_path, backend, graph, posteriors).items():
         best = best_path(lattice, acoustic_scale=WIDE.acoustic_scale).cost
@@ -130,7 +130,7 @@ def test_alignments_have_a_token_for_each_frame_and_spell_the_words(
 
 
 def test_what_is_spoken_is_found_with_the_cost_of_the_graph(tmp_path: Path, backend: Backend, trigrams: Graph) -> None:
-    units, model = units_of(trigrams), NgramModel.read(trigrams.arpa)
+    units, model = units_of(trigrams), NgramModel.read(trigrams.directory / "lm.arpa")
     sentences = {"utt1": "the cat sat", "utt2": "a cat sat at the hat", "utt3": "hat hat that"}
     posteriors = {
         utt: spoken([label for word in text.split() for label in units[word]], trigrams.num_tokens)

@@ -75,7 +75,6 @@ def test_files_of_a_graph(tmp_path: Path, small: SmallModel) -> None:
     assert tokens[: len(small.token_list) + 2] == ["<eps>", *small.token_list, "#0"]
     assert graph.num_tokens == len(small.token_list)
     assert graph.hlg.is_file()
-    assert graph.arpa.is_file()
     assert [path.name for path in tmp_path.iterdir()] == ["graph"]
 
 
@@ -104,7 +103,7 @@ def test_further_words_and_a_model_of_ones_own(tmp_path: Path, small: SmallModel
     (tmp_path / "list").write_text("chat\ntea\n")
     wider = make(tmp_path / "wider", small, word_list=tmp_path / "list")
     assert {"chat", "tea"} <= wider.words.ids.keys()
-    own = make(tmp_path / "own", small, text=None, arpa=wider.arpa)
+    own = make(tmp_path / "own", small, text=None, arpa=wider.directory / "lm.arpa")
     assert own.words.words == wider.words.words
     assert own.hlg.read_bytes() == wider.hlg.read_bytes()
 

@@ -254,7 +254,7 @@ def test_what_is_not_written(tmp_path: Path, lattice: Lattice, message: str) -> 
 
 
 def test_words_are_numbered_in_the_order_of_the_c_locale(tmp_path: Path) -> None:
-    table = WordTable.build(["the", "żółw", "Cat", "the", "", "<eps>"])
+    table = WordTable({0: "<eps>"}).extended(["the", "żółw", "Cat", "the", "", "<eps>"])
     write_words(tmp_path / "words.txt", table)
     assert (tmp_path / "words.txt").read_text(encoding="utf-8") == "<eps> 0\nCat 1\nthe 2\nżółw 3\n"
     assert read_words(tmp_path / "words.txt").words == table.words

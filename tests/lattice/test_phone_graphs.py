@@ -176,7 +176,7 @@ def costs_within(beam: float, lattices: dict[str, Lattice]) -> dict[tuple[str, .
 
 
 def test_costs_of_all_paths_are_those_of_posteriors_pronunciations_and_ngram_model(result: Decoded) -> None:
-    model, num_paths = NgramModel.read(result.graph.arpa), 0
+    model, num_paths = NgramModel.read(result.graph.directory / "lm.arpa"), 0
     for utt, lattice in result.lattices.items():
         paths = n_best_paths(lattice, 15, acoustic_scale=WIDE.acoustic_scale).paths
         totals = [path.cost.graph + WIDE.acoustic_scale * path.cost.acoustic for path in paths]
@@ -191,7 +191,7 @@ def test_costs_of_all_paths_are_those_of_posteriors_pronunciations_and_ngram_mod
 
 
 def test_no_sentence_is_cheaper_than_the_best_path(result: Decoded) -> None:
-    model = NgramModel.read(result.graph.arpa)
+    model = NgramModel.read(result.graph.directory / "lm.arpa")
     sentences = [(), *((word,) for word in LEXICON), *product(LEXICON, repeat=2)]
     for utt in RANDOM:
         best = best_path(result.lattices[utt], acoustic_scale=WIDE.acoustic_scale).cost

@@ -305,7 +305,7 @@ def test_a_list_that_does_not_fit_its_lattice() -> None:
 def test_kaldi_archives_hold_it(tmp_path_factory: pytest.TempPathFactory, nbest: list[NbestPath]) -> None:
     lattice = rescored_lattice("u", nbest, partial(kaldi_graph_cost, lm_weight=0.5))
     path = tmp_path_factory.getbasetemp() / "lat.1.gz"
-    table = WordTable.build(("a", "b"))
+    table = WordTable({0: "<eps>"}).extended(("a", "b"))
     write_lattices(path, [lattice], table)
     assert list(read_lattices(path, table)) == [lattice]
 

@@ -90,11 +90,6 @@ class Graph:
         """The graph for kaldi-decoder."""
         return self.directory / "HLG.fst"
 
-    @property
-    def arpa(self) -> Path:
-        """The n-gram model."""
-        return self.directory / "lm.arpa"
-
 
 def make_graph(
     directory: Path,

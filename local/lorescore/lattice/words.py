@@ -30,12 +30,6 @@ class WordTable:
     words: Mapping[int, str]
     path: Path | None = None
 
-    @classmethod
-    def build(cls, words: Iterable[str]) -> "WordTable":
-        """The table of these words: id 0 is `<eps>`, the others are numbered from 1 in the order of the C locale."""
-        distinct = sorted(set(words) - {EPSILON, EPSILON_SYMBOL})
-        return cls({0: EPSILON_SYMBOL} | dict(enumerate(distinct, start=1)))
-
     def extended(self, words: Iterable[str]) -> "WordTable":
         """The table with what it lacks of these words at its end, in the order of the C locale."""
         missing = sorted(set(words) - self.ids.keys())
