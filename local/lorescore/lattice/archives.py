@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
 from lorescore.errors import InputError
-from lorescore.files import CHECK_PATH, atomic_write, read_lines
+from lorescore.files import CHECK_PATH, GZIP, atomic_write, read_lines
 from lorescore.lattice.kaldi import read_text, text_lines
 from lorescore.lattice.kaldi_binary import BINARY_MARK, MAGIC, read_binary
 from lorescore.lattice.lattices import Lattice
 from lorescore.lattice.slf import read_slf
 from lorescore.lattice.words import WordTable, is_natural, read_words
 
-GZIP_MAGIC = b"\x1f\x8b"
 GZIP_LEVEL = 6  # gzip's own
 HEAD_BYTES = 8192  # enough to tell what a file is
 # An utterance id and what follows it.
@@ -150,7 +149,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
     """
     try:
         with path.open("rb") as raw:
-            if raw.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC):
+            if raw.peek(len(GZIP)).startswith(GZIP):
                 with gzip.GzipFile(fileobj=raw) as packed, io.BufferedReader(cast(io.RawIOBase, packed)) as file:
                     yield file
             else:
