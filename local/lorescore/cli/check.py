@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from lorescore.errors import InputError
-from lorescore.wer.sclite import GET_SCTK, sclite_command
+from lorescore.wer.sclite import GET_SCTK, sctk_command
 
 # Distribution: (module, what needs it).
 PACKAGES = {
@@ -80,7 +80,7 @@ def _tool_version(tool: str) -> str | None:
         with WORDNET.open(encoding="latin-1") as file:
             return _number(file.read(LICENCE_CHARACTERS))
     try:
-        command = sclite_command() if tool == "sclite" else [tool, "--version"]
+        command = sctk_command(tool) if tool == "sclite" else [tool, "--version"]
     except InputError:
         return None
     if shutil.which(command[0]) is None:

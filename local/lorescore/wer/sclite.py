@@ -35,11 +35,6 @@ ID_SPECIALS = str.maketrans({char: chr(ord(char) + 0xFEE0) for char in "()"})
 RAW_SUM = re.compile(r"\|\s*Sum\s*\|\s*(\d+)\s+(\d+)\s*\|\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s*\|")
 
 
-def sclite_command() -> list[str]:
-    """How sclite is called here, see `sctk_command`."""
-    return sctk_command("sclite")
-
-
 def sctk_command(program: str) -> list[str]:
     """How a program of SCTK is called here: by itself, or through Debian's front end `sctk`.
 
@@ -105,7 +100,7 @@ def score_files(
     Raises:
         InputError: As `write_score_wer`.
     """
-    command = sclite_command()
+    command = sctk_command("sclite")
     result_path = score_dir / "result.txt"
     result_path.unlink(missing_ok=True)
     for name, lines in files.items():

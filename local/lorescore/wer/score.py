@@ -31,7 +31,7 @@ from lorescore.wer.alignment import EditCounts, word_error_rate
 from lorescore.wer.bootstrap import Interval, p_not_better, wer_interval
 from lorescore.wer.ctm import CtmWord, ctm_texts, write_score_ctm
 from lorescore.wer.kaldi import UTT2SPK, read_wer_line, write_scoring_kaldi
-from lorescore.wer.sclite import sclite_command, write_score_wer
+from lorescore.wer.sclite import sctk_command, write_score_wer
 from lorescore.wer.sclite_characters import character_ctm, character_texts, write_score_cer
 from lorescore.wer.speakers import OverSpeakers, default_speaker, resample_speakers
 from lorescore.wer.units import CER, METRICS, WER, split_units
@@ -215,7 +215,7 @@ def _has_sclite(out_dir: Path, names: Sequence[str]) -> bool:
         names: The directories that sclite would write there.
     """
     try:
-        sclite_command()
+        sctk_command("sclite")
     except InputError as error:
         logger.warning("%s: scoring_kaldi alone, no %s: %s", out_dir, " and no ".join(names), error)
         for left in (out_dir / name for name in names):
