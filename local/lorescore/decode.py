@@ -140,8 +140,7 @@ def _mbr_ranks(lists: ScoredLists, distances: Sequence[Ints], weights: Weights, 
     begins = lists.offsets[:-1]
     parts = np.split(posteriors(lists, weights, posterior_scale), begins[1:])
     expected = np.concatenate([errors @ part for errors, part in zip(distances, parts, strict=True)])
-    owner = np.repeat(np.arange(len(begins)), lists.sizes)
     # lexsort is stable and its last key counts first; what is equal to nine decimals is equal.
-    order = np.lexsort((-combined_scores(lists, weights), np.round(expected, SCORE_DECIMALS), owner))
+    order = np.lexsort((-combined_scores(lists, weights), np.round(expected, SCORE_DECIMALS), lists.owners))
     ranks: Ints = order[begins] - begins
     return ranks

@@ -25,7 +25,7 @@ from lorescore.cli.plm_options import (
 from lorescore.cli.progress import progress
 from lorescore.cli.train_options import add_training_arguments, training_settings, true_or_false
 from lorescore.errors import InputError
-from lorescore.files import checksum, read_lines, split_words
+from lorescore.files import checksum, read_lines, single_spaced
 from lorescore.locks import lock_beside
 from lorescore.nbest import NbestSet, list_costs, read_nbest_dir
 from lorescore.nbest.directory import require_same_metric
@@ -259,7 +259,7 @@ def _read_lists(nbest_dir: Path) -> NbestSet:
 
 def _read_texts(path: Path) -> list[str]:
     """The sentences of a text file."""
-    texts = [" ".join(split_words(line)) for _, line in read_lines(path)]
+    texts = [single_spaced(line) for _, line in read_lines(path)]
     if not any(texts):
         raise InputError("empty, expected one sentence a line", path=path, mend="give --lm_text another file")
     return [text for text in texts if text]
