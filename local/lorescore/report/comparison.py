@@ -136,7 +136,7 @@ def compare_strategies(results: Results, exp_dir: Path) -> tuple[Comparison, ...
         wanted = {family: models for family, models in wanted.items() if len({one.group for one in models}) > 1}
         if not wanted:
             continue
-        systems = Systems.read(exp_dir, set_name, tags)
+        systems = Systems.read(exp_dir, set_name, tags, by_tag[tags[0]].metric)
         if systems is not None:
             intervals = {tag: score.interval for tag, score in by_tag.items()}
             comparisons += [_compared(systems, family, models, intervals, tested) for family, models in wanted.items()]

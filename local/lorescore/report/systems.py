@@ -4,19 +4,17 @@ import logging
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
-import numpy.typing as npt
 
 from lorescore.combine import FIRST_PASS, ORACLE
 from lorescore.errors import InputError
-from lorescore.files import read_yaml
 from lorescore.report.collect import read_texts, read_utt2spk
 from lorescore.wer import Interval, word_error_rate
 from lorescore.wer.bootstrap import interval_of_resamples
 from lorescore.wer.distances import count_words
 from lorescore.wer.resampling import (
+    Counts,
     RelativeChange,
     defined_value,
     percentile_interval,
@@ -31,9 +29,7 @@ from lorescore.wer.speakers import (
     speakers_to_resample,
     totals_over_resamples,
 )
-from lorescore.wer.units import WER, split_units
-
-Counts = npt.NDArray[np.int64]
+from lorescore.wer.units import split_units
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +53,7 @@ class Systems:
         name: str,
         refs: Mapping[str, str],
         hyps: Mapping[str, Mapping[str, str]],
-        utt2spk: Mapping[str, str] = MappingProxyType({}),
+        utt2spk: Mapping[str, str],
     ) -> None:
         self.name, self.refs, self.hyps = name, refs, hyps
         utts = sorted(refs)
@@ -71,10 +67,14 @@ class Systems:
         self.alignments: dict[str, Alignment] = {}
 
     @classmethod
-    def read(cls, exp_dir: Path, name: str, tags: Sequence[str]) -> "Systems | None":
+    def read(cls, exp_dir: Path, name: str, tags: Sequence[str], metric: str) -> "Systems | None":
         """Read references and hypotheses; None where a file is not there any more.
 
-        Where the set was scored in characters, they are the words.
+        Args:
+            exp_dir: The recipe's `exp`.
+            name: The set's name.
+            tags: The systems.
+            metric: What the set was scored in: where that is characters (`cer`), they are the words.
 
         Raises:
             InputError: Hypotheses are not of the utterances that have references.
@@ -82,7 +82,6 @@ class Systems:
         refs, *hyps = read_texts(exp_dir, name, *tags)
         if not refs:
             return None
-        metric = read_yaml(exp_dir / "rescore" / tags[0] / name / "result.yaml").get("metric", WER)
         as_units = [{utt: " ".join(split_units(text, metric)) for utt, text in one.items()} for one in (refs, *hyps)]
         utt2spk = read_utt2spk(exp_dir, name, *tags)
         return cls(name, as_units[0], dict(zip(tags, as_units[1:], strict=True)), utt2spk)
