@@ -15,9 +15,9 @@ from lorescore.wer import (
     EditCounts,
     align,
     edit_counts,
-    read_wer_line,
     score_hypotheses,
     split_units,
+    wer_line,
     write_score_cer,
     write_score_wer,
 )
@@ -163,7 +163,7 @@ def test_files_of_both(tmp_path: Path) -> None:
     ]
     lines = (tmp_path / "scoring_kaldi" / "cer_0.5_-0.25").read_text().splitlines()
     assert lines[:2] == ["%WER 16.67 [ 4 / 24, 1 ins, 1 del, 2 sub ]", "%SER 100.00 [ 3 / 3 ]"]
-    assert read_wer_line(tmp_path / "scoring_kaldi" / "best_cer") == result.counts
+    assert lines[0] == wer_line(result.counts)
     assert (
         "a-1 hyp  今  天  天  汽  很  好\na-1 op   C  C  C  S  C  C\na-1 #csid 5 1 0 0\n"
         in (tmp_path / "scoring_kaldi" / "cer_details" / "per_utt").read_text()

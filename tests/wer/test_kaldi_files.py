@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lorescore.errors import InputError
-from lorescore.wer import EditCounts, Interval, read_wer_line, write_scoring_kaldi
+from lorescore.wer import EditCounts, Interval, write_scoring_kaldi
 
 # The example in the help of Kaldi's wer_per_utt_details.pl, and a speaker whose references are empty.
 REFS = {"UTT-A": "word-A word-B word-C word-D word-E", "UTT-B": ""}
@@ -84,7 +83,8 @@ def test_ops_of_frequent_words_come_first_and_long_words_do_not_widen_the_table(
 def test_files_are_sorted_and_sentences_without_errors_are_right(tmp_path: Path) -> None:
     refs = {"b-2": "x", "b-1": "x y", "a-1": "y"}
     hyps, utt2spk = refs | {"b-1": "x"}, {utt: utt[0] for utt in refs}
-    path = write_scoring_kaldi(tmp_path, refs, hyps, utt2spk, Interval(0, 0), lm_weight=1, word_bonus=0)
+    path, counts = write_scoring_kaldi(tmp_path, refs, hyps, utt2spk, Interval(0, 0), lm_weight=1, word_bonus=0)
+    assert counts == EditCounts(ins=0, del_=1, sub=0, ref_words=4)
     assert path.read_text().splitlines()[1] == "%SER 33.33 [ 1 / 3 ]"
     details = {name: (tmp_path / "wer_details" / name).read_text().splitlines() for name in ("per_utt", "per_spk")}
     assert [line.split()[0] for line in details["per_utt"][::4]] == ["a-1", "b-1", "b-2"]
@@ -94,23 +94,3 @@ def test_files_are_sorted_and_sentences_without_errors_are_right(tmp_path: Path)
 def test_a_second_scoring_leaves_one_wer_file(scoring_dir: Path) -> None:
     write_scoring_kaldi(scoring_dir, REFS, REFS, UTT2SPK, Interval(0, 0), lm_weight=2, word_bonus=0.5)
     assert sorted(path.name for path in scoring_dir.iterdir()) == ["best_wer", "utt2spk", "wer_2_0.5", "wer_details"]
-
-
-def test_read_back(scoring_dir: Path) -> None:
-    assert read_wer_line(scoring_dir / "wer_0.35_0") == EditCounts(ins=2, del_=1, sub=1, ref_words=5)
-    assert read_wer_line(scoring_dir / "best_wer") == read_wer_line(scoring_dir / "wer_0.35_0")
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        "",
-        "%SER 1.00 [ 1 / 100 ]\n",
-        "%WER 80.00 [ 4 / 5, 2 ins, 1 del ]\n",
-        "%WER 80.00 [ 5 / 5, 2 ins, 1 del, 1 sub ]\n",
-    ],
-)
-def test_not_a_wer_file(tmp_path: Path, content: str) -> None:
-    (tmp_path / "wer_1_0").write_text(content)
-    with pytest.raises(InputError, match=r"wer_1_0.*%WER line"):
-        read_wer_line(tmp_path / "wer_1_0")

@@ -2,7 +2,7 @@
 
 from lorescore.wer.alignment import EditCounts, align, edit_counts, word_error_rate
 from lorescore.wer.bootstrap import Interval, p_not_better, wer_interval
-from lorescore.wer.kaldi import read_wer_line, wer_line, write_scoring_kaldi
+from lorescore.wer.kaldi import wer_line, write_scoring_kaldi
 from lorescore.wer.sclite import write_score_wer
 from lorescore.wer.sclite_characters import write_score_cer
 from lorescore.wer.score import ScoreResult, score_hypotheses
@@ -18,7 +18,6 @@ __all__ = [
     "align",
     "edit_counts",
     "p_not_better",
-    "read_wer_line",
     "score_hypotheses",
     "split_units",
     "wer_interval",

@@ -15,13 +15,11 @@ too, as Kaldi's does.
 digit: all files here name the same WER.
 """
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from lorescore.errors import InputError
-from lorescore.files import atomic_write, read_lines, write_table
+from lorescore.files import atomic_write, write_table
 from lorescore.wer.alignment import NO_WORD, EditCounts, align
 from lorescore.wer.bootstrap import Interval
 from lorescore.wer.units import WER
@@ -32,8 +30,6 @@ SPEAKER_COLUMNS = ("#SENT", "#WORD", "Corr", "Sub", "Ins", "Del", "Err", "S.Err"
 MIN_SPEAKER_WIDTH = 15
 MAX_WORD_WIDTH = 16
 
-WER_LINE = re.compile(r"%WER \S+ \[ (\d+) / (\d+), (\d+) ins, (\d+) del, (\d+) sub \](?: \[PARTIAL\])?(?: .*)?")
-
 
 def wer_line(counts: EditCounts) -> str:
     """Kaldi's line, such as `%WER 6.12 [ 3329 / 54402, 420 ins, 185 del, 2724 sub ]`."""
@@ -41,25 +37,6 @@ def wer_line(counts: EditCounts) -> str:
         f"%WER {counts.wer:.2f} [ {counts.errors} / {counts.ref_words}, "
         f"{counts.ins} ins, {counts.del_} del, {counts.sub} sub ]"
     )
-
-
-def read_wer_line(path: Path) -> EditCounts:
-    """The counts in a `wer_*` or `best_wer` file.
-
-    Raises:
-        InputError: There is no %WER line, or its counts do not add up.
-    """
-    for number, line in read_lines(path):
-        if not line.startswith("%WER "):
-            continue
-        match = WER_LINE.fullmatch(line)
-        if match:
-            errors, ref_words, ins, del_, sub = map(int, match.groups())
-            counts = EditCounts(ins, del_, sub, ref_words)
-            if counts.errors == errors:
-                return counts
-        raise InputError(f"not a %WER line of Kaldi's: {line!r:.100}", path=path, line=number)
-    raise InputError("no %WER line", path=path, mend="score again: stage 7")
 
 
 def write_scoring_kaldi(
@@ -72,7 +49,7 @@ def write_scoring_kaldi(
     lm_weight: float,
     word_bonus: float,
     metric: str = WER,
-) -> Path:
+) -> tuple[Path, EditCounts]:
     """Write all score files of one set at one pair of weights; `wer_*` files of other weights are removed.
 
     Args:
@@ -86,7 +63,7 @@ def write_scoring_kaldi(
         metric: `wer` or `cer`, which begins the names of the files.
 
     Returns:
-        The path of the `wer_*` file.
+        The path of the `wer_*` file, and the errors of all utterances.
 
     Raises:
         InputError: There are no reference words, or a file cannot be written.
@@ -105,7 +82,7 @@ def write_scoring_kaldi(
         file.write(f"Scored {len(counts)} sentences, 0 not present in hyp.\n")
     with atomic_write(scoring_dir / f"best_{metric}") as file:
         file.write(f"{wer_line(total)} {wer_path}\n")
-    return wer_path
+    return wer_path, total
 
 
 def write_details(

@@ -30,7 +30,7 @@ from lorescore.files import read_yaml, split_words, table_checksum, write_yaml
 from lorescore.wer.alignment import EditCounts, word_error_rate
 from lorescore.wer.bootstrap import Interval, p_not_better, wer_interval
 from lorescore.wer.ctm import CtmWord, ctm_texts, write_score_ctm
-from lorescore.wer.kaldi import UTT2SPK, read_wer_line, write_scoring_kaldi
+from lorescore.wer.kaldi import UTT2SPK, write_scoring_kaldi
 from lorescore.wer.sclite import sctk_command, write_score_wer
 from lorescore.wer.sclite_characters import character_ctm, character_texts, write_score_cer
 from lorescore.wer.speakers import OverSpeakers, default_speaker, resample_speakers
@@ -133,7 +133,7 @@ def score_hypotheses(
     shutil.rmtree(out_dir / "score_ctm", ignore_errors=True)  # an earlier scoring's need not be of these hypotheses
     has_sclite = _has_sclite(out_dir, [f"score_{metric}", *(["score_ctm"] if ctm is not None else [])])
     interval = wer_interval(refs, hyps, metric=metric)
-    wer_path = write_scoring_kaldi(
+    wer_path, counts = write_scoring_kaldi(
         out_dir / "scoring_kaldi",
         refs,
         hyps,
@@ -143,7 +143,6 @@ def score_hypotheses(
         word_bonus=word_bonus,
         metric=metric,
     )
-    counts = read_wer_line(wer_path)
     sclite_counts = _score_by_sclite(out_dir, refs, hyps, utt2spk, ctm, metric) if has_sclite else None
     if sclite_counts is not None and sclite_counts.errors != counts.errors:
         logger.warning(
