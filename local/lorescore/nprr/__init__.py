@@ -13,7 +13,7 @@ section 3), which the abstract does not fix:
 """
 
 from lorescore.nprr.area import Curve, NprrArea, nprr_area, nprr_area_difference
-from lorescore.nprr.lists import ListErrors, Robustness, area_of, robustness_of
+from lorescore.nprr.lists import ListErrors, Robustness
 from lorescore.nprr.losses import Losses, losses_of
 from lorescore.nprr.measure import Nprr, NprrDifference, nprr, nprr_difference
 from lorescore.nprr.records import AreaRecord, NprrRecord, read_areas, read_records, write_records
@@ -30,7 +30,6 @@ __all__ = [
     "NprrRecord",
     "Robustness",
     "WordErrors",
-    "area_of",
     "losses_of",
     "nprr",
     "nprr_area",
@@ -39,7 +38,6 @@ __all__ = [
     "read_areas",
     "read_records",
     "read_word_errors",
-    "robustness_of",
     "write_records",
     "write_word_errors",
 ]

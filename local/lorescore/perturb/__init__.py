@@ -4,7 +4,7 @@ from lorescore.perturb.draws import epoch_seed
 from lorescore.perturb.g2p import G2PS
 from lorescore.perturb.lexicon import HomophoneLexicon, cmudict_entries, lexicon_entries
 from lorescore.perturb.replacement import PerturbationCounts, perturb_list
-from lorescore.perturb.sets import Perturbed, is_up_to_date, perturb, provenance
+from lorescore.perturb.sets import Perturbed, is_up_to_date, perturb
 from lorescore.perturb.settings import KINDS, PERTURBATIONS, WORST, Perturbation
 from lorescore.perturb.vocabulary import nbest_vocabulary, read_vocabulary
 from lorescore.perturb.worst import NUM_CANDIDATES, perturb_worst
@@ -27,6 +27,5 @@ __all__ = [
     "perturb",
     "perturb_list",
     "perturb_worst",
-    "provenance",
     "read_vocabulary",
 ]
