@@ -1,1 +1,1 @@
-"""The command line: one module a verb, with `add_arguments(parser)` and `run(args)`, and what verbs share."""
+"""The command line: a module a verb, with `add_arguments(parser)` and `run(args)`; what verbs, or local/*.py, share."""
