@@ -41,8 +41,8 @@ class AdaLora(Adaptation):
 
     @property
     def first_choice_step(self) -> int:
-        """The step at which the budget is met."""
-        return budget_step(self.model)
+        """The step at which the budget is met: from there on the ranks stay."""
+        return self._config.total_step - self._config.tfinal
 
     def regularizer(self) -> torch.Tensor | None:
         """The weighted orthogonality term."""
@@ -175,12 +175,6 @@ def ranks(model: PeftModel) -> dict[str, int]:
     layers = [layer.removeprefix(PREFIX) for layer in layers]
     # PEFT names the pattern's parameters with the adapter, and without it once the adapter is saved.
     return {layer: kept.get(f"{layer}{E_SUFFIX}", kept.get(f"{layer}.lora_E", config.init_r)) for layer in layers}
-
-
-def budget_step(model: PeftModel) -> int:
-    """The step at which the budget is met: from there on the ranks stay."""
-    config = model.peft_config[ADAPTER]
-    return config.total_step - config.tfinal
 
 
 def trimmed_parameters(model: PeftModel) -> int:
