@@ -1,10 +1,10 @@
 """The ranks over the steps: what is kept, on disk, and in a run that was killed."""
 
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import pytest
+from ended_runs import EndedError, ending_after, raise_ended
 from plm_models import new_rescorer
 from toy_nbest import toy_nbest
 
@@ -17,27 +17,14 @@ from lorescore.training.rank_history import RankHistory
 from lorescore.training.result import TrainingResult
 from lorescore.training.settings import TrainingSettings
 
-Item = TypeVar("Item")
 ADALORA = Strategy("adalora", rank=2, init_rank=4, alpha=8, learning_rate=1e-1)
 SETTINGS = TrainingSettings(epochs=2, lists_per_step=4, evaluations=1, score_scale=1.0, checkpoint_minutes=0)
 
 
-class EndedError(Exception):
-    """Stands for what ends a process."""
-
-
-def run(
-    folder: Path, strategy: Strategy, checkpoint: Checkpoint | None = None, end_after: int | None = None
-) -> TrainingResult:
-    def watch(items: Sequence[Item], part: str) -> Iterator[Item]:
-        for done, item in enumerate(items):
-            if part == "training" and done == end_after:
-                raise EndedError
-            yield item
-
+def run(folder: Path, strategy: Strategy, checkpoint: Checkpoint | None = None, **options: Any) -> TrainingResult:
     rescorer = new_rescorer(folder / "plms", "llama", "clm", plm_text="lower")
     train, dev = toy_nbest(24, seed=1), toy_nbest(6, seed=2)
-    return train_rescorer(rescorer, train, dev, strategy, SETTINGS, watch, checkpoint=checkpoint)
+    return train_rescorer(rescorer, train, dev, strategy, SETTINGS, checkpoint=checkpoint, **options)
 
 
 def test_only_changes_are_kept() -> None:
@@ -93,7 +80,7 @@ def test_adalora_goes_from_the_initial_ranks_to_the_budget(tmp_path: Path) -> No
 def test_a_run_that_goes_on_has_the_same_history(tmp_path: Path, end_after: int) -> None:
     checkpoint = Checkpoint(tmp_path / ".checkpoint", {"seed": 1})
     with pytest.raises(EndedError):
-        run(tmp_path, ADALORA, checkpoint, end_after)
+        run(tmp_path, ADALORA, checkpoint, progress=ending_after(end_after, raise_ended))
     assert run(tmp_path, ADALORA, checkpoint).rank_history == run(tmp_path, ADALORA).rank_history
 
 
