@@ -1,8 +1,10 @@
 """A small lexicon and a small set of lists; and the whole of CMUdict, read once."""
 
+from pathlib import Path
+
 import pytest
 
-from lorescore.nbest import Hypothesis, NbestList, NbestSet
+from lorescore.nbest import Hypothesis, NbestList, NbestSet, write_nbest_dir
 from lorescore.perturb import HomophoneLexicon, cmudict_entries
 
 ENTRIES = [
@@ -36,6 +38,12 @@ def nbest() -> NbestSet:
     )
     refs = {"utt-a": "the sun i read", "utt-b": "the cat", "utt-c": "insight sun sun sun sun sun sun sun"}
     return NbestSet(lists, refs, {"source": "test", "checksum": "abc"})
+
+
+@pytest.fixture
+def clean_dir(nbest: NbestSet, tmp_path: Path) -> Path:
+    write_nbest_dir(tmp_path / "nbest" / "test", nbest)
+    return tmp_path / "nbest" / "test"
 
 
 @pytest.fixture(scope="session")

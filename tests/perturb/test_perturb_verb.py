@@ -1,28 +1,14 @@
 """The verb `perturb`: directories, what is skipped and what is redone, and its messages."""
 
-import argparse
 from pathlib import Path
 
 import pytest
+from perturb_verb import run
 
 from lorescore.cli import perturb as verb
 from lorescore.errors import InputError
 from lorescore.files import read_yaml, write_yaml
 from lorescore.nbest import NbestSet, read_nbest_dir, write_nbest_dir
-
-
-@pytest.fixture
-def clean_dir(nbest: NbestSet, tmp_path: Path) -> Path:
-    write_nbest_dir(tmp_path / "nbest" / "test", nbest)
-    return tmp_path / "nbest" / "test"
-
-
-def run(clean_dir: Path, *options: str) -> None:
-    parser = argparse.ArgumentParser()
-    verb.add_arguments(parser)
-    exp = clean_dir.parent.parent
-    places = ["--nbest_dir", str(clean_dir), "--out_dir", str(exp / "nbest"), "--lexicon_dir", str(exp / "lexicon")]
-    verb.run(parser.parse_args([*places, *options]))
 
 
 def test_writes_a_directory_for_each_kind_rate_and_seed(clean_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:

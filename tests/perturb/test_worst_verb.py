@@ -1,30 +1,15 @@
 """The verb `perturb` with `worst` and a real (tiny) rescorer."""
 
-import argparse
 from pathlib import Path
 
 import pytest
+from perturb_verb import run
 from plm_models import new_rescorer
 
-from lorescore.cli import perturb as verb
 from lorescore.errors import InputError
-from lorescore.nbest import NbestSet, read_nbest_dir, write_nbest_dir
+from lorescore.nbest import read_nbest_dir
 from lorescore.scoring.rescorer import Rescorer
 from lorescore.scoring.sets import score_nbest_dirs
-
-
-@pytest.fixture
-def clean_dir(nbest: NbestSet, tmp_path: Path) -> Path:
-    write_nbest_dir(tmp_path / "nbest" / "test", nbest)
-    return tmp_path / "nbest" / "test"
-
-
-def run(clean_dir: Path, *options: str) -> None:
-    parser = argparse.ArgumentParser()
-    verb.add_arguments(parser)
-    exp = clean_dir.parent.parent
-    places = ["--nbest_dir", str(clean_dir), "--out_dir", str(exp / "nbest"), "--lexicon_dir", str(exp / "lexicon")]
-    verb.run(parser.parse_args([*places, *options]))
 
 
 def test_worst_is_chosen_by_a_rescorer_and_scored_once(
