@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lorescore.cli.audio import DEFAULT_RATE, read_wav_scp, require_sound
+from lorescore.cli.audio import DEFAULT_RATE, model_rate, read_wav_scp, require_sound
 from lorescore.cli.jobs import Job, run_jobs, shares
 from lorescore.errors import InputError
 from lorescore.files import atomic_write, checksum, read_lines, read_table, write_table
@@ -121,8 +121,9 @@ def run_job(args: argparse.Namespace) -> None:
                 writer(utt, log_probs)
     write_table(args.out_dir / f"ctc.{args.job}.too_short", [(utt, "") for utt in too_short])
     if args.job == 1:  # it is the model's, whatever the utterances are
+        rate = model_rate(args.asr_exp / "config.yaml") or DEFAULT_RATE
         with atomic_write(args.out_dir / FRAME_SHIFT_FILE) as file:
-            file.write(f"{recogniser.frame_shift():g}\n")
+            file.write(f"{recogniser.frame_shift(rate):g}\n")
     lines = [line for _, line in read_lines(partial / "scp")]
     (partial / "ark").replace(ark)
     with atomic_write(scp) as file:
@@ -200,16 +201,18 @@ class Recogniser:
             last = encoded[0] if isinstance(encoded, tuple) else encoded
             return self.model.ctc.log_softmax(last)[0, : int(lengths[0])].float().cpu().numpy()
 
-    def frame_shift(self) -> float:
-        """Seconds from a frame to the next: of so many more samples the model makes one frame more."""
+    def frame_shift(self, rate: int) -> float:
+        """Seconds from a frame to the next: of so many more samples the model makes one frame more.
+
+        Args:
+            rate: Samples a second of the audio that it takes.
+        """
         import torch
-        from humanfriendly import parse_size
 
         def num_frames(num_samples: int) -> int:
             log_probs = self.posteriors(torch.zeros(1, num_samples))
             return 0 if log_probs is None else len(log_probs)
 
-        rate = parse_size(str((getattr(self.train_args, "frontend_conf", None) or {}).get("fs", DEFAULT_RATE)))
         # The first number of samples that gives so many frames.
         counts = range(MOST_SECONDS * rate)
         few, more = (bisect_left(counts, frames, lo=1, key=num_frames) for frames in (FEW_FRAMES, MORE_FRAMES))

@@ -6,7 +6,7 @@ from pathlib import Path
 from lorescore.errors import InputError
 from lorescore.files import read_table, read_yaml
 
-DEFAULT_RATE = "16k"  # of ESPnet's default frontend
+DEFAULT_RATE = 16_000  # of ESPnet's default frontend
 OWN_FILES = "wav.scp needs a file for each utterance, as ESPnet's scripts/audio/format_wav_scp.sh makes them"
 
 
