@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lorescore.combine import ScoredLists, Weights, best_ranks, combined_scores, oracle, read_weights, tune, wer
+from lorescore.combine import ScoredLists, Weights, best_ranks, combined_scores, oracle, read_weights, wer
 from lorescore.decode import pairwise_errors
 from lorescore.errors import InputError
 from lorescore.files import write_yaml
 from lorescore.lattice.rescored import combined_graph_cost, nbest_paths
 from lorescore.nbest import CostParts, Hypothesis, NbestList, NbestSet, read_nbest_dir, write_nbest_dir
 from lorescore.rerank import rerank
+from lorescore.tuning import tune
 
 NBEST = NbestSet(
     lists=(

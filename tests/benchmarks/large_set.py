@@ -194,9 +194,10 @@ def generate(work: Path, utts: int, size: int, seed: int, timed: Stopwatch) -> N
 def rescore(work: Path, timed: Stopwatch) -> None:
     """Stage 6 with given PLM scores: weights, and the hypotheses that they choose."""
     with timed("import"):
-        from lorescore.combine import ScoredLists, best_ranks, first_pass, select, tune
+        from lorescore.combine import ScoredLists, best_ranks, first_pass, select
         from lorescore.files import write_table, write_yaml
         from lorescore.nbest import list_costs, read_nbest_dir
+        from lorescore.tuning import tune
     with timed("read_nbest_dir"):
         nbest = read_nbest_dir(work / "nbest")
     with timed("list_costs"):

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from lorescore.combine import ScoredLists, Weights, tune
+from lorescore.combine import ScoredLists, Weights
 from lorescore.errors import InputError
 from lorescore.nbest import NbestList, NbestSet, read_nbest_dir
 from lorescore.plm.settings import PlmSettings
 from lorescore.scoring.text import plm_text
+from lorescore.tuning import tune
 
 SEED = 1
 

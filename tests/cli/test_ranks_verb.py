@@ -10,7 +10,7 @@ import torch
 from plm_models import new_rescorer
 from toy_nbest import toy_nbest
 
-from lorescore.combine import ScoredLists, tune, wer
+from lorescore.combine import ScoredLists, wer
 from lorescore.errors import InputError
 from lorescore.nbest import read_nbest_dir, write_nbest_dir
 from lorescore.plm.adaptation import ADAPTER, lora_layers
@@ -18,6 +18,7 @@ from lorescore.plm.strategies import adapt
 from lorescore.plm.strategy import Strategy
 from lorescore.scoring.rank_file import read_ranks
 from lorescore.scoring.rescorer import Rescorer
+from lorescore.tuning import tune
 
 Call = Callable[..., Any]
 

@@ -13,12 +13,13 @@ from plm_models import new_rescorer
 from toy_nbest import toy_nbest
 
 from lorescore import Combination, InputError, Rescorer
-from lorescore.combine import ScoredLists, Weights, best_ranks, error_count, tune, tune_members, wer
+from lorescore.combine import ScoredLists, Weights, best_ranks, error_count, wer
 from lorescore.files import read_yaml, write_yaml
 from lorescore.nbest import NbestSet, list_costs, read_nbest_dir, write_nbest_dir
 from lorescore.scoring.combination import combine_rescorers, load_list_scorer
 from lorescore.scoring.directories import Scoring
 from lorescore.scoring.stored import Member, stored_members
+from lorescore.tuning import tune, tune_members
 
 FIRST, SECOND, BOTH = "llama_clm_none", "bert_cls_none", "both"
 

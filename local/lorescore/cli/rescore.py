@@ -28,17 +28,7 @@ from lorescore.cli.rescore_nbest import (
 )
 from lorescore.cli.scoring_options import add_scoring_arguments, scoring_options
 from lorescore.cli.uses import refuse_options
-from lorescore.combine import (
-    FIRST_PASS,
-    ORACLE,
-    ScoredLists,
-    Weights,
-    error_count,
-    first_pass,
-    oracle,
-    select,
-    tune,
-)
+from lorescore.combine import FIRST_PASS, ORACLE, ScoredLists, Weights, error_count, first_pass, oracle, select
 from lorescore.decode import MAP_SCALE, MBR, chosen_ranks, tune_confidence_scale, tune_posterior_scale
 from lorescore.errors import InputError
 from lorescore.files import write_yaml
@@ -50,6 +40,7 @@ from lorescore.nbest.directory import require_same_metric
 from lorescore.nbest.info import INFO
 from lorescore.scoring.directories import Scoring
 from lorescore.scoring.stored import TRAIN_IT, TUNED_FOR, WEIGHTS_FILE, scores_checksum, unfinished
+from lorescore.tuning import tune
 from lorescore.wer import word_error_rate
 
 SET = "{set}"  # stands for the set's name in --lattice_dir

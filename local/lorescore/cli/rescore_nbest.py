@@ -21,7 +21,7 @@ from lorescore.cli.progress import progress
 from lorescore.cli.scoring_options import scoring_options
 from lorescore.cli.standard_output import discard_standard_output
 from lorescore.cli.weight_options import add_weight_arguments, given_weights
-from lorescore.combine import ScoredLists, best_ranks, error_count, first_pass, select, tune
+from lorescore.combine import ScoredLists, best_ranks, error_count, first_pass, select
 from lorescore.decode import tune_confidence_scale
 from lorescore.errors import InputError
 from lorescore.files import read_lines, read_yaml, write_table, write_yaml
@@ -41,6 +41,7 @@ from lorescore.scoring.stored import (
     unfinished,
 )
 from lorescore.stream import STANDARD_INPUT, rescored_lines
+from lorescore.tuning import tune
 from lorescore.wer import METRICS, WER, word_error_rate
 from lorescore.wer.ctm import NOMINAL_WORD_S
 from lorescore.wer.score import remove_other_scores

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lorescore.combine import ScoredLists, Weights, tune_members
+from lorescore.combine import ScoredLists, Weights
 from lorescore.errors import InputError
 from lorescore.files import write_yaml
 from lorescore.nbest import NbestList, NbestSet, list_costs
@@ -21,6 +21,7 @@ from lorescore.scoring.list_scorer import ListScorer
 from lorescore.scoring.options import EXACT, ScoringOptions
 from lorescore.scoring.sets import rescorer_checksum
 from lorescore.scoring.stored import MEMBERS, Member, read_config, require_no_members, stored_members, stored_weights
+from lorescore.tuning import tune_members
 
 if TYPE_CHECKING:
     import torch

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lorescore.combine import ScoredLists, tune, wer
+from lorescore.combine import ScoredLists, wer
 from lorescore.nbest import NbestSet
 from lorescore.progress import Progress, silent
 from lorescore.scoring.options import ScoringOptions, default_device
 from lorescore.scoring.rank_file import RankCurve, RankScore, ordered, read_ranks, write_ranks
 from lorescore.scoring.sets import rescorer_checksum
+from lorescore.tuning import tune
 
 if TYPE_CHECKING:
     from lorescore.scoring.rescorer import Rescorer

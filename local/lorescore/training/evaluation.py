@@ -6,11 +6,12 @@ from typing import Any
 
 import torch
 
-from lorescore.combine import ScoredLists, Weights, tune, wer
+from lorescore.combine import ScoredLists, Weights, wer
 from lorescore.nbest import NbestSet
 from lorescore.nbest.lists import COST_DECIMALS
 from lorescore.progress import Progress, silent
 from lorescore.scoring.rescorer import Rescorer
+from lorescore.tuning import tune
 
 State = dict[str, torch.Tensor]
 

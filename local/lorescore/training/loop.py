@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from lorescore.combine import ScoredLists, Weights, tune
+from lorescore.combine import ScoredLists, Weights
 from lorescore.errors import InputError
 from lorescore.nbest import NbestSet
 from lorescore.perturb import HomophoneLexicon
@@ -19,6 +19,7 @@ from lorescore.training.teacher import TeacherScores
 from lorescore.training.tensorboard import Curves, no_curves
 from lorescore.training.trainer import Trainer
 from lorescore.training.twins import Twins
+from lorescore.tuning import tune
 
 Costs = Sequence[Sequence[float]]  # PLM costs (negative scores) of each list's hypotheses by rank
 
