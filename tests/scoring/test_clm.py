@@ -43,7 +43,7 @@ def replace_eos(rescorer: Rescorer) -> Rescorer:
 def alone(rescorer: Rescorer, text: str) -> torch.Tensor:
     """A text's log-likelihood by the definition: one row through transformers' own forward pass."""
     ids = torch.tensor([token_ids(rescorer, text)])
-    log_probs = rescorer.scorer.causal_lm(input_ids=ids).logits.log_softmax(-1)
+    log_probs = rescorer.scorer.lm(input_ids=ids).logits.log_softmax(-1)
     return log_probs[0, :-1].gather(-1, ids[0, 1:, None]).sum()
 
 
@@ -159,7 +159,7 @@ def test_families_that_can_follow_a_tree_are_scored_by_tree(rescorer_of: Rescore
 def test_where_a_plm_gives_the_logits_of_all_tokens_passes_are_small(rescorer_of: RescorerOf, family: str) -> None:
     rescorer = rescorer_of(family, plm_text="lower")
     passes = []
-    hook = rescorer.scorer.causal_lm.register_forward_hook(
+    hook = rescorer.scorer.lm.register_forward_hook(
         lambda _, inputs, output: passes.append(output.logits[..., 0].numel())
     )
     try:
@@ -214,7 +214,7 @@ def test_a_text_longer_than_the_plm_takes_is_scored_in_windows(rescorer_of: Resc
         new = ids[done : done + MAX_TOKENS - len(kept)]
         row = torch.tensor([[bos, *kept, *new]])
         with torch.inference_mode():
-            log_probs = rescorer.scorer.causal_lm(input_ids=row[:, :-1]).logits.log_softmax(-1)
+            log_probs = rescorer.scorer.lm(input_ids=row[:, :-1]).logits.log_softmax(-1)
         scores = log_probs[0].gather(-1, row[0, 1:, None])
         expected += scores[len(kept) :].sum().item()
         done += len(new)
@@ -237,7 +237,7 @@ def test_merged_histories_take_the_predictions_of_the_first(
             log_probs = {}
             for branch in tree.branches():
                 with torch.inference_mode():
-                    logits = scorer.causal_lm(input_ids=torch.from_numpy(tree.tokens[branch])[None]).logits[0]
+                    logits = scorer.lm(input_ids=torch.from_numpy(tree.tokens[branch])[None]).logits[0]
                 log_probs |= dict(zip(branch.tolist(), logits.log_softmax(-1), strict=True))
             expected = [
                 sum(log_probs[int(tree.edge_states[edge])][int(tree.edge_tokens[edge])].item() for edge in path)
@@ -273,7 +273,7 @@ def test_states_of_a_context_are_not_projected(rescorer_of: RescorerOf) -> None:
     rescorer = rescorer_of("llama", plm_text="lower")
     tree = rescorer.encode(["the cat sat", "the mat"], ["a cat has seen the sea"])
     projected = []
-    projection = rescorer.scorer.causal_lm.get_output_embeddings()
+    projection = rescorer.scorer.lm.get_output_embeddings()
     hook = projection.register_forward_pre_hook(lambda _, inputs: projected.append(len(inputs[0])))
     with torch.inference_mode():
         rescorer.scorer([tree])
@@ -289,7 +289,7 @@ def test_a_context_is_read_and_not_scored(rescorer_of: RescorerOf, family: str, 
     with torch.inference_mode():
         joint = [alone(rescorer, " ".join([*context, text]).strip()).item() for text in texts]
         ids = torch.tensor([token_ids(replace_eos(rescorer), " ".join(context))])
-        log_probs = rescorer.scorer.causal_lm(input_ids=ids).logits.log_softmax(-1)
+        log_probs = rescorer.scorer.lm(input_ids=ids).logits.log_softmax(-1)
         before = log_probs[0, :-1].gather(-1, ids[0, 1:, None]).sum().item()
     expected = [score - before for score in joint]
     for token_budget in (1, 2048):

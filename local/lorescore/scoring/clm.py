@@ -26,13 +26,13 @@ from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from lorescore.errors import InputError
-from lorescore.plm.load import is_encoder, max_tokens
+from lorescore.plm.load import is_encoder
 from lorescore.plm.settings import PlmSettings
 from lorescore.scoring.attention import over_blocks, use_block_attention
-from lorescore.scoring.batches import default_token_budget
 from lorescore.scoring.packing import ForwardPass, block_passes, row_passes, tree_passes
 from lorescore.scoring.prefix_tree import PrefixTree
 from lorescore.scoring.projection import PROJECTED_POSITIONS, log_probs
+from lorescore.scoring.scorer import Scorer
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ WINDOWS = ("sliding_window", "attention_chunk_size")
 ROW_WINDOW = "window_size"  # GPT-Neo counts its window along the row, where a tree's branches lie side by side
 
 
-class CausalScorer(nn.Module):
+class CausalScorer(Scorer):
     """Scores the texts of a list under a causal LM.
 
     Args:
@@ -56,8 +56,6 @@ class CausalScorer(nn.Module):
         history: Merge the states of a list whose last so many tokens agree (`prefix_tree`); None: exact scores.
 
     Attributes:
-        token_budget: Tokens in one forward pass; None: what suits the device.
-        passes_of_a_batch: Forward passes' worth of lists that it wants at once.
         plain_head: Whether its logits are its last states projected, so that those of a few tokens can be had.
         tree_limit: Depth up to which trees are scored as trees; 0 where this PLM cannot follow a tree.
         blocks: Whether its attention can take the trees of a row one by one.
@@ -67,20 +65,14 @@ class CausalScorer(nn.Module):
             the PLM sees the tokens ahead, so that it gives a text no likelihood.
     """
 
-    passes_of_a_batch = 1
-
     def __init__(
         self, model: PreTrainedModel, tokenizer: Tokenizer, settings: PlmSettings, history: int | None = None
     ) -> None:
-        super().__init__()
-        self.model = model
-        self.tokenizer = tokenizer
+        super().__init__(model, tokenizer)
         self.history = history
-        self.token_budget: int | None = None
         self.bos = _bos_id(tokenizer, settings.bos)
         self.eos = _token_id(tokenizer, settings.eos, "eos") if settings.eos else None
-        self.max_tokens = max_tokens(model, tokenizer)
-        if is_encoder(self.causal_lm):
+        if is_encoder(self.lm):
             raise InputError(
                 f"{settings.name} sees the words ahead (an encoder), so it cannot be a clm",
                 mend="use --scorer pll or --scorer cls",
@@ -116,9 +108,9 @@ class CausalScorer(nn.Module):
         Returns:
             For each list the log-likelihoods of its texts, (num_texts,), float32.
         """
-        limit = min(self.tree_limit, self._budget)
+        limit = min(self.tree_limit, self.budget)
         # A row of blocks has no padding; on a GPU one call of the attention for all rows is worth more.
-        blocks = self.blocks and self.device.type == "cpu" and use_block_attention(self.causal_lm)
+        blocks = self.blocks and self.device.type == "cpu" and use_block_attention(self.lm)
         layout = block_passes if blocks else tree_passes
         by_tree = iter(self._score([tree for tree in trees if tree.depth < limit], layout))
         by_row = iter(self._score([tree for tree in trees if tree.depth >= limit], row_passes))
@@ -132,9 +124,9 @@ class CausalScorer(nn.Module):
         edge_states = np.concatenate([tree.edge_states + first for first, tree in zip(firsts, trees, strict=True)])
         edge_tokens = np.concatenate([tree.edge_tokens for tree in trees])
         # In training all passes would be held until the backward pass; where they are many, they are computed again.
-        again = torch.is_grad_enabled() and sum(map(len, trees)) > self._budget
+        again = torch.is_grad_enabled() and sum(map(len, trees)) > self.budget
         found, scores = [], []
-        for one in layout(trees, self._budget):
+        for one in layout(trees, self.budget):
             row = np.searchsorted(one.states, edge_states)
             edges = np.flatnonzero(one.states[np.minimum(row, len(one.states) - 1)] == edge_states)
             if len(edges):
@@ -182,18 +174,18 @@ class CausalScorer(nn.Module):
             for block in one.blocks
         ]
         with over_blocks(blocks) if blocks else nullcontext():
-            of_tokens = self.decoder if self.plain_head else self.causal_lm
+            of_tokens = self.decoder if self.plain_head else self.lm
             output = of_tokens(input_ids=tokens, use_cache=False, **layout)
         if not self.plain_head:
             return log_probs(nn.Identity(), None, output.logits.flatten(0, 1)[places], rows, targets)
         states = output.last_hidden_state.flatten(0, 1)[places]
-        cap = getattr(self.causal_lm.config.get_text_config(), "final_logit_softcapping", None)
-        return log_probs(self.causal_lm.get_output_embeddings(), cap, states, rows, targets)
+        cap = getattr(self.lm.config.get_text_config(), "final_logit_softcapping", None)
+        return log_probs(self.lm.get_output_embeddings(), cap, states, rows, targets)
 
     def _to_add(self, mask: np.ndarray) -> torch.Tensor:
         """A mask as numbers to add, which every attention takes; some would add a boolean mask's 1 and 0."""
         kind = self.device.type  # in autocast each layer would make a mask in its type of one in float32
-        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else self.causal_lm.dtype
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else self.lm.dtype
         numbers = torch.zeros(mask.shape, dtype=dtype, device=self.device)
         return numbers.masked_fill_(self._tensor(~mask), torch.finfo(dtype).min)
 
@@ -201,32 +193,21 @@ class CausalScorer(nn.Module):
         return torch.from_numpy(array).to(self.device)
 
     @property
-    def _budget(self) -> int:
+    def budget(self) -> int:
         """Tokens in one forward pass: no more than whose logits may be held, where all of them are."""
-        budget = self.token_budget or default_token_budget(self.device)
-        return budget if self.plain_head else min(budget, PROJECTED_POSITIONS)
-
-    @property
-    def device(self) -> torch.device:
-        """Where the model is."""
-        return next(self.model.parameters()).device
-
-    @property
-    def causal_lm(self) -> PreTrainedModel:
-        """The PLM, with the adapter in place."""
-        return self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
+        return super().budget if self.plain_head else min(super().budget, PROJECTED_POSITIONS)
 
     @property
     def decoder(self) -> nn.Module:
         """The PLM below its vocabulary projection, with the adapter in place."""
-        return self.causal_lm.get_decoder()
+        return self.lm.get_decoder()
 
     @torch.no_grad()
     def _try_out(self) -> None:
         """Find out whether the PLM's logits are its last states projected, and whether and how it can follow a tree."""
-        ids = torch.linspace(0, self.causal_lm.get_input_embeddings().num_embeddings - 1, 7).long().tolist()
+        ids = torch.linspace(0, self.lm.get_input_embeddings().num_embeddings - 1, 7).long().tolist()
         trees = [PrefixTree.build([[self.bos, *(ids[i] for i in path)] for path in paths]) for paths in PROBE_TREES]
-        config = self.causal_lm.config.get_text_config()
+        config = self.lm.config.get_text_config()
         plain = torch.cat(self._score(trees, row_passes))
         self.plain_head = True
         self.plain_head = self._gives(plain, trees, row_passes)
@@ -234,7 +215,7 @@ class CausalScorer(nn.Module):
             logger.warning("%s cannot follow a prefix tree: each text is scored in full, slower", config.model_type)
             return
         self.tree_limit = min((size for name in WINDOWS if (size := getattr(config, name, None))), default=sys.maxsize)
-        self.blocks = use_block_attention(self.causal_lm) and self._gives(plain, trees, block_passes)
+        self.blocks = use_block_attention(self.lm) and self._gives(plain, trees, block_passes)
 
     def _gives(self, expected: torch.Tensor, trees: Sequence[PrefixTree], layout: Layout) -> bool:
         """Whether a layout gives the scores that are expected."""
@@ -242,7 +223,7 @@ class CausalScorer(nn.Module):
             return torch.allclose(torch.cat(self._score(trees, layout)), expected, rtol=0.0, atol=PROBE_TOLERANCE)
         except (AssertionError, AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
             # There are as many ways to refuse a tree's mask or positions as there are architectures.
-            logger.debug("a tree through %s: %r", self.causal_lm.config.model_type, error)
+            logger.debug("a tree through %s: %r", self.lm.config.model_type, error)
             return False
 
 

@@ -13,18 +13,17 @@ from torch.nn.utils import skip_init
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from lorescore.plm.load import max_tokens
 from lorescore.scoring.batches import (
-    default_token_budget,
     equal_length_groups,
     restore_order,
     run_groups,
     sum_by_text,
 )
+from lorescore.scoring.scorer import Scorer
 from lorescore.scoring.windows import Frame, windows
 
 
-class ClsScorer(nn.Module):
+class ClsScorer(Scorer):
     """Scores texts with a scalar head on a PLM's sentence state.
 
     Distinct texts are computed once, and only texts of the same number of tokens share a forward pass: there is no
@@ -37,25 +36,20 @@ class ClsScorer(nn.Module):
         encoder: Whether the sentence state is the first token's (an encoder) or the last one's (a decoder).
 
     Attributes:
-        token_budget: Tokens in one forward pass; None: what suits the device.
         passes_of_a_batch: Forward passes' worth of lists that it wants at once: many, so that few lengths stand alone.
     """
 
     passes_of_a_batch = 32
 
     def __init__(self, model: PreTrainedModel, tokenizer: Tokenizer, head: nn.Linear, encoder: bool) -> None:
-        super().__init__()
-        self.model = model
-        self.tokenizer = tokenizer
+        super().__init__(model, tokenizer)
         self.head = head
         self.encoder = encoder
-        self.max_tokens = max_tokens(model, tokenizer)
         self.frame = Frame.of(tokenizer)
         self.room = self.frame.room(self.max_tokens)
-        self.token_budget: int | None = None
 
-    def encode(self, texts: Sequence[str]) -> "TokenLists":
-        """The token ids of a list's texts (at least one), with the PLM's special tokens; in windows where need be."""
+    def encode(self, texts: Sequence[str], context: str = "") -> "TokenLists":
+        """A list's texts with the PLM's special tokens, in windows where need be. No context is read."""
         # Where the tokenizer adds no special tokens, an empty text has no token whose state could be scored.
         empty = next((i for i in (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id) if i is not None), 0)
         token_lists = self.tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
@@ -80,7 +74,7 @@ class ClsScorer(nn.Module):
         places = [place.setdefault(ids, len(place)) for text in texts for ids in text]
         rows = list(place)
         lengths = [len(ids) for ids in rows]
-        budget = self.token_budget or default_token_budget(self.device)
+        budget = self.budget
         groups = equal_length_groups(lengths, budget)
         values = run_groups(
             lambda group: self._score_rows([rows[index] for index in group]), groups, recompute=sum(lengths) > budget
@@ -97,11 +91,6 @@ class ClsScorer(nn.Module):
         chosen = states[:, 0 if self.encoder else -1]
         with torch.autocast(chosen.device.type, enabled=False):  # a score in bf16 would tie with others of its list
             return self.head(chosen.to(self.head.weight.dtype)).squeeze(-1).float()
-
-    @property
-    def device(self) -> torch.device:
-        """Where the model is."""
-        return next(self.model.parameters()).device
 
 
 class TokenLists:

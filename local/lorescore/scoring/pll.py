@@ -22,16 +22,15 @@ from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from lorescore.errors import InputError
-from lorescore.plm.load import max_tokens
 from lorescore.plm.settings import PlmSettings
 from lorescore.scoring.batches import (
-    default_token_budget,
     equal_length_groups,
     restore_order,
     run_groups,
     sum_by_text,
 )
 from lorescore.scoring.projection import PROJECTED_POSITIONS
+from lorescore.scoring.scorer import Scorer
 from lorescore.scoring.windows import Frame, windows
 
 logger = logging.getLogger(__name__)
@@ -78,7 +77,7 @@ class MaskedLists:
         return sum(len(window.spans) for window in self.texts[index])
 
 
-class PseudoLogLikelihoodScorer(nn.Module):
+class PseudoLogLikelihoodScorer(Scorer):
     """Scores the texts of a list under a masked LM.
 
     Args:
@@ -87,7 +86,6 @@ class PseudoLogLikelihoodScorer(nn.Module):
         settings: Whether the later tokens of a word are masked too.
 
     Attributes:
-        token_budget: Tokens in one forward pass; None: what suits the device.
         passes_of_a_batch: Forward passes' worth of lists that it wants at once: many, so that few lengths stand alone.
         whole_logits: Whether this PLM's output layer needs the states of all positions, not that of the mask alone.
 
@@ -99,7 +97,7 @@ class PseudoLogLikelihoodScorer(nn.Module):
     passes_of_a_batch = 32
 
     def __init__(self, model: PreTrainedModel, tokenizer: Tokenizer, settings: PlmSettings) -> None:
-        super().__init__()
+        super().__init__(model, tokenizer)
         if tokenizer.mask_token_id is None:
             raise InputError(
                 f"{settings.name} is no masked LM: its tokenizer has no mask token", mend="use --scorer cls or clm"
@@ -109,18 +107,14 @@ class PseudoLogLikelihoodScorer(nn.Module):
                 f"the tokenizer of {settings.name} does not tell which tokens are of one word",
                 mend="leave out within_word_l2r",
             )
-        self.model = model
-        self.tokenizer = tokenizer
         self.mask: int = tokenizer.mask_token_id
         self.within_word_l2r = settings.within_word_l2r
-        self.max_tokens = max_tokens(model, tokenizer)
         self.frame = Frame.of(tokenizer)
         self.room = self.frame.room(self.max_tokens)
-        self.token_budget: int | None = None
         self.whole_logits = not self._head_takes_one_position()
 
-    def encode(self, texts: Sequence[str]) -> MaskedLists:
-        """The tokens of a list's texts (at least one), in windows where a text is longer than the PLM takes."""
+    def encode(self, texts: Sequence[str], context: str = "") -> MaskedLists:
+        """The tokens of a list's texts, in windows where a text is longer than the PLM takes. No context is read."""
         encoding = self.tokenizer(
             list(texts), add_special_tokens=False, return_offsets_mapping=self.within_word_l2r, verbose=False
         )
@@ -159,7 +153,7 @@ class PseudoLogLikelihoodScorer(nn.Module):
 
         copies = list(place)
         lengths = [len(ids) for ids, _ in copies]
-        budget = self.token_budget or default_token_budget(self.device)
+        budget = self.budget
         tokens = min(budget, PROJECTED_POSITIONS) if self.whole_logits else budget
         groups = equal_length_groups(lengths, tokens, PROJECTED_POSITIONS)
 
@@ -171,16 +165,6 @@ class PseudoLogLikelihoodScorer(nn.Module):
         values = run_groups(score, groups, recompute=sum(lengths) > budget)
         values = restore_order(values, [i for group in groups for index in group for i in asked[index]])
         return list(sum_by_text(values, sizes).split(num_texts))
-
-    @property
-    def device(self) -> torch.device:
-        """Where the model is."""
-        return next(self.model.parameters()).device
-
-    @property
-    def masked_lm(self) -> PreTrainedModel:
-        """The PLM, with the adapter in place."""
-        return self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
 
     def _masked(self, ids: Sequence[int], ends: Sequence[int]) -> list[MaskedWindow]:
         """The windows of a text. `ends` are the tokens after the last that is masked with each token."""
@@ -210,7 +194,7 @@ class PseudoLogLikelihoodScorer(nn.Module):
             positions: (rows,).
             whole: Project all positions onto the vocabulary, not the one that is asked for alone.
         """
-        model = self.masked_lm
+        model = self.lm
         rows = torch.arange(len(tokens), device=tokens.device)
         if whole:
             return model(input_ids=tokens).logits[rows, positions].float()
@@ -229,7 +213,7 @@ class PseudoLogLikelihoodScorer(nn.Module):
     @torch.no_grad()
     def _head_takes_one_position(self) -> bool:
         """Whether the output layer gives a position the same logits when it sees that position alone: tried out."""
-        size = self.masked_lm.config.vocab_size
+        size = self.lm.config.vocab_size
         ids = torch.linspace(size // 3, size - 1, 6, device=self.device).long()
         tokens, positions = torch.stack([ids, ids.flip(0)]), torch.tensor([1, 4], device=self.device)
         whole = self._logits(tokens, positions, whole=True).log_softmax(-1)
@@ -238,10 +222,10 @@ class PseudoLogLikelihoodScorer(nn.Module):
             same = alone.shape == whole.shape and torch.allclose(alone, whole, rtol=0.0, atol=PROBE_TOLERANCE)
         except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
             # There are as many ways to refuse a single state as there are heads.
-            logger.debug("one state through the head of %s: %r", self.masked_lm.config.model_type, error)
+            logger.debug("one state through the head of %s: %r", self.lm.config.model_type, error)
             same = False
         if not same:
-            logger.warning("%s needs the logits of all positions: slower", self.masked_lm.config.model_type)
+            logger.warning("%s needs the logits of all positions: slower", self.lm.config.model_type)
         return same
 
 

@@ -46,6 +46,7 @@ from lorescore.scoring.list_scorer import ListScorer
 from lorescore.scoring.memory import in_batches, token_budget_for
 from lorescore.scoring.options import AUTO, EXACT, ScoringOptions, device_of
 from lorescore.scoring.pll import PseudoLogLikelihoodScorer
+from lorescore.scoring.scorer import Scorer
 from lorescore.scoring.stored import (
     TRAIN_AGAIN,
     read_config,
@@ -82,7 +83,7 @@ class Rescorer(ListScorer):
         options: How scores are computed (`apply`); before they are set in float32, or as a caller has entered.
     """
 
-    scorer: CausalScorer | ClsScorer | PseudoLogLikelihoodScorer
+    scorer: Scorer
     plm: PlmSettings
     config: dict[str, Any]
     weights: Weights | None = None
@@ -239,9 +240,7 @@ class Rescorer(ListScorer):
         """
         case, spaces = self.plm.plm_text, self.plm.plm_spaces
         put = [plm_text(text, case, spaces) for text in texts]
-        if isinstance(self.scorer, CausalScorer):
-            return self.scorer.encode(put, plm_context(context, case, spaces))
-        return self.scorer.encode(put)
+        return self.scorer.encode(put, plm_context(context, case, spaces))
 
     @torch.inference_mode()
     def score(
