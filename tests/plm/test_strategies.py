@@ -195,6 +195,15 @@ def test_no_adapter_where_mamba_does_not_call_a_layer(name: str, tmp_path: Path)
     assert str(error.value) == message
 
 
+@pytest.mark.parametrize("name", ["vanilla", "adalora"])
+def test_no_adapter_on_a_weight_that_is_the_embeddings_too(name: str) -> None:
+    """Merged, it would change what the PLM reads, and with that the scores that were trained."""
+    with pytest.raises(InputError, match="lm_head shares its weight with the PLM's embeddings"):
+        adapt(frozen("gpt2"), settings(name), ("c_attn", "lm_head"), NUM_STEPS, 1)
+    untied = adapt(frozen("llama"), settings(name), ("q_proj", "lm_head"), NUM_STEPS, 1)
+    assert "lm_head" in untied.ranks()
+
+
 def test_a_plm_without_linear_layers() -> None:
     """An encoder of convolutions, without a head."""
     sizes = {"vocab_size": 16, "hidden_size": 16, "embedding_size": 16, "num_hidden_layers": 1}

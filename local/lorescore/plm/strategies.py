@@ -133,15 +133,21 @@ def _peft_config(model: PreTrainedModel, strategy: Strategy, targets: tuple[str,
     )
 
 
-def _require_linear(model: nn.Module, targets: tuple[str, ...]) -> None:
+def _require_linear(model: PreTrainedModel, targets: tuple[str, ...]) -> None:
     """Check that each target is a linear layer's name or the end of one; PEFT leaves out those that are not there.
 
     Raises:
-        InputError: One is not.
+        InputError: One is not, or its weight is the embeddings' too: an update that is merged would change both.
     """
+    embeddings = model.get_input_embeddings().weight
     for target in targets:
         named = [part for name, part in model.named_modules() if f".{name}".endswith(f".{target}")]
         if not (named and all(isinstance(part, nn.Linear | Conv1D) for part in named)):
             raise InputError(
                 f"no linear layer of the PLM is named {target}", mend="correct --targets, or `targets:` in conf/plm"
+            )
+        if any(part.weight is embeddings for part in named):
+            raise InputError(
+                f"{target} shares its weight with the PLM's embeddings, so it takes no adapter of its own",
+                mend="--targets without it, or `targets:` in conf/plm",
             )
