@@ -10,6 +10,7 @@ import huggingface_hub.constants
 import pytest
 import torch
 import yaml
+from peft import LoraConfig, get_peft_model
 from plm_models import CAUSAL, ENCODERS, make_tokenizer, save_masked_lm, save_plm
 from transformers import (
     AutoModel,
@@ -233,6 +234,17 @@ def test_a_directory_without_a_model(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="empty cannot be loaded"):
         fetch_plm(settings_of(tmp_path / "empty"), tmp_path / "plm")
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_an_adapter_is_no_plm(source: Path, tmp_path: Path, beside: bool) -> None:
+    folder = source if beside else tmp_path / "adapter"
+    config = LoraConfig(r=2, target_modules=["q_proj"])
+    get_peft_model(AutoModelForCausalLM.from_pretrained(source), config).save_pretrained(folder)
+    make_tokenizer().save_pretrained(folder)
+    with pytest.raises(InputError, match=r"is an adapter, or holds one beside a model \(merge it into its PLM"):
+        fetch_plm(settings_of(folder), tmp_path / "plm")
+    assert not (tmp_path / "plm").exists()
 
 
 def test_pickled_weights_are_refused(source: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from transformers import (
     PreTrainedModel,
 )
 from transformers import PreTrainedTokenizerBase as Tokenizer
+from transformers.utils import find_adapter_config_file
 from transformers.utils import logging as transformers_logging
 
 from lorescore.errors import InputError
@@ -48,8 +49,8 @@ def fetch_plm(settings: PlmSettings, plm_dir: Path) -> None:
     are from.
 
     Raises:
-        InputError: The model cannot be found or fetched, its weights are not safetensors or GGUF or not complete, or
-            `plm_dir` holds another model, or what was in the model's directory before it changed.
+        InputError: The model cannot be found or fetched, is an adapter, its weights are not safetensors or GGUF or not
+            complete, or `plm_dir` holds another model, or what was in the model's directory before it changed.
     """
     if (plm_dir / PLM_FILE).is_file():
         _require_same_model(settings, plm_dir)
@@ -59,6 +60,11 @@ def fetch_plm(settings: PlmSettings, plm_dir: Path) -> None:
     partial = plm_dir.with_name(f".{plm_dir.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
+        if find_adapter_config_file(source):  # transformers would load what it adapts, and put it there
+            raise InputError(
+                f"PLM {settings.name}: {settings.model} is an adapter, or holds one beside a model",
+                mend="merge it into its PLM (PEFT's merge_and_unload), and name a directory of that and its tokenizer",
+            )
         # `use_safetensors` refuses pickled weights; a GGUF file holds tensors only.
         weights = {"gguf_file": gguf_file} if gguf_file else {"use_safetensors": True}
         with without_bars():
