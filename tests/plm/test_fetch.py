@@ -247,6 +247,19 @@ def test_an_adapter_is_no_plm(source: Path, tmp_path: Path, beside: bool) -> Non
     assert not (tmp_path / "plm").exists()
 
 
+@pytest.mark.parametrize("special", [True, False])
+def test_a_token_without_an_embedding(source: Path, tmp_path: Path, special: bool) -> None:
+    tokenizer = make_tokenizer()
+    tokenizer.add_tokens(["<image>"], special_tokens=special)  # the last of 161
+    tokenizer.save_pretrained(source)
+    if special:  # no text has it
+        fetch_plm(settings_of(source), tmp_path / "plm")
+        return
+    with pytest.raises(InputError, match="source has embeddings for 160 tokens, and its tokenizer more, such as '<im"):
+        fetch_plm(settings_of(source), tmp_path / "plm")
+    assert not (tmp_path / "plm").exists()
+
+
 def test_pickled_weights_are_refused(source: Path, tmp_path: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(source)
     torch.save(model.state_dict(), source / "pytorch_model.bin")

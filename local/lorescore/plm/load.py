@@ -100,6 +100,7 @@ def fetch_plm(settings: PlmSettings, plm_dir: Path) -> None:
             f"PLM {settings.name}: {settings.model} has no weights for {missing[0]} ({len(missing)} missing)",
             mend=f"choose a model that has what the scorer {settings.scorer} needs",
         )
+    _require_embeddings(model, tokenizer, settings)
     if gguf_file:  # the weights are plain float32 by now; transformers would refuse to save a "quantized" model
         model.hf_quantizer = None
         del model.config.quantization_config
@@ -113,6 +114,26 @@ def fetch_plm(settings: PlmSettings, plm_dir: Path) -> None:
         record = {"checksum": checksum(weight_files), "source": files}
         record["files"] = describe(source_files(str(plm_dir), None))
         write_yaml(plm_dir / PLM_FILE, settings.to_dict() | record)
+
+
+def _require_embeddings(model: PreTrainedModel, tokenizer: Tokenizer, settings: PlmSettings) -> None:
+    """Check that the PLM knows every token that a text can have.
+
+    Raises:
+        InputError: It does not, as where tokens were added and the embeddings not resized. A special token may be
+            without one: Gemma 3 has it for images.
+    """
+    rows = len(model.get_input_embeddings().weight)
+    if len(tokenizer) <= rows:
+        return
+    special = {index for index, token in tokenizer.added_tokens_decoder.items() if token.special}
+    beyond = [token for token, index in tokenizer.get_vocab().items() if index >= rows and index not in special]
+    if beyond:
+        raise InputError(
+            f"PLM {settings.name}: {settings.model} has embeddings for {rows} tokens, and its tokenizer more, such as "
+            f"{min(beyond)!r}",
+            mend="take the tokenizer that the model was trained with",
+        )
 
 
 def _require_same_model(settings: PlmSettings, plm_dir: Path) -> None:
