@@ -55,6 +55,13 @@ def test_a_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.targets == ("all-linear",)
 
 
+def test_a_link_to_a_directory_has_its_own_name(tmp_path: Path) -> None:
+    (tmp_path / "my model").mkdir()
+    (tmp_path / "mine").symlink_to("my model")
+    settings = PlmSettings.find(str(tmp_path / "mine"), CONF_DIR)
+    assert (settings.name, settings.model) == ("mine", str(tmp_path / "my model"))
+
+
 def test_a_name_on_the_hub() -> None:
     settings = PlmSettings.find("HuggingFaceTB/SmolLM2-135M", CONF_DIR)
     assert (settings.name, settings.model) == ("smollm2-135m", "HuggingFaceTB/SmolLM2-135M")

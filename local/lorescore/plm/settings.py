@@ -92,7 +92,9 @@ class PlmSettings:
         if path.is_file():
             return cls.from_dict({"name": plm} | read_yaml(path), path)
         if Path(plm).is_dir():
-            return cls(name=Path(plm).resolve().name, model=str(Path(plm).resolve()))
+            real = Path(plm).resolve()
+            # A link's own name, where the directory's cannot be part of a tag.
+            return cls(name=Path(plm).name if Path(plm).is_symlink() else real.name, model=str(real))
         if "/" in plm and not plm.startswith((".", "/")):
             return cls(name=plm.rpartition("/")[2].lower(), model=plm)
         known = sorted(file.stem for file in conf_dir.glob("*.yaml"))
