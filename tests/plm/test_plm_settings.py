@@ -77,13 +77,23 @@ def test_none_of_the_three(plm: str) -> None:
     ("content", "message"),
     [
         ({"modell": "x"}, "setting 'modell' is not known.*did you mean model"),
-        ({"scorer": "pl"}, "incomplete PLM settings.*model"),
+        ({"scorer": "clm"}, r"model is missing \(add the line"),
+        ({"model": None}, "model is None, expected a word"),
+        ({"model": "x", "eos": 2}, "eos is 2, expected a word"),
+        ({"model": "x", "targets": "q_proj"}, r"targets is 'q_proj', expected a list .* \(such as \[q_proj\]\)"),
+        ({"model": "x", "targets": []}, r"targets is \(\), expected a list .* \(such as \[all-linear\]\)"),
+        ({"model": "x", "targets": [1]}, r"targets is \(1,\), expected a list"),
         ({"model": "x", "within_word_l2r": "yes"}, "within_word_l2r 'yes', expected true or false"),
         ({"model": "x", "scorer": "clsm"}, "scorer 'clsm' is not known"),
         ({"model": "x", "plm_text": "Lower"}, "plm_text 'Lower' is not known.*did you mean lower"),
     ],
 )
-def test_settings_that_are_wrong(tmp_path: Path, content: dict[str, str], message: str) -> None:
+def test_settings_that_are_wrong(tmp_path: Path, content: dict[str, object], message: str) -> None:
     write_yaml(tmp_path / "mine.yaml", content)
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=rf"mine\.yaml: {message}"):
         PlmSettings.find("mine", tmp_path)
+
+
+def test_a_token_that_is_left_empty(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("model: x\neos:\n")
+    assert not PlmSettings.find("mine", tmp_path).eos

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from lorescore.choices import SCORERS, TEXT_CASES, TEXT_SPACES, require_choice
+from lorescore.choices import SCORERS, TEXT_CASES, TEXT_SPACES, require_choice, require_kind
 from lorescore.errors import InputError
 from lorescore.files import read_yaml
 
@@ -46,6 +46,15 @@ class PlmSettings:
     targets: tuple[str, ...] = (ALL_LINEAR,)
 
     def __post_init__(self) -> None:
+        for name in ("name", "model", "bos", "eos"):
+            value = getattr(self, name)
+            # For YAML a token that is left empty is None.
+            require_kind(name, "" if value is None and name in ("bos", "eos") else value, str)
+        if not (isinstance(self.targets, tuple) and self.targets and all(isinstance(one, str) for one in self.targets)):
+            example = self.targets if isinstance(self.targets, str) and self.targets else ALL_LINEAR
+            raise InputError(
+                f"targets is {self.targets!r}, expected a list of layers' names", mend=f"such as [{example}]"
+            )
         require_choice("scorer", self.scorer, SCORERS)
         require_choice("plm_text", self.plm_text, TEXT_CASES)
         require_choice("plm_spaces", self.plm_spaces, TEXT_SPACES)
@@ -67,15 +76,18 @@ class PlmSettings:
         """From plain YAML types.
 
         Raises:
-            InputError: A setting is not known or a choice is not valid.
+            InputError: A setting is not known or not valid, or there is no model.
         """
-        for key in content:
-            require_choice("setting", key, [field.name for field in fields(cls)])
         try:
-            values: dict[str, Any] = content | ({"targets": tuple(content["targets"])} if "targets" in content else {})
-            return cls(**values)
-        except TypeError as error:
-            raise InputError(f"incomplete PLM settings: {error}", path=path) from error
+            for key in content:
+                require_choice("setting", key, [field.name for field in fields(cls)])
+            for key in ("name", "model"):
+                if key not in content:
+                    raise InputError(f"{key} is missing", mend=f"add the line `{key}: ...`")
+            targets = content.get("targets")
+            return cls(**content | ({"targets": tuple(targets)} if isinstance(targets, list) else {}))
+        except InputError as error:
+            raise InputError(error.message, path=path, mend=error.mend) from error
 
     @classmethod
     def find(cls, plm: str, conf_dir: Path) -> "PlmSettings":
