@@ -18,6 +18,7 @@ from transformers import (
     AutoModelForMaskedLM,
     BigBirdConfig,
     PreTrainedModel,
+    PreTrainedTokenizerFast,
     RobertaConfig,
     SqueezeBertConfig,
 )
@@ -256,6 +257,16 @@ def test_a_token_without_an_embedding(source: Path, tmp_path: Path, special: boo
         fetch_plm(settings_of(source), tmp_path / "plm")
         return
     with pytest.raises(InputError, match="source has embeddings for 160 tokens, and its tokenizer more, such as '<im"):
+        fetch_plm(settings_of(source), tmp_path / "plm")
+    assert not (tmp_path / "plm").exists()
+
+
+def test_a_tokenizer_that_cannot_be_written(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object) -> None:
+        raise Exception("No space left on device (os error 28)")  # what tokenizers raises
+
+    monkeypatch.setattr(PreTrainedTokenizerFast, "save_pretrained", full)
+    with pytest.raises(InputError, match=r"plm: cannot be written: No space left .*\(free some space or choose"):
         fetch_plm(settings_of(source), tmp_path / "plm")
     assert not (tmp_path / "plm").exists()
 

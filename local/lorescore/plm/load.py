@@ -39,6 +39,7 @@ PACKAGE_PREFIX = "package:"
 # The auto class that a scorer's PLM is loaded with.
 AUTO_CLASS = {"clm": AutoModelForCausalLM, "cls": AutoModel, "pll": AutoModelForMaskedLM}
 NO_FAULT_OF_THE_FILES = (InputError, MemoryError, ModuleNotFoundError)
+MAKE_ROOM = "free some space or choose another directory"
 NO_LIMIT = 1_000_000_000  # tokens
 
 
@@ -104,7 +105,8 @@ def fetch_plm(settings: PlmSettings, plm_dir: Path) -> None:
     if gguf_file:  # the weights are plain float32 by now; transformers would refuse to save a "quantized" model
         model.hf_quantizer = None
         del model.config.quantization_config
-    with cannot_be_written(plm_dir), without_bars():
+    # Where a tokenizer cannot be written, what its library raises is `Exception` itself.
+    with in_one_line("cannot be written", plm_dir, MAKE_ROOM), without_bars():
         model.save_pretrained(partial)
         tokenizer.save_pretrained(partial)
         give_usual_mode(partial.glob("*.safetensors"))
@@ -168,9 +170,7 @@ def cannot_be_written(directory: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, SafetensorError) as error:
-        raise InputError(
-            f"cannot be written: {error}", path=directory, mend="free some space or choose another directory"
-        ) from error
+        raise InputError(f"cannot be written: {error}", path=directory, mend=MAKE_ROOM) from error
 
 
 @contextmanager
