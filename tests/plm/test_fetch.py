@@ -23,8 +23,10 @@ from transformers import (
     SqueezeBertConfig,
 )
 
+from lorescore import locks
 from lorescore.errors import InputError
 from lorescore.files import read_yaml, write_yaml
+from lorescore.locks import lock_beside
 from lorescore.plm import source as plm_source
 from lorescore.plm.load import fetch_plm, is_encoder, load_plm, max_tokens
 from lorescore.plm.settings import CONF_DIR, PlmSettings
@@ -176,6 +178,16 @@ def test_a_damaged_plm_is_named(source: Path, tmp_path: Path, name: str) -> None
     assert str(error.value).endswith(" (delete it, and fetch it again: stage 4)")
     with pytest.raises(InputError, match=f"PLM tiny: {source} cannot be loaded: "):
         fetch_plm(settings_of(source), tmp_path / "again")
+
+
+def test_what_another_process_fetches(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plm_dir = tmp_path / "plm"
+    monkeypatch.setattr(locks, "WAIT_SECONDS", 0.2)
+    with lock_beside(plm_dir, "fetches"):
+        with pytest.raises(InputError, match=r"plm: another process fetches this \(wait until it has finished\)"):
+            fetch_plm(settings_of(source), plm_dir)
+        assert not plm_dir.exists()
+    fetch_plm(settings_of(source), plm_dir)
 
 
 def test_an_unfinished_directory_is_fetched_again(source: Path, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from transformers.utils import logging as transformers_logging
 
 from lorescore.errors import InputError
 from lorescore.files import checksum, give_usual_mode, read_yaml, write_yaml
+from lorescore.locks import lock_beside
 from lorescore.plm.onednn import use_onednn
 from lorescore.plm.settings import PlmSettings
 from lorescore.plm.source import (
@@ -51,11 +52,18 @@ def fetch_plm(settings: PlmSettings, plm_dir: Path) -> None:
 
     Raises:
         InputError: The model cannot be found or fetched, is an adapter, its weights are not safetensors or GGUF or not
-            complete, or `plm_dir` holds another model, or what was in the model's directory before it changed.
+            complete, `plm_dir` holds another model, or what was in the model's directory before it changed, or another
+            process fetches it.
     """
-    if (plm_dir / PLM_FILE).is_file():
-        _require_same_model(settings, plm_dir)
-        return
+    if not (plm_dir / PLM_FILE).is_file():
+        with lock_beside(plm_dir, "fetches"):
+            if not (plm_dir / PLM_FILE).is_file():  # by another process, meanwhile
+                _fetch(settings, plm_dir)
+    _require_same_model(settings, plm_dir)
+
+
+def _fetch(settings: PlmSettings, plm_dir: Path) -> None:
+    """Put a PLM into a directory, in place of what is there."""
     source, gguf_file = _locate(settings.model)
     files = describe(source_files(source, gguf_file))
     partial = plm_dir.with_name(f".{plm_dir.name}.partial")
