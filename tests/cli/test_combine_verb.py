@@ -81,7 +81,10 @@ def test_from_dev_to_the_report(exp: Path, call: Call) -> None:
         (("--tags", f"{TAGS[0]} nothing"), "no finished rescorer"),
         (("--tags", " ".join(TAGS), "--name", "oracle"), "cannot name a rescorer"),
         (("--tags", " ".join(TAGS), "--name", "a/b"), "cannot name a rescorer"),
-        (("--tags", " ".join(TAGS), "--name", TAGS[0]), "holds a rescorer"),
+        (
+            ("--tags", " ".join(TAGS), "--name", TAGS[0]),
+            "holds a rescorer (give this combination another name: --name (run.sh: --combined))",
+        ),
     ],
 )
 def test_bad_arguments(exp: Path, call: Call, arguments: tuple[str, ...], message: str) -> None:

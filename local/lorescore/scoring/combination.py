@@ -119,7 +119,9 @@ def combine_rescorers(directory: Path, rescorer_dirs: Sequence[Path], dev_dir: P
             return stored_members(directory)
         if held.get("candidates", {}).keys() != asked["candidates"].keys():
             what = f"a combination of {', '.join(held['candidates'])}" if held.get(MEMBERS) else "a rescorer"
-            raise InputError(f"holds {what}", path=directory, mend="give this combination another name: --combined")
+            raise InputError(
+                f"holds {what}", path=directory, mend="give this combination another name: --name (run.sh: --combined)"
+            )
     lists = [ScoredLists.build(dev, list_costs(dev_dir, dev, path.name)) for path in rescorer_dirs]
     weights, _ = tune_members(lists)
     members = [
