@@ -120,9 +120,17 @@ def test_rescore_tunes_on_references_only(exp: Path, decode: Path, call: Call) -
     assert line == f"lorescore rescore: {exp}/nbest/bare/text: {told}"
 
 
-def test_rescore_wants_rescorers(exp: Path, call: Call) -> None:
-    line = call("rescore", "--dev", "test", "--exp_dir", exp).error_line()
-    assert line == "lorescore rescore: no --tags (name the rescorers, of exp/plm)"
+@pytest.mark.parametrize(
+    ("verb", "arguments"),
+    [
+        ("rescore", ("--dev", "test")),
+        ("ranks", ("--dev", "test", "--tags", "")),
+        ("nprr", ("--sets", "test", "--tags", " ", "--kinds", "1best", "--rates", "0.1", "--seeds", "1")),
+    ],
+)
+def test_rescorers_have_to_be_named(exp: Path, call: Call, verb: str, arguments: tuple[str, ...]) -> None:
+    line = call(verb, *arguments, "--exp_dir", exp).error_line()
+    assert line == f"lorescore {verb}: no --tags (name the rescorers, of exp/plm)"
 
 
 @pytest.mark.parametrize(

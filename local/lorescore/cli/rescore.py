@@ -8,7 +8,7 @@ With `--nbest` it is another thing: one list, file or directory by one rescorer,
 """
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -88,8 +88,6 @@ def run(args: argparse.Namespace) -> None:
     if not args.dev:
         raise InputError("no --dev", mend="name the set to tune the weights on, or lists to rescore at once: --nbest")
     tags = args.tags.split()
-    if not tags:
-        raise InputError("no --tags", mend="name the rescorers, of exp/plm")
     require_choice("--decode", args.decode, DECODES)
     options = scoring_options(args)
     require_rescorers(tags, args.exp_dir / "plm")
@@ -138,12 +136,14 @@ def _warn_of_shared(dev: str, sets: Mapping[str, NbestSet]) -> None:
             print(f"{name}: {shared} of {len(nbest)} utterances are in {dev} too, on which the weights are tuned")
 
 
-def require_rescorers(tags: Iterable[str], plm_root: Path) -> None:
-    """Check that every rescorer is there, before any scoring begins.
+def require_rescorers(tags: Sequence[str], plm_root: Path) -> None:
+    """Check that there are rescorers to use, and that every one is there, before any scoring begins.
 
     Raises:
-        InputError: One is not; the error names the nearest of those that are.
+        InputError: None is named; or one is not there: the error names the nearest of those that are.
     """
+    if not tags:
+        raise InputError("no --tags", mend="name the rescorers, of exp/plm")
     finished = sorted(path.parent.name for path in plm_root.glob("[!.]*/config.yaml"))
     for tag in tags:
         if tag not in finished:
