@@ -228,6 +228,7 @@ if [ -z "${asr_exp}${dev_set}" ] && [ "${stop_stage}" -ge 1 ]; then
     die "--dev_set is empty: which set are the weights tuned on?"
 fi
 if [ -n "${asr_exp}" ] && [ "${stop_stage}" -ge 3 ]; then
+    inference_tag="${inference_tag%/}"  # results go beside the decode, not into it
     again="exp/decode_again/$(basename "${asr_exp}")/${inference_tag}"
     espnet_options=(--asr_exp "${asr_exp}" --inference_tag "${inference_tag}" --again_dir "${again}")
     espnet_options+=(--train_set "${train_set}" --dev_set "${dev_set}" --test_sets "${test_sets}" --num_hyps "${num_hyps}")

@@ -370,7 +370,8 @@ def test_without_sclite_the_texts_alone_stand_there(asr1: Path, tmp_path: Path) 
     (beside / "score_wer").mkdir(parents=True)
     (beside / "score_wer/result.txt").write_text("of an earlier run")
     command = [root / "run.sh", "--stage", "7", "--stop_stage", "7", "--asr_dir", "../asr1", "--asr_exp", MODEL]
-    options = ["--inference_tag", TAG, "--dev_set", "", "--test_sets", "test", "--train_set", "", "--lora", "none"]
+    named = f"{TAG}/"  # the slash, as shells complete a directory's name, does not move them into the decode
+    options = ["--inference_tag", named, "--dev_set", "", "--test_sets", "test", "--train_set", "", "--lora", "none"]
     done = subprocess.run([*command, *options], cwd=made, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "exp/rescore/smollm2_clm_none/test: scoring_kaldi alone, no score_wer: sclite not found" in done.stderr
