@@ -303,6 +303,13 @@ def test_plain_lists_can_be_expanded(rescorer: Rescorer) -> None:
         SOUNDS.expand_list(["the son"])
 
 
+def test_an_expansion_is_read_from_a_path_as_text(tmp_path: Path) -> None:
+    """As README writes it, and as Rescorer.load takes it."""
+    write_nbest_dir(tmp_path, SOUNDS.expand(NbestSet((as_nbest_list([("the son", -1.0)]),), {})))
+    SOUNDS.write(tmp_path)
+    assert Expansion.read(str(tmp_path)).to_dict() == SOUNDS.to_dict()
+
+
 def test_versions_in_a_stream_have_what_their_sources_have_of_costs(rescorer: Rescorer) -> None:
     record = {"utt": "u1", "hyps": ["the son", "a cat"], "scores": [-4.0, -5.5], "acoustic_scale": 0.5}
     record |= {"acoustic": [2, 3], "nolm": [1, 1], "lmonly": [2, 3]}

@@ -167,12 +167,13 @@ class Expansion:
         write_table(nbest_dir / HOMOPHONES_FILE, self._table)
 
     @classmethod
-    def read(cls, nbest_dir: Path) -> "Expansion":
+    def read(cls, nbest_dir: Path | str) -> "Expansion":
         """How the lists of a directory were expanded, for lists that come later to be expanded in the same way.
 
         Raises:
             InputError: They were not, or the homophones are not those that they were expanded by.
         """
+        nbest_dir = Path(nbest_dir)
         found = cls._recorded(read_info(nbest_dir), nbest_dir)
         if found is None:
             raise InputError("these lists are not expanded", path=nbest_dir, mend="expand them: stage 4 with --expand")
