@@ -5,13 +5,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from made_up_exp import make_record, needs_sclite, tag_of, write_model, write_nprr, write_scores
 
 from lorescore.errors import InputError
 from lorescore.files import read_yaml, write_table, write_yaml
 from lorescore.nbest.chosen import write_chosen
-from lorescore.nprr import read_records, write_records
+from lorescore.nbest.directory import content_checksum
+from lorescore.nprr import WordErrors, read_records, write_records, write_word_errors
+from lorescore.nprr.earlier import lists_of
 from lorescore.report import collect, write_report
 from lorescore.report.mbr import base_tag
 from lorescore.report.models import frozen_counterpart, read_models
@@ -310,6 +313,26 @@ def test_robustness_that_is_older_than_the_scores_is_said(exp_dir: Path, caplog:
         collect(exp_dir)
         now = f"{tag_of('full')} on test has WER {wer:.2f} now, and had {clean_wer:.2f} when NPRR was measured"
         assert (now in caplog.text) == said
+
+
+def test_robustness_on_other_lists_than_there_are_now_is_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Such as those that were expanded in an earlier run; of lists that were deleted the figures stay."""
+    record, nprr_dir = make_record("none", "test", "1best", 0.1), tmp_path / "nprr"
+    write_model(tmp_path, "none")
+    write_records(nprr_dir / f"{record.tag}.json", [record])
+    paths = {name: tmp_path / "nbest" / name for name in lists_of(record)}
+    for path in paths.values():
+        write_table(path / "words_text", {"u-1": "the sun"})
+    checksums = {name: content_checksum(path) for name, path in paths.items()}
+    errors = WordErrors({name: np.array([1]) for name in paths}, checksums)
+    write_word_errors(nprr_dir / f"{record.tag}.errors", errors)
+    shutil.rmtree(paths["test_1best_p0.1_s2"])
+    assert [one.tag for one in collect(tmp_path).nprr] == [record.tag]
+    write_table(paths["test"] / "words_text", {"u-1": "the son"})
+    assert collect(tmp_path).nprr == ()
+    assert f"{record.tag}.json: left out what was measured on other lists than nbest/test has now" in caplog.text
 
 
 def test_robustness_on_different_lists_is_not_compared(tmp_path: Path) -> None:

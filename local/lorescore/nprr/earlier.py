@@ -32,6 +32,11 @@ class Earlier:
     word_errors: WordErrors = field(default_factory=lambda: WordErrors({}, {}))
 
 
+def lists_of(one: NprrRecord | AreaRecord) -> list[str]:
+    """The N-best directories that were measured, the clean one first."""
+    return [one.set, *(name for of_rate in condition_of(one).names(one.tag).values() for name in of_rate)]
+
+
 def read_earlier(
     nprr_dir: Path, tag: str, same_model: bool, measured: Collection[Condition], nbest_root: Path
 ) -> Earlier:
@@ -60,7 +65,7 @@ def read_earlier(
     def stays(one: NprrRecord | AreaRecord) -> bool:
         if (one.set, one.perturbation, one.kind) in now:
             return False
-        names = [one.set, *(name for of_rate in condition_of(one).names(tag).values() for name in of_rate)]
+        names = lists_of(one)
         changed = [name for name in names if stored.checksums.get(name) != content_checksum(nbest_root / name)]
         if changed:
             logger.info("%s: the lists of %s have changed: %s %s is left out", path, changed[0], one.set, one.lists)

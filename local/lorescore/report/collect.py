@@ -19,8 +19,11 @@ from lorescore.decode import MBR, read_posterior_scale
 from lorescore.errors import InputError
 from lorescore.files import read_table, read_yaml, table_checksum
 from lorescore.nbest.chosen import are_of_other_lists
-from lorescore.nbest.info import INFO
-from lorescore.nprr import AreaRecord, NprrRecord, read_areas, read_records
+from lorescore.nbest.directory import content_checksum
+from lorescore.nbest.info import INFO, is_nbest_dir
+from lorescore.nprr import AreaRecord, NprrRecord, read_areas, read_records, read_word_errors
+from lorescore.nprr.earlier import lists_of
+from lorescore.nprr.stored import SUFFIX
 from lorescore.perturb.expansion import INFO_KEY as EXPANSION
 from lorescore.perturb.sets import INFO_KEY as PERTURBATION
 from lorescore.perturb.settings import PERTURBATIONS, WORST
@@ -132,8 +135,9 @@ def collect(exp_dir: Path) -> Results:
     left_out = _of_other_rescorers(exp_dir)
     scores = _read_scores(exp_dir, left_out)
     nprr_paths = [path for path in sorted(exp_dir.glob("nprr/[!.]*.json")) if path.stem not in left_out]
-    records = [record for path in nprr_paths for record in read_records(path)]
-    areas = [record for path in nprr_paths for record in read_areas(path)]
+    changed = _changed_since_measured(nprr_paths, exp_dir)
+    records = [one for path in nprr_paths for one in read_records(path) if changed[path].isdisjoint(lists_of(one))]
+    areas = [one for path in nprr_paths for one in read_areas(path) if changed[path].isdisjoint(lists_of(one))]
     _require_same_lists(records)
     _warn_of_other_scores(records, scores)
     if not (models or scores or records):
@@ -237,6 +241,27 @@ def _read_scores(exp_dir: Path, left_out: Collection[str]) -> dict[str, dict[str
                 )
         by_tag[tag] = score
     return scores
+
+
+def _changed_since_measured(nprr_paths: Iterable[Path], exp_dir: Path) -> dict[Path, set[str]]:
+    """By file of stage 9, the lists that are others now than those that it measured; deleted ones are none."""
+    changed: dict[Path, set[str]] = {}
+    checksums: dict[str, str] = {}
+    for path in nprr_paths:
+        errors_path = path.parent / f"{path.stem}{SUFFIX}"
+        measured = read_word_errors(errors_path).checksums if errors_path.is_file() else {}
+        for name in measured:
+            if name not in checksums and is_nbest_dir(exp_dir / "nbest" / name):
+                checksums[name] = content_checksum(exp_dir / "nbest" / name)
+        changed[path] = {name for name, known in measured.items() if checksums.get(name, known) != known}
+        if changed[path]:
+            logger.warning(
+                "%s: left out what was measured on other lists than nbest/%s has now (%s)",
+                path,
+                min(changed[path]),
+                "measure it again: ./run.sh --stage 8 --stop_stage 9",
+            )
+    return changed
 
 
 def _require_same_lists(records: Iterable[NprrRecord]) -> None:
