@@ -9,7 +9,7 @@ from plm_models import new_rescorer
 from lorescore.errors import InputError
 from lorescore.nbest import read_nbest_dir
 from lorescore.scoring.rescorer import Rescorer
-from lorescore.scoring.sets import score_nbest_dirs
+from lorescore.scoring.sets import score_sets
 
 
 def test_worst_is_chosen_by_a_rescorer_and_scored_once(
@@ -28,7 +28,8 @@ def test_worst_is_chosen_by_a_rescorer_and_scored_once(
     best = "the sun aye read" if scores[0] > scores[1] else "the sun eye read"
     assert read_nbest_dir(made).lists[0].texts[0] == best
     cache = tmp_path / "score_cache.sqlite"  # beside exp/plm
-    assert score_nbest_dirs(lambda: pytest.fail("loaded"), plm / "tiny", [made], cache_path=cache) == 0
+    sets = {made: read_nbest_dir(made)}
+    assert score_sets(lambda: pytest.fail("loaded"), plm / "tiny", sets, cache_path=cache) == 0
     capsys.readouterr()
     run(clean_dir, *options, "--num_candidates", "16")
     assert [line.endswith("(was there)") for line in capsys.readouterr().out.splitlines()] == [True, True]

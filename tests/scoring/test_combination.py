@@ -39,10 +39,10 @@ def exp(tmp_path: Path) -> Path:
 def combined(exp: Path, *tags: str, name: str = BOTH) -> list[Member]:
     """Make exp/plm/<name>."""
     dev_dir = exp / "nbest" / "dev"
-    scoring = Scoring()
+    dev, scoring = read_nbest_dir(dev_dir), Scoring()
     for tag in tags:
-        scoring.score(exp / "plm" / tag, [dev_dir])
-    return combine_rescorers(exp / "plm" / name, [exp / "plm" / tag for tag in tags], dev_dir, read_nbest_dir(dev_dir))
+        scoring.score(exp / "plm" / tag, {dev_dir: dev})
+    return combine_rescorers(exp / "plm" / name, [exp / "plm" / tag for tag in tags], dev_dir, dev)
 
 
 def given_members(exp: Path, **weights: float) -> None:
@@ -55,6 +55,10 @@ def given_members(exp: Path, **weights: float) -> None:
     write_yaml(path, config)
 
 
+def read_sets(nbest_dir: Path) -> dict[Path, NbestSet]:
+    return {nbest_dir: read_nbest_dir(nbest_dir)}
+
+
 def costs_of(exp: Path, tag: str, name: str) -> list[list[float]]:
     nbest_dir = exp / "nbest" / name
     return list_costs(nbest_dir, read_nbest_dir(nbest_dir), tag)
@@ -63,14 +67,14 @@ def costs_of(exp: Path, tag: str, name: str) -> list[list[float]]:
 def test_scores_are_the_weighted_sum(exp: Path) -> None:
     """In cost files, and in memory."""
     given_members(exp, **{FIRST: 0.5, SECOND: 2.0})
-    nbest_dirs = [exp / "nbest" / "test"]
-    assert Scoring().score(exp / "plm" / BOTH, nbest_dirs) > 0
+    sets = read_sets(exp / "nbest" / "test")
+    assert Scoring().score(exp / "plm" / BOTH, sets) > 0
     first, second, both = (np.array(costs_of(exp, tag, "test")) for tag in (FIRST, SECOND, BOTH))
     np.testing.assert_allclose(both, 0.5 * first + 2.0 * second, atol=1e-4)
 
     loaded = load_list_scorer(exp / "plm" / BOTH)
     assert isinstance(loaded, Combination)
-    nbest = read_nbest_dir(nbest_dirs[0])
+    (nbest,) = sets.values()
     np.testing.assert_allclose(-np.array(loaded.score_lists(nbest)), both, atol=1e-3)
     (done,) = loaded.rescore([nbest.lists[0]], Weights(0.5, 0.0))
     expected = [score - 0.5 * cost for score, cost in zip(nbest.lists[0].scores, both[0], strict=True)]
@@ -79,11 +83,11 @@ def test_scores_are_the_weighted_sum(exp: Path) -> None:
 
 def test_a_second_call_scores_nothing(exp: Path) -> None:
     given_members(exp, **{FIRST: 0.5, SECOND: 2.0})
-    scoring, nbest_dirs = Scoring(), [exp / "nbest" / "test"]
-    scoring.score(exp / "plm" / BOTH, nbest_dirs)
+    scoring, sets = Scoring(), read_sets(exp / "nbest" / "test")
+    scoring.score(exp / "plm" / BOTH, sets)
     path = exp / "nbest" / "test" / f"lmwt.{BOTH}"
     before = path.read_bytes()
-    assert scoring.score(exp / "plm" / BOTH, nbest_dirs) == 0
+    assert scoring.score(exp / "plm" / BOTH, sets) == 0
     assert path.read_bytes() == before
 
 
@@ -92,7 +96,7 @@ def test_tuned_on_dev(exp: Path) -> None:
     members = combined(exp, FIRST, SECOND)
     assert members == stored_members(exp / "plm" / BOTH)
     assert all(one.weight > 0 for one in members)
-    Scoring().score(exp / "plm" / BOTH, [exp / "nbest" / "dev"])
+    Scoring().score(exp / "plm" / BOTH, read_sets(exp / "nbest" / "dev"))
     dev = read_nbest_dir(exp / "nbest" / "dev")
     wers = {tag: tuned_wer(dev, costs_of(exp, tag, "dev")) for tag in (FIRST, SECOND, BOTH)}
     assert wers[BOTH] <= min(wers[FIRST], wers[SECOND])
@@ -111,7 +115,7 @@ def test_a_member_that_was_trained_again_is_noticed(exp: Path) -> None:
     given_members(exp, **{FIRST: 1.0, SECOND: 1.0})
     config = read_yaml(exp / "plm" / SECOND / "config.yaml")
     write_yaml(exp / "plm" / SECOND / "config.yaml", config | {"seed": 2})
-    for call in (lambda: Combination.load(exp / "plm" / BOTH), lambda: Scoring().score(exp / "plm" / BOTH, [])):
+    for call in (lambda: Combination.load(exp / "plm" / BOTH), lambda: Scoring().score(exp / "plm" / BOTH, {})):
         with pytest.raises(InputError, match=f"{SECOND} is missing or was trained again .*combine the rescorers again"):
             call()
     shutil.rmtree(exp / "plm" / SECOND)

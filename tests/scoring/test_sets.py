@@ -29,7 +29,7 @@ from lorescore.scoring import sets
 from lorescore.scoring.cache import ScoreCache, cache_version
 from lorescore.scoring.options import ScoringOptions, default_device
 from lorescore.scoring.rescorer import Rescorer
-from lorescore.scoring.sets import rescorer_checksum, score_nbest_dirs
+from lorescore.scoring.sets import rescorer_checksum, score_sets
 from lorescore.stamp import Stamp
 
 TAG = "tiny"
@@ -77,9 +77,15 @@ def costs(nbest_dir: Path) -> list[list[float]]:
     return list_costs(nbest_dir, read_nbest_dir(nbest_dir), TAG)
 
 
+def score_dirs(
+    load: Callable[[], Rescorer], rescorer_dir: Path, nbest_dirs: Sequence[Path], *args: Any, **options: Any
+) -> int:
+    return score_sets(load, rescorer_dir, {path: read_nbest_dir(path) for path in nbest_dirs}, *args, **options)
+
+
 def test_costs_are_the_negative_scores(rescorer_dir: Path, clean_dir: Path) -> None:
     lists = read_nbest_dir(clean_dir)
-    assert score_nbest_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir]) == len(texts_of(lists)) == 20
+    assert score_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir]) == len(texts_of(lists)) == 20
     scores = Rescorer.load(rescorer_dir).score([one.texts for one in lists])
     for one, expected in zip(costs(clean_dir), scores, strict=True):
         assert one == pytest.approx([-score for score in expected], abs=1e-4)
@@ -88,56 +94,56 @@ def test_costs_are_the_negative_scores(rescorer_dir: Path, clean_dir: Path) -> N
 
 def test_finished_costs_are_left_as_they_are(rescorer_dir: Path, clean_dir: Path) -> None:
     load = Loader(rescorer_dir)
-    score_nbest_dirs(load, rescorer_dir, [clean_dir])
+    score_dirs(load, rescorer_dir, [clean_dir])
     written = cost_file(clean_dir, TAG).stat()
-    assert score_nbest_dirs(load, rescorer_dir, [clean_dir]) == 0
+    assert score_dirs(load, rescorer_dir, [clean_dir]) == 0
     assert (load.calls, cost_file(clean_dir, TAG).stat().st_mtime_ns) == (1, written.st_mtime_ns)
 
 
 def test_other_lists_are_scored_again(rescorer_dir: Path, clean_dir: Path) -> None:
-    score_nbest_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir])
+    score_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir])
     before = costs(clean_dir)
     write_nbest_dir(clean_dir, perturbed(read_nbest_dir(clean_dir), "door", "sea"))
-    assert score_nbest_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir]) > 0
+    assert score_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir]) > 0
     after = costs(clean_dir)
     assert [one != other for one, other in zip(before, after, strict=True)] == [True, False, True, False, True]
 
 
 def test_another_rescorer_of_the_same_tag_scores_again(rescorer_dir: Path, clean_dir: Path) -> None:
-    score_nbest_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir])
+    score_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir])
     before = costs(clean_dir)
     rescorer = Rescorer.load(rescorer_dir)
     rescorer.scorer.model.requires_grad_(True)  # saved as fully fine-tuned
     for parameter in rescorer.scorer.model.parameters():
         parameter.data.mul_(0.5)
     rescorer.save(rescorer_dir)
-    assert score_nbest_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir]) == 20
+    assert score_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir]) == 20
     assert all(one != other for one, other in zip(before, costs(clean_dir), strict=True))
 
 
 def test_weights_beside_a_rescorer_change_no_score(rescorer_dir: Path, clean_dir: Path) -> None:
-    score_nbest_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir])
+    score_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir])
     write_yaml(rescorer_dir / "weights.yaml", {"lm_weight": 0.5})
-    assert score_nbest_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir]) == 0
+    assert score_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir]) == 0
 
 
 @pytest.mark.parametrize("lost", ["lmwt.tiny", ".lmwt.tiny.stamp"])
 def test_a_lost_file_is_scored_again(rescorer_dir: Path, clean_dir: Path, lost: str) -> None:
-    score_nbest_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir])
+    score_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir])
     before = costs(clean_dir)
     (clean_dir / lost).unlink()
-    assert score_nbest_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir]) == 20
+    assert score_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir]) == 20
     assert costs(clean_dir) == before
 
 
 def test_a_damaged_file_is_scored_again(rescorer_dir: Path, clean_dir: Path, cache_path: Path) -> None:
     """As the error for it says; a line is missing, or a number is another one, which no other check sees."""
     path = cost_file(clean_dir, TAG)
-    score_nbest_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir], cache_path=cache_path)
+    score_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir], cache_path=cache_path)
     content = path.read_text()
     for lines in (content.splitlines(keepends=True)[1:], ["utt000-1 0.0000\n", *content.splitlines(keepends=True)[1:]]):
         path.write_text("".join(lines))
-        assert score_nbest_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir], cache_path=cache_path) == 0
+        assert score_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir], cache_path=cache_path) == 0
         assert path.read_text() == content
 
 
@@ -147,9 +153,9 @@ def test_scoring_that_is_cut_off_leaves_nothing_finished(rescorer_dir: Path, cle
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        score_nbest_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir], cut_off)
+        score_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir], cut_off)
     assert not cost_file(clean_dir, TAG).exists()
-    assert score_nbest_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir]) == 20
+    assert score_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir]) == 20
 
 
 @pytest.mark.parametrize(("where", "write"), [(sets, "write_costs"), (Stamp, "write")])
@@ -160,7 +166,7 @@ def test_writing_that_is_cut_off_does_not_look_finished(
     lists = read_nbest_dir(clean_dir)
     others = perturbed(lists, "door", "sea")
     write_nbest_dir(clean_dir, others)
-    score_nbest_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir])
+    score_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir])
     write_nbest_dir(clean_dir, lists)
     with monkeypatch.context() as patch:
 
@@ -169,11 +175,11 @@ def test_writing_that_is_cut_off_does_not_look_finished(
 
         patch.setattr(where, write, killed)
         with pytest.raises(KeyboardInterrupt):
-            score_nbest_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir])
+            score_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir])
     # Neither these lists nor the others, should they come back, have finished costs.
     for again in (others, lists):
         write_nbest_dir(clean_dir, again)
-        assert score_nbest_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir]) > 0
+        assert score_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir]) > 0
 
 
 def test_versions_of_a_set_share_their_texts(rescorer_dir: Path, clean_dir: Path, tmp_path: Path) -> None:
@@ -188,10 +194,10 @@ def test_versions_of_a_set_share_their_texts(rescorer_dir: Path, clean_dir: Path
         write_nbest_dir(tmp_path / f"{name}_alone", lists)
     together = [clean_dir, *(tmp_path / name for name in versions)]
     load = Loader(rescorer_dir)
-    assert score_nbest_dirs(load, rescorer_dir, together) == len(texts_of(clean, *versions.values())) < 80
+    assert score_dirs(load, rescorer_dir, together) == len(texts_of(clean, *versions.values())) < 80
     assert load.calls == 1
     for name in versions:
-        score_nbest_dirs(load, rescorer_dir, [tmp_path / f"{name}_alone"])
+        score_dirs(load, rescorer_dir, [tmp_path / f"{name}_alone"])
         for one, other in zip(costs(tmp_path / name), costs(tmp_path / f"{name}_alone"), strict=True):
             assert one == pytest.approx(other, abs=2e-4)  # the last of the four decimals may be rounded otherwise
 
@@ -201,7 +207,7 @@ def test_a_text_is_scored_once_in_whichever_case(rescorer_dir: Path, tmp_path: P
     lists = tuple(NbestList(utt, tuple(Hypothesis(text, -1.0) for text in of_utt)) for utt, of_utt in texts.items())
     write_nbest_dir(tmp_path / "few", NbestSet(lists))
     load = Loader(rescorer_dir)
-    assert score_nbest_dirs(load, rescorer_dir, [tmp_path / "few"]) == 3
+    assert score_dirs(load, rescorer_dir, [tmp_path / "few"]) == 3
     (cat, other_cat, sea), (same_cat, empty, same_sea), (same_empty,) = costs(tmp_path / "few")
     assert (cat, sea, empty) == (other_cat, same_sea, same_empty) == (same_cat, sea, empty)
     expected = Rescorer.load(rescorer_dir).score([["the cat", "the sea", ""]])[0]
@@ -221,19 +227,19 @@ def test_a_version_that_comes_later_scores_its_new_texts_alone(
     rescorer_dir: Path, clean_dir: Path, tmp_path: Path, cache_path: Path
 ) -> None:
     load = Loader(rescorer_dir)
-    score_nbest_dirs(load, rescorer_dir, [clean_dir], cache_path=cache_path)
+    score_dirs(load, rescorer_dir, [clean_dir], cache_path=cache_path)
     clean = read_nbest_dir(clean_dir)
     later = perturbed(clean, "door", "sea")
     write_nbest_dir(tmp_path / "later", later)
     new = texts_of(later) - texts_of(clean)
     both = [clean_dir, tmp_path / "later"]
-    assert score_nbest_dirs(load, rescorer_dir, both, cache_path=cache_path) == len(new) < 20
+    assert score_dirs(load, rescorer_dir, both, cache_path=cache_path) == len(new) < 20
     for one, before, in_later, in_clean in zip(later, clean, costs(both[1]), costs(clean_dir), strict=True):
         if one.texts == before.texts:
             assert in_later == in_clean
-    score_nbest_dirs(load, rescorer_dir, [tmp_path / "later"])  # finished, left as it is
+    score_dirs(load, rescorer_dir, [tmp_path / "later"])  # finished, left as it is
     write_nbest_dir(tmp_path / "alone", replace(later, info={}))
-    score_nbest_dirs(load, rescorer_dir, [tmp_path / "alone"])
+    score_dirs(load, rescorer_dir, [tmp_path / "alone"])
     for one, other in zip(costs(tmp_path / "later"), costs(tmp_path / "alone"), strict=True):
         assert one == pytest.approx(other, abs=2e-4)  # the last of the four decimals may be rounded otherwise
 
@@ -283,14 +289,14 @@ def test_with_the_cache_the_same_bytes(
         yield from itertools.islice(batches, cut_off_after)
         raise KeyboardInterrupt
 
-    assert score_nbest_dirs(load, rescorer_dir, [folder / "without"]) == distinct
-    assert score_nbest_dirs(load, rescorer_dir, [folder / "new"], cache_path=folder / "new.sqlite") == distinct
+    assert score_dirs(load, rescorer_dir, [folder / "without"]) == distinct
+    assert score_dirs(load, rescorer_dir, [folder / "new"], cache_path=folder / "new.sqlite") == distinct
     with pytest.raises(KeyboardInterrupt):
-        score_nbest_dirs(load, rescorer_dir, [folder / "resumed"], cut_off, cache_path=folder / "resumed.sqlite")
-    left = score_nbest_dirs(load, rescorer_dir, [folder / "resumed"], cache_path=folder / "resumed.sqlite")
+        score_dirs(load, rescorer_dir, [folder / "resumed"], cut_off, cache_path=folder / "resumed.sqlite")
+    left = score_dirs(load, rescorer_dir, [folder / "resumed"], cache_path=folder / "resumed.sqlite")
     assert left < distinct or cut_off_after == 0
     load_nothing = Loader(rescorer_dir)
-    assert score_nbest_dirs(load_nothing, rescorer_dir, [folder / "again"], cache_path=folder / "new.sqlite") == 0
+    assert score_dirs(load_nothing, rescorer_dir, [folder / "again"], cache_path=folder / "new.sqlite") == 0
     assert load_nothing.calls == 0
     for name in ("new", "resumed", "again"):
         assert cost_bytes(folder / name) == cost_bytes(folder / "without"), name
@@ -311,7 +317,7 @@ def test_a_run_that_is_cut_off_within_a_batch_ends_with_the_same_bytes(rescorer_
 
     lists = toy_nbest(40, seed=2)
     write_nbest_dir(tmp_path / "without", lists)
-    score_nbest_dirs(load, rescorer_dir, [tmp_path / "without"])
+    score_dirs(load, rescorer_dir, [tmp_path / "without"])
     for cut_off_after in (1, 7, 20, 33):
 
         def cut_off(items: Sequence[Item], part: str) -> Iterator[Item]:
@@ -321,8 +327,8 @@ def test_a_run_that_is_cut_off_within_a_batch_ends_with_the_same_bytes(rescorer_
         again, cache_path = tmp_path / f"again{cut_off_after}", tmp_path / f"{cut_off_after}.sqlite"
         write_nbest_dir(again, lists)
         with pytest.raises(KeyboardInterrupt):
-            score_nbest_dirs(load, rescorer_dir, [again], cut_off, cache_path=cache_path)
-        assert score_nbest_dirs(load, rescorer_dir, [again], cache_path=cache_path) < 160
+            score_dirs(load, rescorer_dir, [again], cut_off, cache_path=cache_path)
+        assert score_dirs(load, rescorer_dir, [again], cache_path=cache_path) < 160
         assert cost_bytes(again) == cost_bytes(tmp_path / "without")
 
 
@@ -340,7 +346,7 @@ def test_a_run_that_is_killed_keeps_what_was_scored(
             yield batch
 
     version = cache_version(rescorer_checksum(rescorer_dir), "lower", ScoringOptions().describe(default_device()))
-    score_nbest_dirs(load_list_by_list(rescorer_dir), rescorer_dir, [clean_dir], look, cache_path=cache_path)
+    score_dirs(load_list_by_list(rescorer_dir), rescorer_dir, [clean_dir], look, cache_path=cache_path)
     assert found[0] == 0
     assert len(found) > 2
     assert found == sorted(set(found))
@@ -353,11 +359,11 @@ def test_another_rescorer_and_other_numbers_have_scores_of_their_own(
     load = Loader(rescorer_dir)
     for dtype in ("fp32", "bf16"):
         options = ScoringOptions(dtype)
-        assert score_nbest_dirs(load, rescorer_dir, [clean_dir], cache_path=cache_path, options=options) == 20
+        assert score_dirs(load, rescorer_dir, [clean_dir], cache_path=cache_path, options=options) == 20
     rescorer = Rescorer.load(rescorer_dir)
     rescorer.config["seed"] = 2
     rescorer.save(rescorer_dir)
-    assert score_nbest_dirs(load, rescorer_dir, [clean_dir], cache_path=cache_path) == 20
+    assert score_dirs(load, rescorer_dir, [clean_dir], cache_path=cache_path) == 20
 
 
 def test_with_history_merging_each_list_is_scored_by_itself(
@@ -367,11 +373,11 @@ def test_with_history_merging_each_list_is_scored_by_itself(
     load, one_token, two_tokens = Loader(rescorer_dir), ScoringOptions(history=1), ScoringOptions(history=2)
     write_nbest_dir(tmp_path / "same", replace(read_nbest_dir(clean_dir), info={}))
     both = [clean_dir, tmp_path / "same"]
-    assert score_nbest_dirs(load, rescorer_dir, both, cache_path=cache_path, options=one_token) == 40
+    assert score_dirs(load, rescorer_dir, both, cache_path=cache_path, options=one_token) == 40
     assert not cache_path.exists()
-    assert score_nbest_dirs(load, rescorer_dir, both, options=one_token) == 0
-    assert score_nbest_dirs(load, rescorer_dir, both, options=two_tokens) == 40
-    assert score_nbest_dirs(load, rescorer_dir, both) == 20
+    assert score_dirs(load, rescorer_dir, both, options=one_token) == 0
+    assert score_dirs(load, rescorer_dir, both, options=two_tokens) == 40
+    assert score_dirs(load, rescorer_dir, both) == 20
 
 
 def test_without_a_place_for_the_cache_the_costs_are_written(
@@ -379,7 +385,7 @@ def test_without_a_place_for_the_cache_the_costs_are_written(
 ) -> None:
     (tmp_path / "file").touch()
     path = tmp_path / "file" / "score_cache.sqlite"
-    assert score_nbest_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir], cache_path=path) == 20
+    assert score_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir], cache_path=path) == 20
     assert len(costs(clean_dir)) == 5
     assert [message for message in caplog.messages if "cache" in message] == [
         f"{path}: the score cache is left out: File exists"
@@ -389,12 +395,12 @@ def test_without_a_place_for_the_cache_the_costs_are_written(
 def test_a_file_that_is_no_cache_stops_before_the_scoring(rescorer_dir: Path, clean_dir: Path) -> None:
     load = Loader(rescorer_dir)
     with pytest.raises(InputError, match=r"words_text: not usable as a score cache: file is not a database \(delete"):
-        score_nbest_dirs(load, rescorer_dir, [clean_dir], cache_path=clean_dir / "words_text")
+        score_dirs(load, rescorer_dir, [clean_dir], cache_path=clean_dir / "words_text")
     assert load.calls == 0
 
 
 def test_costs_that_are_not_of_the_lists(rescorer_dir: Path, clean_dir: Path) -> None:
-    score_nbest_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir])
+    score_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir])
     write_nbest_dir(clean_dir, toy_nbest(6, seed=1))
     with pytest.raises(InputError, match=r"lmwt.tiny: no cost for utt005-1"):
         costs(clean_dir)
@@ -410,7 +416,7 @@ def test_what_stands_before_a_list_decides_its_scores(rescorer_dir: Path, tmp_pa
     load = Loader(rescorer_dir)
     # The plain lists first: what the cache has of them must not be taken for scores after a context.
     for path in (tmp_path / "plain", nbest_dir):
-        score_nbest_dirs(load, rescorer_dir, [path], cache_path=cache)
+        score_dirs(load, rescorer_dir, [path], cache_path=cache)
     costs = list_costs(nbest_dir, read_nbest_dir(nbest_dir), TAG)
     rescorer = Rescorer.load(rescorer_dir)
     expected = rescorer.score([one.texts for one in lists], contexts=before)
@@ -419,6 +425,6 @@ def test_what_stands_before_a_list_decides_its_scores(rescorer_dir: Path, tmp_pa
     assert costs[1] == list_costs(tmp_path / "plain", plain, TAG)[1]
     assert costs[0] != list_costs(tmp_path / "plain", plain, TAG)[0]
     (nbest_dir / "lmwt.tiny").unlink()
-    score_nbest_dirs(load, rescorer_dir, [nbest_dir], cache_path=cache)
+    score_dirs(load, rescorer_dir, [nbest_dir], cache_path=cache)
     assert load.calls == 2, "the cache has all scores"
     assert list_costs(nbest_dir, read_nbest_dir(nbest_dir), TAG) == costs

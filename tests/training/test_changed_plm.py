@@ -10,6 +10,7 @@ from train_verb import QUICK, Train, arguments, error_line, make_exp, training_i
 from lorescore.__main__ import main
 from lorescore.errors import InputError
 from lorescore.files import read_yaml
+from lorescore.nbest import read_nbest_dir
 from lorescore.plm.load import fetch_plm
 from lorescore.plm.settings import PlmSettings
 from lorescore.scoring.directories import Scoring
@@ -73,16 +74,16 @@ def test_stored_costs_are_not_taken_for_the_new_plms(exp: Path, tag: str) -> Non
     rescorer_dir, base = exp / "plm" / tag, exp / "plm_base" / "llama_clm"
     expected = rf"{tag}: was trained on another version of {base} \(move it away and train it again: stage 5\)"
     with pytest.raises(InputError, match=expected):
-        Scoring().score(rescorer_dir, [dev])
+        Scoring().score(rescorer_dir, {dev: read_nbest_dir(dev)})
     with pytest.raises(InputError, match=expected):
         Rescorer.load(rescorer_dir)
 
 
 def test_stored_costs_need_no_plm(exp: Path, train: Train) -> None:
-    base = exp / "plm_base" / "llama_clm"
+    base, dev = exp / "plm_base" / "llama_clm", exp / "nbest" / "dev"
     base.rename(exp / "plm_away")
     try:
-        assert Scoring().score(exp / "plm" / NONE, [exp / "nbest" / "dev"]) == 0
+        assert Scoring().score(exp / "plm" / NONE, {dev: read_nbest_dir(dev)}) == 0
         assert "finished before" in train("llama", "clm", "--lora", "none")[1]
         assert "finished before" in train("llama", "clm", *QUICK)[1]
         assert "no fetched PLM here" in error_line(train("llama", "clm", *QUICK, "--suffix", "other"))

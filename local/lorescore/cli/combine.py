@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
         raise InputError("no references to tune on", path=dev_dir / "text", mend="give stage 4 --ref")
     scoring = Scoring(scoring_options(args), cache_path(args.score_cache, args.exp_dir), progress)
     for tag in tags:
-        scoring.score(plm_root / tag, [dev_dir], args.dev)
+        scoring.score(plm_root / tag, {dev_dir: dev}, args.dev)
     members = combine_rescorers(plm_root / args.name, [plm_root / tag for tag in tags], dev_dir, dev)
     print(f"{plm_root / args.name}: {' + '.join(f'{one.weight:g} x {one.tag}' for one in members)}")
     for tag in tags:

@@ -6,7 +6,7 @@ exp/nprr/<tag>.errors    the word errors of each utterance, with which any two m
 
 import argparse
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -164,29 +164,26 @@ def _measure(
     if not clean.refs:
         path = nbest_dirs[set_name] / "text"
         raise InputError("no references, which NPRR needs", path=path, mend="give stage 4 --ref")
-    _require_versions(clean, nbest_dirs[set_name], [[nbest_dirs[name] for name in curve] for curve in curves])
-    scoring.score(exp_dir / "plm" / tag, list(nbest_dirs.values()), f"{set_name} perturbed")
+    sets = {path: clean if name == set_name else read_nbest_dir(path) for name, path in nbest_dirs.items()}
+    for curve in curves:
+        _require_versions(clean, nbest_dirs[set_name], {nbest_dirs[name]: sets[nbest_dirs[name]] for name in curve})
+    scoring.score(exp_dir / "plm" / tag, sets, f"{set_name} perturbed")
     errors: dict[str, ListErrors] = {}
     checksums: dict[str, str] = {}
     ref_words: dict[str, Counts] = {}
     for name, path in nbest_dirs.items():
-        nbest = replace(read_nbest_dir(path), refs=clean.refs)  # which perturbed lists may lack
+        nbest = replace(sets[path], refs=clean.refs)  # which perturbed lists may lack
         lists = ScoredLists.build(nbest, list_costs(path, nbest, tag))
         errors[name], checksums[name] = ListErrors.count(lists, weights), nbest.info["checksum"]
         ref_words[name] = lists.ref_words
     return MeasuredSet(errors, checksums, ref_words[set_name], clean.metric)
 
 
-def _require_versions(clean: NbestSet, clean_dir: Path, curves: Sequence[Sequence[Path]]) -> None:
-    """Check that perturbed lists were made from the clean ones, those of a curve in one way."""
+def _require_versions(clean: NbestSet, clean_dir: Path, curve: Mapping[Path, NbestSet]) -> None:
+    """Check that the perturbed lists of a curve were made from the clean ones, and in one way."""
     try:
-        for curve in curves:
-            infos = {}
-            for path in curve:  # one at a time: together they would take many times the memory of the clean lists
-                nbest = read_nbest_dir(path)
-                require_versions(clean, clean_dir, {path: nbest})
-                infos[path] = nbest.info
-            require_one_curve(infos)
+        require_versions(clean, clean_dir, curve)
+        require_one_curve({path: nbest.info for path, nbest in curve.items()})
     except InputError as error:
         raise InputError(error.message, path=error.path, line=error.line, mend=MEND_LISTS) from error
 

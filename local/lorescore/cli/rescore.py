@@ -156,7 +156,7 @@ def _score(tag: str, sets: dict[str, NbestSet], exp_dir: Path, scoring: Scoring)
     lists = {}
     for name, nbest in sets.items():
         nbest_dir = exp_dir / "nbest" / name
-        scoring.score(exp_dir / "plm" / tag, [nbest_dir], name)
+        scoring.score(exp_dir / "plm" / tag, {nbest_dir: nbest}, name)
         lists[name] = ScoredLists.build(nbest, list_costs(nbest_dir, nbest, tag))
     return lists
 

@@ -165,7 +165,7 @@ def _rescore_directory(args: argparse.Namespace) -> None:
     source = LatticeSource.read(Path(args.lattice_dir), args.frame_shift, args.words) if args.lattice_dir else None
 
     model = args.model.resolve()  # its last part is the tag
-    Scoring(scoring_options(args), cache_path(args.score_cache, out), progress).score(model, [nbest_dir])
+    Scoring(scoring_options(args), cache_path(args.score_cache, out), progress).score(model, {nbest_dir: nbest})
     lists = ScoredLists.build(nbest, list_costs(nbest_dir, nbest, model.name))
     weights = given or tune(lists)
     scale = tune_confidence_scale(lists, weights) if args.tune else _confidence_scale(weights_path)

@@ -233,7 +233,7 @@ def _teacher(teacher: Path) -> dict[str, str]:
 
 def _costs(scoring: Scoring, rescorer_dir: Path, nbest_dir: Path, nbest: NbestSet, what: str) -> list[list[float]]:
     """A rescorer's costs of a set, which is scored once for all trainings that need them."""
-    scoring.score(rescorer_dir, [nbest_dir], what)
+    scoring.score(rescorer_dir, {nbest_dir: nbest}, what)
     return list_costs(nbest_dir, nbest, rescorer_dir.name)
 
 

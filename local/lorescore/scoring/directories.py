@@ -19,7 +19,7 @@ from lorescore.nbest import (
 from lorescore.progress import Progress, silent
 from lorescore.scoring.combination import load_rescorer, member_directories
 from lorescore.scoring.options import EXACT, ScoringOptions
-from lorescore.scoring.sets import score_nbest_dirs
+from lorescore.scoring.sets import score_sets
 from lorescore.scoring.stored import Member, stored_members
 
 if TYPE_CHECKING:
@@ -44,35 +44,36 @@ class Scoring:
         self.options, self.cache_path, self.progress = options, cache_path, progress
         self.loaded: tuple[Path, Rescorer] | None = None
 
-    def score(self, rescorer_dir: Path, nbest_dirs: Sequence[Path], what: str = "") -> int:
+    def score(self, rescorer_dir: Path, sets: Mapping[Path, NbestSet], what: str = "") -> int:
         """Write the costs of every N-best directory that lacks them.
 
         A rescorer is loaded where there is something to score, and kept until another one is.
 
         Args:
             rescorer_dir: The rescorer or combination; the last part of the path is its tag.
-            nbest_dirs: Versions of one set (clean, perturbed): the same utterances in each.
+            sets: By directory, as read from there, versions of one set (clean, perturbed): the same utterances in
+                each.
             what: Stands behind the tag in the progress bar.
 
         Returns:
             The number of texts that were scored.
 
         Raises:
-            InputError: See `score_nbest_dirs` and `Combination.load`.
+            InputError: See `score_sets` and `Combination.load`.
         """
         members = stored_members(rescorer_dir)
         if not members:
-            return score_nbest_dirs(
+            return score_sets(
                 lambda: self._load(rescorer_dir),
                 rescorer_dir,
-                nbest_dirs,
+                sets,
                 self.progress(f"{rescorer_dir.name} {what}".strip()),
                 cache_path=self.cache_path,
                 options=self.options,
             )
-        count = sum(self.score(path, nbest_dirs, what) for _, path in member_directories(rescorer_dir, members))
-        for nbest_dir in nbest_dirs:
-            _write_sum(rescorer_dir.name, members, nbest_dir)
+        count = sum(self.score(path, sets, what) for _, path in member_directories(rescorer_dir, members))
+        for nbest_dir, nbest in sets.items():
+            _write_sum(rescorer_dir.name, members, nbest_dir, nbest)
         return count
 
     def score_texts(
@@ -97,9 +98,10 @@ class Scoring:
             )
         )
         with TemporaryDirectory() as folder:
-            write_nbest_dir(Path(folder), nbest)
-            self.score(rescorer_dir, [Path(folder)], what)
-            costs = list_costs(Path(folder), nbest, rescorer_dir.name)
+            nbest_dir = Path(folder)
+            write_nbest_dir(nbest_dir, nbest)
+            self.score(rescorer_dir, {nbest_dir: read_nbest_dir(nbest_dir)}, what)
+            costs = list_costs(nbest_dir, nbest, rescorer_dir.name)
         return [[-cost for cost in of_list] for of_list in costs]
 
     def unload(self) -> None:
@@ -114,9 +116,8 @@ class Scoring:
         return self.loaded[1]
 
 
-def _write_sum(tag: str, members: Sequence[Member], nbest_dir: Path) -> None:
+def _write_sum(tag: str, members: Sequence[Member], nbest_dir: Path, nbest: NbestSet) -> None:
     """The costs of a combination, from those of its members."""
-    nbest = read_nbest_dir(nbest_dir)
     costs = [list_costs(nbest_dir, nbest, one.tag) for one in members]
     keyed: Mapping[str, float] = {
         key: sum(one.weight * cost for one, cost in zip(members, of_members, strict=True))

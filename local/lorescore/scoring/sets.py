@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from lorescore.files import checksum
-from lorescore.nbest import NbestList, NbestSet, cost_file, read_nbest_dir, write_costs
+from lorescore.nbest import NbestList, NbestSet, cost_file, write_costs
 from lorescore.plm.settings import PlmSettings
 from lorescore.progress import Item, Progress, silent
 from lorescore.scoring.cache import ROWS_PER_TRANSACTION, ScoreCache, ScoreWriter, cache_version, writing
@@ -63,10 +63,10 @@ def rescorer_checksum(rescorer_dir: Path) -> str:
     return checksum(sorted(path for path in paths if path != rescorer_dir / WEIGHTS_FILE))
 
 
-def score_nbest_dirs(
+def score_sets(
     load: Callable[[], "Rescorer"],
     rescorer_dir: Path,
-    nbest_dirs: Sequence[Path],
+    sets: Mapping[Path, NbestSet],
     progress: Progress = silent,
     *,
     cache_path: Path | None = None,
@@ -77,7 +77,7 @@ def score_nbest_dirs(
     Args:
         load: Loads the rescorer with these options; called only where there is something to score.
         rescorer_dir: Its directory; the last part of the path is its tag.
-        nbest_dirs: Versions of one set (clean, perturbed): the same utterances in each.
+        sets: By directory, as read from there, versions of one set (clean, perturbed): the same utterances in each.
         progress: Wraps the loop over lists.
         cache_path: The score cache; None: none.
         options: How scores are computed. With history merging a text's score depends on the other texts of its list:
@@ -95,7 +95,6 @@ def score_nbest_dirs(
     plm = PlmSettings.from_dict(config["plm"], rescorer_dir / "config.yaml")
     version = cache_version(rescorer_checksum(rescorer_dir), plm.plm_text, options.describe(default_device()))
     exact = options.history is None
-    sets = {path: read_nbest_dir(path) for path in nbest_dirs}
     stamps = {path: _stamp(path, tag, version, nbest) for path, nbest in sets.items()}
     unscored = {path: nbest for path, nbest in sets.items() if not stamps[path].is_current()}
     if not unscored:
