@@ -230,6 +230,26 @@ def test_stage_6_records_the_scale_of_its_confidences(exp: Path, tmp_path: Path,
     ]
 
 
+def test_weights_are_for_one_acoustic_scale(exp: Path, tmp_path: Path, call: Call) -> None:
+    """Lists of the same lattices at another one have other first-pass scores."""
+    assert rescore(call, exp, "--history", 2).status == 0
+    weights = exp / "rescore" / TAG / "weights.yaml"
+    dev = exp / "nbest" / "dev"
+    assert read_yaml(weights)["acoustic_scale"] == 1.0
+    assert read_yaml(weights)["plm_scores"] == "float32 history=2"
+    one = ("rescore", "--model", exp / "plm" / TAG)
+    assert call(*one, "--nbest", dev, "--tune", "--out", tmp_path / "tuned").status == 0
+    other = exp / "nbest" / "other"
+    arguments = ("--lattice_dir", exp / "lat_dev", "--acoustic_scale", 0.5, "--out", other)
+    assert call("import-nbest", *arguments).status == 0
+    expected = f"{other / 'nbest.yaml'}: acoustic_scale 0.5, but the weights are tuned at 1.0 in "
+    for where in (weights, tmp_path / "tuned" / "weights.yaml"):
+        line = call(*one, "--nbest", other, "--weights", where, "--out", tmp_path / "out").error_line()
+        assert f"{expected}{where} (make both lists with one --acoustic_scale" in line
+    assert f"{expected}dev (" in rescore(call, exp, "--sets", "other").error_line()
+    assert call(*one, "--nbest", other, "--lm_weight", 0.5, "--out", tmp_path / "out").status == 0
+
+
 def test_a_set_without_lattices_is_left_out(exp: Path, call: Call) -> None:
     shutil.rmtree(exp / "lat_dev")
     lines = rescore(call, exp).out.splitlines()

@@ -36,10 +36,11 @@ from lorescore.lattice.source import FRAME_SHIFT_S, LatticeSource
 from lorescore.lattice.write_back import CTM, Chosen, write_back
 from lorescore.nbest import NbestSet, list_costs, read_nbest_dir
 from lorescore.nbest.chosen import write_chosen
-from lorescore.nbest.directory import require_same_metric
+from lorescore.nbest.directory import require_acoustic_scale, require_same_metric
 from lorescore.nbest.info import INFO
 from lorescore.scoring.directories import Scoring
-from lorescore.scoring.stored import TRAIN_IT, TUNED_FOR, WEIGHTS_FILE, scores_checksum, unfinished
+from lorescore.scoring.options import default_device
+from lorescore.scoring.stored import PLM_SCORES, TRAIN_IT, TUNED_FOR, WEIGHTS_FILE, scores_checksum, unfinished
 from lorescore.tuning import tune
 from lorescore.wer import word_error_rate
 
@@ -98,11 +99,13 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(
             "no references to tune on", path=nbest_dirs[args.dev] / "text", mend="give stage 4 or convert --ref"
         )
-    first = next(iter(sets))
+    dev = sets[args.dev]
+    acoustic_scale = dev.info.get("acoustic_scale")
     for name, nbest in sets.items():  # the weights are tuned on one set and used on all
-        require_same_metric(nbest, nbest_dirs[name] / INFO, sets[first], first)
+        require_same_metric(nbest, nbest_dirs[name] / INFO, dev, args.dev)
+        require_acoustic_scale(nbest, nbest_dirs[name] / INFO, acoustic_scale, args.dev)
     _warn_of_shared(args.dev, sets)
-    warn_of_case(nbest_dirs[args.dev], sets[args.dev].refs, first_pass(sets[args.dev]), sets[args.dev].metric)
+    warn_of_case(nbest_dirs[args.dev], dev.refs, first_pass(dev), dev.metric)
     sources = {name: _lattice_source(name, nbest, args) for name, nbest in sets.items()}
     for name, nbest in sets.items():
         write_chosen(args.exp_dir / "rescore" / FIRST_PASS / name, first_pass(nbest), nbest.info["checksum"])
@@ -114,9 +117,15 @@ def run(args: argparse.Namespace) -> None:
         weights = tune(lists[args.dev])
         scales = {tag: MAP_SCALE}
         if args.decode == MBR:
-            scales[f"{tag}_{MBR}"] = tune_posterior_scale(lists[args.dev], sets[args.dev], weights)
+            scales[f"{tag}_{MBR}"] = tune_posterior_scale(lists[args.dev], dev, weights)
         confidence_scale = tune_confidence_scale(lists[args.dev], weights)
-        record = {"confidence_scale": confidence_scale, TUNED_FOR: scores_checksum(args.exp_dir / "plm" / tag)}
+        record: dict[str, Any] = {
+            "confidence_scale": confidence_scale,
+            TUNED_FOR: scores_checksum(args.exp_dir / "plm" / tag),
+            PLM_SCORES: options.describe(default_device()),
+        }
+        if acoustic_scale is not None:
+            record["acoustic_scale"] = acoustic_scale
         hyps = {
             system: _choose(system, args.dev, sets, lists, weights, scale, record, args.exp_dir)
             for system, scale in scales.items()

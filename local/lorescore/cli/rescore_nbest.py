@@ -28,6 +28,7 @@ from lorescore.files import read_lines, read_yaml, write_table, write_yaml
 from lorescore.lattice.source import LatticeSource
 from lorescore.lattice.write_back import CTM, RECORD, Chosen, write_back
 from lorescore.nbest import list_costs, read_nbest_dir
+from lorescore.nbest.directory import require_acoustic_scale
 from lorescore.nbest.info import INFO, is_nbest_dir
 from lorescore.perturb.expansion import Expansion
 from lorescore.scoring.combination import load_list_scorer
@@ -160,6 +161,8 @@ def _rescore_directory(args: argparse.Namespace) -> None:
         weights_path = stored_weights_path(args.model)
         mend = f"--lm_weight X; or {TUNE_THEM}: --tune, whose --out then has the weights.yaml for others: --weights"
         given = require_weights(stored_weights(args.model), mend=mend)
+    if weights_path:
+        require_acoustic_scale(nbest, nbest_dir / INFO, read_yaml(weights_path).get("acoustic_scale"), weights_path)
     if args.tune:
         warn_of_case(nbest_dir, nbest.refs, first_pass(nbest), nbest.metric)
     source = LatticeSource.read(Path(args.lattice_dir), args.frame_shift, args.words) if args.lattice_dir else None
@@ -177,6 +180,8 @@ def _rescore_directory(args: argparse.Namespace) -> None:
         wer = f", {nbest.metric.upper()} {percent:.2f}"
         if args.tune:
             record |= {"tuned_on": str(nbest_dir), "dev_wer": round(percent, 4)}
+            if (acoustic_scale := nbest.info.get("acoustic_scale")) is not None:
+                record["acoustic_scale"] = acoustic_scale
     hyps = select(nbest, ranks)
     remove_other_scores(out, hyps)  # where there are no references, no scoring replaces them
     # First, as the weights of --tune cost hours of scoring, and as a text without them is somebody else's.

@@ -49,12 +49,13 @@ from lorescore.nbest.lists import COST_DECIMALS, CostParts, Hypothesis, NbestLis
 from lorescore.wer.units import require_metric
 
 CORRECT_KEYS = "correct the keys, or make the directory again: stage 4"
-BETWEEN = "<s>"  # in `context`, between two utterances
+CONTEXT = "context"
+BETWEEN = "<s>"  # in it, between two utterances
 PART_FILES = ("lmwt.nolm", "lmwt.lmonly")
 MAX_RANK_DIGITS = 9
 PARTIAL = ".partial."  # then a process's id: the folder in which it writes a directory
 # The files that nbest.yaml has the checksum of, in this order; those after the first two need not be there.
-CONTENT = ("words_text", "acwt", "text", *PART_FILES, "context", "added")
+CONTENT = ("words_text", "acwt", "text", *PART_FILES, CONTEXT, "added")
 
 
 def read_nbest_dir(nbest_dir: Path) -> NbestSet:
@@ -86,8 +87,8 @@ def read_nbest_dir(nbest_dir: Path) -> NbestSet:
     if refs:
         require_references(lines, refs, words_path, ref_path)
     lists = tuple(ranked_list(utt, by_utt[utt], words_path, CORRECT_KEYS) for utt in sorted(by_utt))
-    if (nbest_dir / "context").is_file():
-        contexts = _contexts(nbest_dir / "context", by_utt)
+    if (nbest_dir / CONTEXT).is_file():
+        contexts = _contexts(nbest_dir / CONTEXT, by_utt)
         lists = tuple(replace(one, context=contexts.get(one.utt, ())) for one in lists)
     if (nbest_dir / "added").is_file():
         added = _added(nbest_dir / "added", by_utt)
@@ -128,7 +129,7 @@ def write_nbest_dir(nbest_dir: Path, nbest: NbestSet) -> None:
             write_table(partial / "text", nbest.refs)
         contexts = [(one.utt, f" {BETWEEN} ".join(one.context)) for one in nbest if one.context]
         if contexts:
-            write_table(partial / "context", contexts)
+            write_table(partial / CONTEXT, contexts)
         added = [(one.utt, str(one.added)) for one in nbest if one.added]
         if added:
             write_table(partial / "added", added)
@@ -343,6 +344,24 @@ def require_same_metric(nbest: NbestSet, path: Path, other: NbestSet, other_name
     if nbest.metric != other.metric:
         message = f"metric {nbest.metric}, but {other.metric} in {other_name}"
         raise InputError(message, path=path, mend="make all lists with one --metric: stage 4")
+
+
+def require_acoustic_scale(nbest: NbestSet, path: Path, scale: float | None, where: Path | str) -> None:
+    """Check that acoustic costs weigh in a set what they weighed where the weights of the combined score were tuned.
+
+    Args:
+        nbest: A set.
+        path: Its directory, or its `nbest.yaml`, which the error names.
+        scale: `acoustic_scale` there; None where the costs had no parts.
+        where: What the error calls that.
+
+    Raises:
+        InputError: They do not.
+    """
+    own = nbest.info.get("acoustic_scale")
+    if None not in (own, scale) and own != scale:
+        message = f"acoustic_scale {own}, but the weights are tuned at {scale} in {where}"
+        raise InputError(message, path=path, mend="make both lists with one --acoustic_scale (run.sh: --acwt)")
 
 
 def ranked_list(utt: str, ranked: Mapping[int, Hypothesis], path: Path, mend: str) -> NbestList:

@@ -21,6 +21,7 @@ MEMBERS = "members"
 NESTED = "mixed"  # the strategy whose adapters serve every rank
 WEIGHTS_FILE = "weights.yaml"
 TUNED_FOR = "tuned_for"  # in it: `scores_checksum` of the rescorer
+PLM_SCORES = "plm_scores"  # in it: how the scores were computed (`ScoringOptions.describe`)
 TRAIN_IT = "stage 5 trains it"
 TRAIN_AGAIN = "move it away and train it again: stage 5"
 TUNE_THEM = "tune them on a development set"
