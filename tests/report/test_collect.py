@@ -164,6 +164,21 @@ def test_robustness_alone_says_what_errors_are_of(tmp_path: Path) -> None:
 
 
 @needs_sclite
+def test_contexts_and_approximate_scores_are_named(exp_dir: Path) -> None:
+    tag, other = list(collect(exp_dir).models)[:2]
+    assert (collect(exp_dir).in_context, collect(exp_dir).approximate) == ((), {})
+    (exp_dir / "nbest" / "test").mkdir(parents=True, exist_ok=True)
+    (exp_dir / "nbest" / "test" / "context").write_text("u1 the cat\n")
+    for name, how in ((tag, "int8 history=5"), (other, "float32")):
+        path = exp_dir / "rescore" / name / "weights.yaml"
+        write_yaml(path, read_yaml(path) | {"plm_scores": how})
+    write_report(exp_dir)
+    text = " ".join((exp_dir / "RESULTS.md").read_text().split())
+    assert "In `test` a PLM of the scorer `clm` reads the first pass's best of the utterances before" in text
+    assert f"PLM scores are exact, in float32, but for those of `{tag}` (int8 history=5)." in text
+
+
+@needs_sclite
 def test_expanded_lists_are_named(exp_dir: Path) -> None:
     assert collect(exp_dir).expanded == ()
     write_yaml(exp_dir / "nbest" / "test" / "nbest.yaml", {"expansion": {"versions": 8}})

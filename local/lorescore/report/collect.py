@@ -10,7 +10,7 @@ exp/nprr/<tag>.json                          stage 9
 import logging
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from lorescore.decode import MBR, read_posterior_scale
 from lorescore.errors import InputError
 from lorescore.files import read_table, read_yaml, table_checksum
 from lorescore.nbest.chosen import are_of_other_lists
-from lorescore.nbest.directory import content_checksum
+from lorescore.nbest.directory import CONTEXT, content_checksum
 from lorescore.nbest.info import INFO, is_nbest_dir
 from lorescore.nprr import AreaRecord, NprrRecord, read_areas, read_records, read_word_errors
 from lorescore.nprr.earlier import lists_of
@@ -30,7 +30,8 @@ from lorescore.perturb.settings import PERTURBATIONS, WORST
 from lorescore.report.fields import Fields
 from lorescore.report.mbr import MBR_SUFFIX, MbrComparison, base_tag, compare_mbr
 from lorescore.report.models import Model, frozen_counterpart, read_models
-from lorescore.scoring.stored import WEIGHTS_FILE, are_for_another, rescorer_of
+from lorescore.scoring.options import DTYPES
+from lorescore.scoring.stored import PLM_SCORES, WEIGHTS_FILE, are_for_another, rescorer_of
 from lorescore.wer import Interval, p_not_better
 from lorescore.wer.kaldi import UTT2SPK
 from lorescore.wer.score import HYPS_CHECKSUM, REFS_CHECKSUM, RESULT
@@ -39,6 +40,7 @@ from lorescore.wer.units import CER, WER, require_metric
 
 logger = logging.getLogger(__name__)
 
+EXACT_SCORES = DTYPES["fp32"]  # in `weights.yaml`
 MEND = "rescore and score again: ./run.sh --stage 6 --stop_stage 7"
 SCORE_AGAIN = "score again: ./run.sh --stage 7 --stop_stage 7"
 WHO_WRITES_WHAT = (
@@ -92,6 +94,8 @@ class Results:
         mbr: MBR against MAP, sets and tags in the order of the tables.
         areas: Under the NPRR curves; in the order of `nprr`.
         expanded: The sets whose lists hold versions of the first pass's hypotheses (`lorescore.perturb.expansion`).
+        in_context: The sets whose utterances have a context (`lorescore.nbest.context`).
+        approximate: How PLM scores were computed, of the tags where not exactly and in float32.
     """
 
     dev_set: str | None
@@ -101,6 +105,8 @@ class Results:
     mbr: tuple[MbrComparison, ...] = ()
     areas: tuple[AreaRecord, ...] = ()
     expanded: tuple[str, ...] = ()
+    in_context: tuple[str, ...] = ()
+    approximate: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def tags(self) -> list[str]:
@@ -157,8 +163,15 @@ def collect(exp_dir: Path) -> Results:
     areas.sort(key=lambda one: (one.set != dev_set, one.set, _place(one), one.kind, one.rates, places[one.tag]))
     mbr = tuple(_compared_with_mbr(results.scores, exp_dir))
     names = dict.fromkeys([*results.scores, *(record.set for record in records)])
-    expanded = tuple(name for name in names if EXPANSION in _info(exp_dir, name))
-    results = replace(results, nprr=tuple(records), areas=tuple(areas), mbr=mbr, expanded=expanded)
+    results = replace(
+        results,
+        nprr=tuple(records),
+        areas=tuple(areas),
+        mbr=mbr,
+        expanded=tuple(name for name in names if EXPANSION in _info(exp_dir, name)),
+        in_context=tuple(name for name in names if (exp_dir / "nbest" / name / CONTEXT).is_file()),
+        approximate=_approximate(exp_dir, results.tags),
+    )
     return _with_p_frozen(results, exp_dir)
 
 
@@ -188,6 +201,13 @@ def _read_dev_set(exp_dir: Path) -> str | None:
             raise InputError(message, path=path, mend=_again(path.parent, MEND))
         dev_set, seen = tuned_on, path.parent.name
     return dev_set
+
+
+def _approximate(exp_dir: Path, tags: Iterable[str]) -> dict[str, str]:
+    """How stage 6 computed the PLM scores, of the tags where not exactly and in float32."""
+    paths = {tag: exp_dir / "rescore" / tag / WEIGHTS_FILE for tag in tags}
+    said = {tag: read_yaml(path).get(PLM_SCORES, EXACT_SCORES) for tag, path in paths.items() if path.is_file()}
+    return {tag: str(how) for tag, how in said.items() if how != EXACT_SCORES}
 
 
 def _of_other_rescorers(exp_dir: Path) -> set[str]:

@@ -56,6 +56,12 @@ versions of them with words replaced by homophones, at their first-pass scores l
 among all of them; what is perturbed is the first pass's, and the perturbed lists are then expanded as the clean ones
 are.
 """
+IN_CONTEXT = """\
+In {sets} a PLM of the scorer `clm` reads the first pass's best of the utterances before each one too (`--context`).
+"""
+APPROXIMATE = """\
+PLM scores are exact, in float32, but for those of {tags}.
+"""
 WER_LEGEND = """\
 `change %`: of the WER, relative to the first pass. `gap %`: share of the gap between the first pass (1-best) and the
 oracle (the best hypothesis of each list) that is recovered. `p first pass`, `p frozen`: one-sided paired bootstrap, the
@@ -213,9 +219,12 @@ def _figures(results: Results, exp_dir: Path) -> dict[str, tuple[str, Figure]]:
 
 
 def _of_lists(results: Results) -> str:
-    """What is to be said where sets were scored in characters, or their lists are expanded."""
-    said = ((IN_CHARACTERS, results.in_characters), (EXPANDED, results.expanded))
-    return "".join(text.format(sets=", ".join(f"`{name}`" for name in names)) for text, names in said if names)
+    """What is to be said of sets and systems that are unlike the usual ones."""
+    said = ((IN_CHARACTERS, results.in_characters), (EXPANDED, results.expanded), (IN_CONTEXT, results.in_context))
+    notes = [text.format(sets=", ".join(f"`{name}`" for name in names)) for text, names in said if names]
+    if results.approximate:
+        notes.append(APPROXIMATE.format(tags=", ".join(f"`{tag}` ({how})" for tag, how in results.approximate.items())))
+    return "".join(notes)
 
 
 def _section(title: str, legend: str, tables: Iterable[Table]) -> list[Block]:
