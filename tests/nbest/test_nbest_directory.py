@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from lorescore.errors import InputError
 from lorescore.files import read_yaml
 from lorescore.nbest import Hypothesis, NbestList, NbestSet, read_costs, read_nbest_dir, write_costs, write_nbest_dir
-from lorescore.nbest.directory import content_checksum, costs_by_list
+from lorescore.nbest.costs import costs_by_list
+from lorescore.nbest.directory import content_checksum
 from lorescore.nbest.info import is_nbest_dir
 from lorescore.nbest.lists import CostParts
 

@@ -35,8 +35,8 @@ from lorescore.files import write_yaml
 from lorescore.lattice.source import FRAME_SHIFT_S, LatticeSource
 from lorescore.lattice.write_back import CTM, Chosen, write_back
 from lorescore.nbest import NbestSet, list_costs, read_nbest_dir
+from lorescore.nbest.checks import require_acoustic_scale, require_same_metric
 from lorescore.nbest.chosen import write_chosen
-from lorescore.nbest.directory import require_acoustic_scale, require_same_metric
 from lorescore.nbest.info import INFO
 from lorescore.scoring.directories import Scoring
 from lorescore.scoring.options import default_device

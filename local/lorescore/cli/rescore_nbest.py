@@ -28,7 +28,7 @@ from lorescore.files import read_lines, read_yaml, write_table, write_yaml
 from lorescore.lattice.source import LatticeSource
 from lorescore.lattice.write_back import CTM, RECORD, Chosen, write_back
 from lorescore.nbest import list_costs, read_nbest_dir
-from lorescore.nbest.directory import require_acoustic_scale
+from lorescore.nbest.checks import require_acoustic_scale
 from lorescore.nbest.info import INFO, is_nbest_dir
 from lorescore.perturb.expansion import Expansion
 from lorescore.scoring.combination import load_list_scorer

@@ -9,8 +9,8 @@ from lorescore.cli.letter_case import warn_of_case
 from lorescore.combine import Weights, read_weights
 from lorescore.errors import InputError
 from lorescore.files import CHECK_PATH, read_table, read_yaml
+from lorescore.nbest.checks import require_references
 from lorescore.nbest.chosen import are_of_other_lists
-from lorescore.nbest.directory import require_references
 from lorescore.nbest.info import INFO
 from lorescore.scoring.stored import WEIGHTS_FILE, require_tuned_for, rescorer_of
 from lorescore.wer import METRICS, WER, score_hypotheses, wer_line

@@ -8,7 +8,7 @@ from typing import Any
 from lorescore.errors import InputError
 from lorescore.files import read_lines
 from lorescore.nbest import NbestSet, read_nbest_dir, write_nbest_dir
-from lorescore.nbest.directory import require_same_metric
+from lorescore.nbest.checks import require_same_metric
 from lorescore.wer.speakers import default_speaker
 
 

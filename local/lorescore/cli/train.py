@@ -28,7 +28,7 @@ from lorescore.errors import InputError
 from lorescore.files import checksum, read_lines, single_spaced
 from lorescore.locks import lock_beside
 from lorescore.nbest import NbestSet, list_costs, read_nbest_dir
-from lorescore.nbest.directory import require_same_metric
+from lorescore.nbest.checks import require_same_metric
 from lorescore.perturb.worst import Score
 from lorescore.plm.settings import PlmSettings
 from lorescore.plm.source import fetched_checksum, not_fetched

@@ -19,7 +19,7 @@ acoustic_scale x acwt + nolm + lmonly. A directory that was made elsewhere may l
 import math
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sized
+from collections.abc import Iterator, Mapping, Sized
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -28,14 +28,14 @@ from typing import Any
 from lorescore.errors import InputError
 from lorescore.files import (
     checksum,
-    read_lines,
     read_table,
     single_spaced,
-    split_words,
     unwritable,
     write_table,
     write_yaml,
 )
+from lorescore.nbest.checks import require_references, require_same_keys
+from lorescore.nbest.costs import read_costs, write_costs
 from lorescore.nbest.info import (
     INFO,
     MISSING_DIR,
@@ -45,7 +45,7 @@ from lorescore.nbest.info import (
     is_unfinished,
     read_info,
 )
-from lorescore.nbest.lists import COST_DECIMALS, CostParts, Hypothesis, NbestList, NbestSet
+from lorescore.nbest.lists import CostParts, Hypothesis, NbestList, NbestSet
 from lorescore.wer.units import require_metric
 
 CORRECT_KEYS = "correct the keys, or make the directory again: stage 4"
@@ -206,164 +206,6 @@ def content_checksum(nbest_dir: Path) -> str:
     return checksum(path for path in (nbest_dir / name for name in CONTENT) if path.is_file())
 
 
-def read_costs(path: Path, *, mend: str = "score the set again: stage 6") -> dict[str, float]:
-    """A table of costs (negative log scores; lower is better) by `<utt>-<rank>`.
-
-    Args:
-        path: The file.
-        mend: What the user can do where it is missing.
-
-    Raises:
-        InputError: A key stands twice or a cost is not a finite number.
-    """
-    costs: dict[str, float] = {}
-    for number, line in read_lines(path, mend=mend):
-        fields = split_words(line)
-        if len(fields) != 2:
-            raise InputError(
-                f"expected `<utt>-<rank> cost`, found {line!r:.60}",
-                path=path,
-                line=number,
-                mend="score this hypothesis again or leave it out of the list",
-            )
-        key, value = fields
-        try:
-            cost = float(value)
-        except ValueError:
-            cost = math.nan
-        if not math.isfinite(cost):
-            raise InputError(
-                f"{key} has the cost {value:.20}, expected a finite number",
-                path=path,
-                line=number,
-                mend="score this hypothesis again or leave it out of the list",
-            )
-        if key in costs:
-            raise InputError(f"key {key} for the second time", path=path, line=number, mend="keep one line a key")
-        costs[key] = cost
-    return costs
-
-
-def write_costs(path: Path, costs: Iterable[tuple[str, float]]) -> None:
-    """Write costs with four decimals, sorted by key."""
-    write_table(path, ((key, f"{cost:.{COST_DECIMALS}f}") for key, cost in costs))
-
-
-def cost_file(nbest_dir: Path, tag: str) -> Path:
-    """Where a scorer's costs of an N-best directory are."""
-    return nbest_dir / f"lmwt.{tag}"
-
-
-def list_costs(nbest_dir: Path, nbest: NbestSet, tag: str) -> list[list[float]]:
-    """A scorer's costs of each list's hypotheses by rank.
-
-    Raises:
-        InputError: The file is missing or does not match the lists.
-    """
-    path = cost_file(nbest_dir, tag)
-    return list(costs_by_list(read_costs(path), nbest, path))
-
-
-def costs_by_list(costs: dict[str, float], nbest: NbestSet, path: Path) -> Iterator[list[float]]:
-    """The costs of each list's hypotheses by rank, in the order of the lists.
-
-    Raises:
-        InputError: `costs` (read from `path`) lacks a hypothesis, or has one that is in no list.
-    """
-    if len(costs) != nbest.num_hypotheses:
-        known = {key for one in nbest for key in one.nbest_keys()}
-        for key in costs:
-            if key not in known:
-                raise InputError(f"{key} is in no list of this set", path=path, mend="score the set again: stage 6")
-    for one in nbest:
-        try:
-            yield [costs[key] for key in one.nbest_keys()]
-        except KeyError as error:
-            raise InputError(f"no cost for {error.args[0]}", path=path, mend="score the set again: stage 6") from error
-
-
-def require_same_keys(texts: dict[str, str], scores: dict[str, float], text_path: Path, score_path: Path) -> None:
-    """Check that every hypothesis has a score and every score a hypothesis.
-
-    Raises:
-        InputError: It names the first key that only one file has.
-    """
-    mend = "decode this utterance again or delete the line"
-    if alone := _first_alone(texts, scores):
-        number, key = alone
-        raise InputError(f"{key} has a text but no score in {score_path}", path=text_path, line=number, mend=mend)
-    if alone := _first_alone(scores, texts):
-        number, key = alone
-        raise InputError(f"{key} has a score but no text in {text_path}", path=score_path, line=number, mend=mend)
-
-
-def require_references(
-    lines: Mapping[str, tuple[Path, int]], refs: Mapping[str, str], hyp_path: Path, ref_path: Path
-) -> None:
-    """Check that the hypotheses and the references are of the same utterances.
-
-    Args:
-        lines: The utterances that have hypotheses, with file and line of the first one.
-        refs: The references, in the order of `ref_path`.
-        hyp_path: Where the hypotheses were sought.
-        ref_path: The file of the references.
-
-    Raises:
-        InputError: It names the first utterance that is in only one of them.
-    """
-    if alone := _first_alone(lines, refs):
-        path, number = lines[alone[1]]
-        raise InputError(
-            f"a hypothesis for utterance {alone[1]}, which is not in {ref_path}",
-            path=path,
-            line=number,
-            mend="add its reference or decode the set that the references are of",
-        )
-    if alone := _first_alone(refs, lines):
-        number, utt = alone
-        raise InputError(
-            f"utterance {utt} has a reference but no hypothesis in {hyp_path}",
-            path=ref_path,
-            line=number,
-            mend="decode it or delete its reference",
-        )
-
-
-def require_same_metric(nbest: NbestSet, path: Path, other: NbestSet, other_name: Path | str) -> None:
-    """Check that the errors of two sets are counted in the same.
-
-    Args:
-        nbest: A set.
-        path: Its directory, or its `nbest.yaml`, which the error names.
-        other: What it is used with.
-        other_name: What the error calls that.
-
-    Raises:
-        InputError: One is of words and the other of characters.
-    """
-    if nbest.metric != other.metric:
-        message = f"metric {nbest.metric}, but {other.metric} in {other_name}"
-        raise InputError(message, path=path, mend="make all lists with one --metric: stage 4")
-
-
-def require_acoustic_scale(nbest: NbestSet, path: Path, scale: float | None, where: Path | str) -> None:
-    """Check that acoustic costs weigh in a set what they weighed where the weights of the combined score were tuned.
-
-    Args:
-        nbest: A set.
-        path: Its directory, or its `nbest.yaml`, which the error names.
-        scale: `acoustic_scale` there; None where the costs had no parts.
-        where: What the error calls that.
-
-    Raises:
-        InputError: They do not.
-    """
-    own = nbest.info.get("acoustic_scale")
-    if None not in (own, scale) and own != scale:
-        message = f"acoustic_scale {own}, but the weights are tuned at {scale} in {where}"
-        raise InputError(message, path=path, mend="make both lists with one --acoustic_scale (run.sh: --acwt)")
-
-
 def ranked_list(utt: str, ranked: Mapping[int, Hypothesis], path: Path, mend: str) -> NbestList:
     """The list of an utterance from its hypotheses by rank.
 
@@ -381,13 +223,6 @@ def ranked_list(utt: str, ranked: Mapping[int, Hypothesis], path: Path, mend: st
     except KeyError as error:
         message = f"utterance {utt} has no hypothesis of rank {error.args[0]}, but one of rank {max(ranked)}"
         raise InputError(message, path=path, mend=mend) from error
-
-
-def _first_alone(keys: Mapping[str, object], others: Mapping[str, object]) -> tuple[int, str] | None:
-    """The first key that the others lack, and its place, counted from 1."""
-    if keys.keys() <= others.keys():
-        return None
-    return next((number, key) for number, key in enumerate(keys, start=1) if key not in others)
 
 
 def _acoustic_scale(info: Mapping[str, Any], path: Path) -> float:

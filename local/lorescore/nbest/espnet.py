@@ -11,7 +11,8 @@ from pathlib import Path
 
 from lorescore.errors import InputError
 from lorescore.files import checksum, read_lines, read_table
-from lorescore.nbest.directory import ranked_list, require_references, require_same_keys
+from lorescore.nbest.checks import require_references, require_same_keys
+from lorescore.nbest.directory import ranked_list
 from lorescore.nbest.lists import Hypothesis, NbestSet
 
 JOB_DIR = re.compile(r"output\.([1-9][0-9]*)(\.part)?")  # .part: the job has not ended (local/asr_decode.py)

@@ -9,7 +9,7 @@ from lorescore.combine import ScoredLists, Weights
 from lorescore.errors import InputError
 from lorescore.files import atomic_write
 from lorescore.nbest import NbestSet, cost_file, read_costs, read_nbest_dir
-from lorescore.nbest.directory import costs_by_list
+from lorescore.nbest.costs import costs_by_list
 from lorescore.nprr.area import NprrArea
 from lorescore.nprr.groups import Group, group_dirs, require_one_curve, require_versions
 from lorescore.nprr.lists import ListErrors, Robustness, area_of, robustness_of

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from lorescore.errors import InputError
 from lorescore.files import checksum, is_encodable, read_table, single_spaced, split_words
-from lorescore.nbest.directory import MAX_RANK_DIGITS, ranked_list, require_references
+from lorescore.nbest.checks import require_references
+from lorescore.nbest.directory import MAX_RANK_DIGITS, ranked_list
 from lorescore.nbest.formats.format import FormatOptions
 from lorescore.nbest.lists import Hypothesis, NbestSet
 

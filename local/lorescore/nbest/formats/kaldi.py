@@ -19,7 +19,8 @@ from pathlib import Path
 
 from lorescore.errors import InputError
 from lorescore.files import atomic_write, read_lines, read_table, whole_directory, write_table
-from lorescore.nbest.directory import read_costs, require_same_keys
+from lorescore.nbest.checks import require_same_keys
+from lorescore.nbest.costs import read_costs
 from lorescore.nbest.formats.collect import Collector, parse_rank
 from lorescore.nbest.formats.format import (
     COSTS,

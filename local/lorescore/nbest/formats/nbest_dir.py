@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from lorescore.files import checksum, read_table
-from lorescore.nbest.directory import CONTENT, PART_FILES, read_nbest_dir, require_references, write_nbest_dir
+from lorescore.nbest.checks import require_references
+from lorescore.nbest.directory import CONTENT, PART_FILES, read_nbest_dir, write_nbest_dir
 from lorescore.nbest.formats.format import COSTS, Format, FormatOptions
 from lorescore.nbest.info import INFO
 from lorescore.nbest.lists import COST_DECIMALS, NbestSet
