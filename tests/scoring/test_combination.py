@@ -18,6 +18,7 @@ from lorescore.files import read_yaml, write_yaml
 from lorescore.nbest import NbestSet, list_costs, read_nbest_dir, write_nbest_dir
 from lorescore.scoring.combination import combine_rescorers, load_list_scorer
 from lorescore.scoring.directories import Scoring
+from lorescore.scoring.options import EXACT, ScoringOptions
 from lorescore.scoring.stored import Member, stored_members
 from lorescore.tuning import tune, tune_members
 
@@ -36,10 +37,10 @@ def exp(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def combined(exp: Path, *tags: str, name: str = BOTH) -> list[Member]:
+def combined(exp: Path, *tags: str, name: str = BOTH, options: ScoringOptions = EXACT) -> list[Member]:
     """Make exp/plm/<name>."""
     dev_dir = exp / "nbest" / "dev"
-    dev, scoring = read_nbest_dir(dev_dir), Scoring()
+    dev, scoring = read_nbest_dir(dev_dir), Scoring(options)
     for tag in tags:
         scoring.score(exp / "plm" / tag, {dev_dir: dev})
     return combine_rescorers(exp / "plm" / name, [exp / "plm" / tag for tag in tags], dev_dir, dev)
@@ -104,6 +105,8 @@ def test_tuned_on_dev(exp: Path) -> None:
     before = config.stat().st_mtime_ns
     assert combined(exp, FIRST, SECOND) == members
     assert config.stat().st_mtime_ns == before
+    combined(exp, FIRST, SECOND, options=ScoringOptions(dtype="bf16"))
+    assert config.stat().st_mtime_ns > before  # from other scores
 
 
 def tuned_wer(dev: NbestSet, costs: Sequence[Sequence[float]]) -> float:

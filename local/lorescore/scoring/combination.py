@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from lorescore.combine import ScoredLists, Weights
 from lorescore.errors import InputError
-from lorescore.files import write_yaml
-from lorescore.nbest import NbestList, NbestSet, list_costs
+from lorescore.files import checksum, write_yaml
+from lorescore.nbest import NbestList, NbestSet, cost_file, list_costs
 from lorescore.progress import Progress, silent
 from lorescore.scoring.list_scorer import ListScorer
 from lorescore.scoring.options import EXACT, ScoringOptions
@@ -91,7 +91,7 @@ def load_list_scorer(directory: Path, options: ScoringOptions = EXACT) -> ListSc
 
 
 def combine_rescorers(directory: Path, rescorer_dirs: Sequence[Path], dev_dir: Path, dev: NbestSet) -> list[Member]:
-    """Tune the weights of a combination on dev and write it; nothing where it is there already.
+    """Tune the weights of a combination on dev and write it; nothing where it is there already, of the same scores.
 
     Args:
         directory: Where it goes; its members lie beside it.
@@ -112,6 +112,7 @@ def combine_rescorers(directory: Path, rescorer_dirs: Sequence[Path], dev_dir: P
     asked = {
         "candidates": {path.name: rescorer_checksum(path) for path in rescorer_dirs},
         "dev_checksum": dev.info["checksum"],
+        "costs_checksum": checksum(cost_file(dev_dir, path.name) for path in rescorer_dirs),
     }
     if (directory / "config.yaml").is_file():
         held = read_config(directory)
