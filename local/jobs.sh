@@ -20,7 +20,8 @@ start() {
     rm -f "exp/log/${name}".{log,submitted}
     [[ "${cmd}" != *'{log}'* ]] || out="exp/log/${name}.submitted"
     if [ "${rescorer_nj}" -eq 1 ]; then
-        attended "${words[@]}" "$@"
+        [ -n "${cmd}" ] || { attended "$@"; return; }
+        attended "${words[@]}" "$@" || die "failed: ${name}, which ran through --cmd; call it again to go on"
         return
     fi
     _take_slot

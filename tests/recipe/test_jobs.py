@@ -103,6 +103,12 @@ def test_one_at_a_time_shows_what_it_says_and_ends_the_script_where_it_fails(tmp
     assert (done.returncode, done.stdout, done.stderr) == (3, "said\n", "")
 
 
+def test_a_command_that_fails_without_a_word(tmp_path: Path) -> None:
+    done = script(tmp_path, "rescorer_nj=1; start train_a echo done; echo goes on", {"cmd": "false"})
+    expected = "failed: train_a, which ran through --cmd; call it again to go on\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", expected)
+
+
 @pytest.mark.parametrize("nj", [1, 2])
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_jobs(tmp_path: Path, nj: int, number: signal.Signals) -> None:
