@@ -191,6 +191,7 @@ def test_score(decode: Path, tmp_path: Path, call: Call, hyps: dict[str, str] | 
         ("--ref", "", "{file}: no reference words, expected `utt words` (correct --ref)"),
         ("--ref", "84-1-0\n", "{file}: no reference words, expected `utt words` (correct --ref)"),
         ("--baseline", "84-1-0 the\n", "{decode}/ref_text:2: utterance 84-1-1 has a reference but no hypothesis in "),
+        ("--utt2spk", "84-1-0 ann\n", "{file}: utterance 174-2-10 has no speaker (add it)"),
         ("--utt2spk", "84-1-0 ann\n84-1-1\n", "{file}:2: expected `utt spk`, found '84-1-1 ' (give each utterance one"),
         (
             "--utt2spk",

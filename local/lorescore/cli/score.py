@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> None:
     result = score_hypotheses(
         refs,
         hyps,
-        read_utt2spk(args.utt2spk) if args.utt2spk else None,
+        read_utt2spk(args.utt2spk, refs) if args.utt2spk else None,
         args.out,
         weights.lm_weight,
         weights.word_bonus,

@@ -14,7 +14,7 @@ varies over other speakers, which on a test set of a few is far more.
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,17 +50,23 @@ def default_speaker(utt: str) -> str:
     return utt.partition("-")[0] or utt
 
 
-def read_utt2spk(path: Path) -> dict[str, str]:
+def read_utt2spk(path: Path, utts: Iterable[str]) -> dict[str, str]:
     """The speaker of each utterance.
 
+    Args:
+        path: The file.
+        utts: Utterances that have to be there.
+
     Raises:
-        InputError: A line is not `utt spk`, or as `read_table` raises it.
+        InputError: A line is not `utt spk`, an utterance has no speaker, or as `read_table` raises it.
     """
     utt2spk = read_table(path)
     for number, (utt, speaker) in enumerate(utt2spk.items(), start=1):
         if len(speaker.split(" ")) != 1 or not speaker:
             message = f"expected `utt spk`, found {f'{utt} {speaker}'!r:.60}"
             raise InputError(message, path=path, line=number, mend="give each utterance one speaker")
+    if missing := set(utts) - utt2spk.keys():
+        raise InputError(f"utterance {min(missing)} has no speaker", path=path, mend="add it")
     return utt2spk
 
 
