@@ -21,6 +21,7 @@ CONF_DIR = Path(__file__).parents[2] / "conf" / "plm"
 def test_the_files_of_conf_are_read_and_round_trip(path: Path) -> None:
     settings = PlmSettings.find(path.stem, CONF_DIR)
     assert settings.name == path.stem
+    assert PlmSettings.find(str(path), Path("elsewhere")) == settings
     assert PlmSettings.from_dict(settings.to_dict()) == settings
 
 
@@ -65,6 +66,11 @@ def test_a_link_to_a_directory_has_its_own_name(tmp_path: Path) -> None:
 def test_a_name_on_the_hub() -> None:
     settings = PlmSettings.find("HuggingFaceTB/SmolLM2-135M", CONF_DIR)
     assert (settings.name, settings.model) == ("smollm2-135m", "HuggingFaceTB/SmolLM2-135M")
+
+
+def test_a_path_without_a_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"mine\.yaml: cannot be read: No such file"):
+        PlmSettings.find(str(tmp_path / "mine.yaml"), CONF_DIR)
 
 
 @pytest.mark.parametrize("plm", ["smolm2", "./none", "/none/at/all"])

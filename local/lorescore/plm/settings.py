@@ -94,15 +94,17 @@ class PlmSettings:
         """The settings of the PLM that a user names.
 
         Args:
-            plm: A file of `conf_dir` without `.yaml`, a directory, or a Hugging Face name `org/model`.
+            plm: A file of `conf_dir` without `.yaml`, any such file's path, a directory, or a Hugging Face name
+                `org/model`.
             conf_dir: The folder of PLM settings, conf/plm.
 
         Raises:
-            InputError: It is none of the three.
+            InputError: It is none of these.
         """
-        path = conf_dir / f"{plm}.yaml"
-        if path.is_file():
-            return cls.from_dict({"name": plm} | read_yaml(path), path)
+        is_path = plm.endswith(".yaml")
+        path = Path(plm) if is_path else conf_dir / f"{plm}.yaml"
+        if is_path or path.is_file():
+            return cls.from_dict({"name": path.stem} | read_yaml(path), path)
         if Path(plm).is_dir():
             real = Path(plm).resolve()
             # A link's own name, where the directory's cannot be part of a tag.
