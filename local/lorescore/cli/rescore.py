@@ -34,7 +34,7 @@ from lorescore.errors import InputError
 from lorescore.files import write_yaml
 from lorescore.lattice.source import FRAME_SHIFT_S, LatticeSource
 from lorescore.lattice.write_back import CTM, Chosen, write_back
-from lorescore.nbest import NbestSet, list_costs, read_nbest_dir
+from lorescore.nbest import NbestSet, read_nbest_dir
 from lorescore.nbest.checks import require_acoustic_scale, require_same_metric
 from lorescore.nbest.chosen import write_chosen
 from lorescore.nbest.info import INFO
@@ -162,12 +162,10 @@ def require_rescorers(tags: Sequence[str], plm_root: Path) -> None:
 
 def _score(tag: str, sets: dict[str, NbestSet], exp_dir: Path, scoring: Scoring) -> dict[str, ScoredLists]:
     """The sets with the scores of a rescorer."""
-    lists = {}
-    for name, nbest in sets.items():
-        nbest_dir = exp_dir / "nbest" / name
-        scoring.score(exp_dir / "plm" / tag, {nbest_dir: nbest}, name)
-        lists[name] = ScoredLists.build(nbest, list_costs(nbest_dir, nbest, tag))
-    return lists
+    return {
+        name: ScoredLists.build(nbest, scoring.costs(exp_dir / "plm" / tag, exp_dir / "nbest" / name, nbest, name))
+        for name, nbest in sets.items()
+    }
 
 
 def _choose(

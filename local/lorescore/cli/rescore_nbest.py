@@ -27,7 +27,7 @@ from lorescore.errors import InputError
 from lorescore.files import read_lines, read_yaml, write_table, write_yaml
 from lorescore.lattice.source import LatticeSource
 from lorescore.lattice.write_back import CTM, RECORD, Chosen, write_back
-from lorescore.nbest import list_costs, read_nbest_dir
+from lorescore.nbest import read_nbest_dir
 from lorescore.nbest.checks import require_acoustic_scale
 from lorescore.nbest.info import INFO, is_nbest_dir
 from lorescore.perturb.expansion import Expansion
@@ -168,8 +168,8 @@ def _rescore_directory(args: argparse.Namespace) -> None:
     source = LatticeSource.read(Path(args.lattice_dir), args.frame_shift, args.words) if args.lattice_dir else None
 
     model = args.model.resolve()  # its last part is the tag
-    Scoring(scoring_options(args), cache_path(args.score_cache, out), progress).score(model, {nbest_dir: nbest})
-    lists = ScoredLists.build(nbest, list_costs(nbest_dir, nbest, model.name))
+    scoring = Scoring(scoring_options(args), cache_path(args.score_cache, out), progress)
+    lists = ScoredLists.build(nbest, scoring.costs(model, nbest_dir, nbest))
     weights = given or tune(lists)
     scale = tune_confidence_scale(lists, weights) if args.tune else _confidence_scale(weights_path)
     ranks = best_ranks(lists, weights)

@@ -27,7 +27,7 @@ from lorescore.cli.train_options import add_training_arguments, training_setting
 from lorescore.errors import InputError
 from lorescore.files import checksum, read_lines, single_spaced
 from lorescore.locks import lock_beside
-from lorescore.nbest import NbestSet, list_costs, read_nbest_dir
+from lorescore.nbest import NbestSet, read_nbest_dir
 from lorescore.nbest.checks import require_same_metric
 from lorescore.perturb.worst import Score
 from lorescore.plm.settings import PlmSettings
@@ -145,7 +145,7 @@ def _train(args: argparse.Namespace, settings: PlmSettings, training: TrainingSe
         scoring = Scoring(options, cache_path(args.score_cache, args.out_root.parent), progress)
         start_costs, teacher_costs, teacher_score = _frozen_costs(args, scoring, dev), None, None
         if asked["teacher"]:
-            teacher_costs = _costs(scoring, args.teacher, args.train, train, "teacher's")
+            teacher_costs = scoring.costs(args.teacher, args.train, train, "teacher's")
             teacher_score = _asked_once(args.teacher, scoring)
         scoring.unload()
         rescorer = Rescorer.new(plm_dir(settings, args), settings)
@@ -231,12 +231,6 @@ def _teacher(teacher: Path) -> dict[str, str]:
     return {"tag": teacher.name, "checksum": rescorer_checksum(teacher)}
 
 
-def _costs(scoring: Scoring, rescorer_dir: Path, nbest_dir: Path, nbest: NbestSet, what: str) -> list[list[float]]:
-    """A rescorer's costs of a set, which is scored once for all trainings that need them."""
-    scoring.score(rescorer_dir, {nbest_dir: nbest}, what)
-    return list_costs(nbest_dir, nbest, rescorer_dir.name)
-
-
 def _asked_once(teacher: Path, scoring: Scoring) -> Score:
     """A teacher's scores of further texts; it is let go of again, before the training begins."""
 
@@ -273,7 +267,7 @@ def _frozen_costs(args: argparse.Namespace, scoring: Scoring, dev: NbestSet) -> 
         return None
     if differing(_plm(args, settings), read_config(frozen_dir)):
         return None
-    return _costs(scoring, frozen_dir, args.dev, dev, "dev")
+    return scoring.costs(frozen_dir, args.dev, dev, "dev")
 
 
 def _is_finished(out: Path, asked: dict[str, Any]) -> bool:

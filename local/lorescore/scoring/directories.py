@@ -76,6 +76,11 @@ class Scoring:
             _write_sum(rescorer_dir.name, members, nbest_dir, nbest)
         return count
 
+    def costs(self, rescorer_dir: Path, nbest_dir: Path, nbest: NbestSet, what: str = "") -> list[list[float]]:
+        """The costs of one set's hypotheses by list and rank, scored where they are not there; see `score`."""
+        self.score(rescorer_dir, {nbest_dir: nbest}, what)
+        return list_costs(nbest_dir, nbest, rescorer_dir.name)
+
     def score_texts(
         self, rescorer_dir: Path, lists: Sequence[Sequence[str]], contexts: Sequence[Sequence[str]], what: str = ""
     ) -> list[list[float]]:
@@ -100,8 +105,7 @@ class Scoring:
         with TemporaryDirectory() as folder:
             nbest_dir = Path(folder)
             write_nbest_dir(nbest_dir, nbest)
-            self.score(rescorer_dir, {nbest_dir: read_nbest_dir(nbest_dir)}, what)
-            costs = list_costs(nbest_dir, nbest, rescorer_dir.name)
+            costs = self.costs(rescorer_dir, nbest_dir, read_nbest_dir(nbest_dir), what)
         return [[-cost for cost in of_list] for of_list in costs]
 
     def unload(self) -> None:
