@@ -176,6 +176,10 @@ def test_contexts_and_approximate_scores_are_named(exp_dir: Path) -> None:
     text = " ".join((exp_dir / "RESULTS.md").read_text().split())
     assert "In `test` a PLM of the scorer `clm` reads the first pass's best of the utterances before" in text
     assert f"PLM scores are exact, in float32, but for those of `{tag}` (int8 history=5)." in text
+    # Of one whose results are left out, as it was trained again since, there is nothing to be said.
+    path = exp_dir / "rescore" / tag / "weights.yaml"
+    write_yaml(path, read_yaml(path) | {"tuned_for": "another"})
+    assert collect(exp_dir).approximate == {}
 
 
 @needs_sclite

@@ -170,7 +170,7 @@ def collect(exp_dir: Path) -> Results:
         mbr=mbr,
         expanded=tuple(name for name in names if EXPANSION in _info(exp_dir, name)),
         in_context=tuple(name for name in names if (exp_dir / "nbest" / name / CONTEXT).is_file()),
-        approximate=_approximate(exp_dir, results.tags),
+        approximate=_approximate(exp_dir, [tag for tag in results.tags if tag not in left_out]),
     )
     return _with_p_frozen(results, exp_dir)
 
