@@ -19,7 +19,7 @@ from lorescore.perturb.phones import CONSONANTS, PHONES, VOWELS, distance, witho
         ("AA", "UW", 5 + 5),  # height 0 and 1, round
         ("AH", "ER", 10),  # retroflex
         ("EY", "IH", (5 * (5 / 6 - 2 / 3) + 5 / 4) / 2),  # the glide's end is the same
-        ("T", "IY", 90),
+        ("T", "IY", 35),
     ],
 )
 def test_distance(one: str, other: str, expected: float) -> None:

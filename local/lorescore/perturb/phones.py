@@ -30,11 +30,9 @@ MANNERS = {"stop": 1.0, "affricate": 0.9, "fricative": 0.8, "approximant": 0.6}
 # Their saliences in ALINE: how much a difference of 1 in a feature weighs.
 PLACE, MANNER, VOICE, NASAL, RETROFLEX, LATERAL = 40.0, 50.0, 10.0, 10.0, 10.0, 10.0
 HEIGHT, BACKNESS, ROUND = 5.0, 5.0, 5.0
-# ALINE scores a substitution C_sub - distance = 35 - distance, and a phone that has no partner C_skip = -10: to leave a
-# phone out is as bad as a substitution by one that is 45 away.
-SKIP = 45.0
-# A vowel for a consonant is the one left out and the other put in (this project's own).
-VOWEL_FOR_CONSONANT = 2 * SKIP
+# ALINE scores a substitution C_sub - distance = 35 - distance, and does not compare a vowel with a consonant: here they
+# are so far apart that nothing speaks for the one as the other (this project's own).
+VOWEL_FOR_CONSONANT = 35.0
 
 
 @dataclass(frozen=True, slots=True)
