@@ -68,7 +68,7 @@ def run(args: argparse.Namespace, options: Sequence[str]) -> int:
     inputs = [args.asr_exp / "config.yaml", args.asr_exp / args.asr_model, args.data_dir / "wav.scp"]
     stamp = Stamp(args.out_dir / "ctc.stamp", checksum(inputs))
     if not stamp.is_current():
-        require_sound(utts, args.data_dir, args.asr_exp / "config.yaml")
+        require_sound(utts, args.data_dir, args.asr_exp / "config.yaml", any_length=True)
         for old in [*args.out_dir.glob("ctc.*"), *args.out_dir.glob("log/wav.*.scp")]:
             old.unlink()
         for job, part in enumerate(shares(sorted(utts.items()), args.nj), start=1):

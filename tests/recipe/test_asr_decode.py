@@ -77,7 +77,7 @@ def options(tmp_path: Path) -> list[str]:
         (tmp_path / name).write_text(content)
     (tmp_path / "data").mkdir()
     for utt in [*UTTS, "zzz"]:
-        soundfile.write(tmp_path / f"data/{utt}.wav", np.zeros(10), 16000)
+        soundfile.write(tmp_path / f"data/{utt}.wav", np.zeros(300), 16000)
     (tmp_path / "data" / "wav.scp").write_text("".join(f"{utt} {tmp_path}/data/{utt}.wav\n" for utt in reversed(UTTS)))
     places = {"asr_exp": "asr", "decode_config": "decode.yaml", "data_dir": "data", "decode_dir": "decode_test"}
     return [word for name, place in places.items() for word in (f"--{name}", str(tmp_path / place))]
@@ -243,9 +243,11 @@ def test_a_data_directory_without_utterances(
             "wav.scp:1: utterance u1: config.yaml: no sound in it that libsndfile can read",
         ),
         ("default", "u1 empty.wav\n", "wav.scp:1: utterance u1: empty.wav: no sound in it that libsndfile can read"),
+        ("default", "u1 short.wav\n", "utterance u1: short.wav has 256 samples, the model needs 257 or more (delete"),
+        ("default\nfrontend_conf: {n_fft: 511}", "u1 short.wav\n", ""),
         ("default", "u1 A.wav\nu2 B.wav\n", "u2: B.wav has 48000 samples a second, the model expects 16000 (resample"),
         ("default\nfrontend_conf: {fs: 8k}", "u1 A.wav\n", "A.wav has 16000 samples a second, the model expects 8000"),
-        ("own", "u1 A.wav\nu2 B.wav\n", ""),  # whose rate is not known
+        ("own", "u1 short.wav\nu2 B.wav\n", ""),  # whose rate and window are not known
     ],
 )
 def test_audio_is_looked_at_before_it_is_decoded(
@@ -259,7 +261,7 @@ def test_audio_is_looked_at_before_it_is_decoded(
     message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name, length, rate in (("A", 10, 16000), ("B", 10, 48000), ("empty", 0, 16000)):
+    for name, length, rate in (("A", 300, 16000), ("B", 300, 48000), ("short", 256, 16000), ("empty", 0, 16000)):
         soundfile.write(f"{name}.wav", np.zeros(length), rate)
     Path("config.yaml").write_text("text\n")
     (tmp_path / "asr/config.yaml").write_text(f"frontend: {frontend}\n")

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from lorescore.errors import InputError
 from lorescore.files import read_table, read_yaml
 
 DEFAULT_RATE = 16_000  # of ESPnet's default frontend
+DEFAULT_WINDOW = 512  # samples; likewise
 OWN_FILES = "wav.scp needs a file for each utterance, as ESPnet's scripts/audio/format_wav_scp.sh makes them"
 
 
@@ -27,21 +29,23 @@ def read_wav_scp(data_dir: Path) -> dict[str, str]:
     return utts
 
 
-def require_sound(utts: Mapping[str, str], data_dir: Path, config: Path) -> None:
-    """Check the header of each file of sound, before hours of decoding.
+def require_sound(utts: Mapping[str, str], data_dir: Path, config: Path, *, any_length: bool = False) -> None:
+    """Check the header of each file of sound, before hours of decoding or training.
 
     Args:
         utts: The file of each utterance, as `read_wav_scp` has them.
         data_dir: The Kaldi data directory that they are of.
-        config: ESPnet's `config.yaml` of the model.
+        config: ESPnet's configuration of the model: `config.yaml`, or what it is to be trained with.
+        any_length: Pass over utterances that are too short for the spectrum, at which ESPnet's own programs fail.
 
     Raises:
-        InputError: A file is missing (which a pipe or a place in an archive is too), no sound or empty, or its sampling
-            rate is not the model's: ESPnet would take it for slow or fast speech.
+        InputError: A file is missing (which a pipe or a place in an archive is too), no sound, empty or too short, or
+            its sampling rate is not the model's: ESPnet would take it for slow or fast speech.
     """
     import soundfile  # not in every environment
 
     rate = model_rate(config)
+    fewest = 1 if any_length else _fewest_samples(config)
     path = data_dir / "wav.scp"
     for line, (utt, place) in enumerate(utts.items(), start=1):
         if not Path(place).is_file():
@@ -53,6 +57,9 @@ def require_sound(utts: Mapping[str, str], data_dir: Path, config: Path) -> None
         if header is None or not header.frames:
             message = f"utterance {utt}: {place:.80}: no sound in it that libsndfile can read"
             raise InputError(message, path=path, line=line, mend="make the file again, or delete the utterance")
+        if header.frames < fewest:
+            message = f"utterance {utt}: {place:.80} has {header.frames} samples, the model needs {fewest} or more"
+            raise InputError(message, path=path, line=line, mend="delete the utterance")
         if rate is not None and header.samplerate != rate:
             message = f"utterance {utt}: {place:.80} has {header.samplerate} samples a second, the model expects {rate}"
             raise InputError(message, path=path, line=line, mend="resample it: sox IN -r RATE OUT")
@@ -66,8 +73,20 @@ def model_rate(config: Path) -> int | None:
     """
     from humanfriendly import parse_size
 
+    settings, default = _frontend(config, DEFAULT_RATE)
+    rate = settings.get("fs", default)
+    return None if rate is None else parse_size(str(rate))
+
+
+def _fewest_samples(config: Path) -> int:
+    """Samples that the spectrum takes, half a window at each end of which is a reflection of them; 1: not known."""
+    settings, default = _frontend(config, DEFAULT_WINDOW)
+    return 1 if default is None else settings.get("n_fft", default) // 2 + 1
+
+
+def _frontend(config: Path, default: int) -> tuple[dict[str, Any], int | None]:
+    """The settings of a model's frontend, and this default where it is ESPnet's default one, which none named is."""
     content = read_yaml(config)
     settings = content.get("frontend_conf")
-    default = DEFAULT_RATE if content.get("frontend") == "default" else None
-    rate = settings.get("fs", default) if isinstance(settings, dict) else default
-    return None if rate is None else parse_size(str(rate))
+    is_default = content.get("frontend", "default") == "default"
+    return settings if isinstance(settings, dict) else {}, default if is_default else None
