@@ -20,6 +20,11 @@ for file in "${train_dir}"/{wav.scp,text} "${valid_dir}"/{wav.scp,text} "${asr_c
     [ -s "${file}" ] || { echo "$0: ${file} is missing or empty: stage 1 makes the data directories" >&2; exit 1; }
 done
 
+has_stats=false
+[ ! -s "${asr_exp}/stats/train/feats_stats.npz" ] || [ ! -s "${asr_exp}/stats/valid/stats_keys" ] || has_stats=true
+# ESPnet would train on audio of any sampling rate.
+[ "${has_stats}" = true ] || python3 "$(dirname "$0")/check_audio.py" --config "${asr_config}" "${train_dir}" "${valid_dir}"
+
 # What the model is made from, but for the number of epochs, which may grow: with anything else a training would go on
 # under a configuration that is not its own.
 made_from="$({ grep -v '^max_epoch:' "${asr_config}"; cat "${train_dir}/text" "${valid_dir}/text"; echo "${nbpe}"; } | sha256sum)"
@@ -42,7 +47,7 @@ asr_train=(python3 -m espnet2.bin.asr_train
 
 failed() { tail -n 3 "$1" >&2; echo "$0: failed; log: $1" >&2; exit 1; }
 
-if [ ! -s "${asr_exp}/stats/train/feats_stats.npz" ] || [ ! -s "${asr_exp}/stats/valid/stats_keys" ]; then
+if [ "${has_stats}" = false ]; then
     echo "$0: feature statistics; log: ${asr_exp}/log/stats.log"
     "${asr_train[@]}" --collect_stats true --output_dir "${asr_exp}/stats" --num_workers 0 \
         --train_data_path_and_name_and_type "${train_dir}/wav.scp,speech,sound" \

@@ -14,8 +14,6 @@ DEMO = ROOT / "egs/demo/rescore1/conf"
 WORDS = ["the", "cat", "sat", "on", "a", "mat", "by", "sea", "and", "sun"]
 SAMPLE_RATE = 16000
 
-pytestmark = pytest.mark.slow
-
 
 def write_data(data_dir: Path, num_utts: int, seed: int) -> None:
     """A second of noise and three to five words an utterance."""
@@ -48,6 +46,19 @@ def small(config: Path, out: Path) -> Path:
     return out
 
 
+def test_audio_is_looked_at_before_anything_is_made_of_it(tmp_path: Path) -> None:
+    write_data(tmp_path / "data" / "asr_train", 2, seed=1)
+    write_data(tmp_path / "data" / "dev", 2, seed=2)
+    soundfile.write(tmp_path / "data" / "dev" / "dev-01.wav", np.zeros(4000), 8000)
+    train = [ROOT / "local/asr_train.sh", "--asr_config", DEMO / "train_asr.yaml"]
+    done = subprocess.run(train, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "data/dev/wav.scp:2: utterance dev-01: " in done.stderr
+    assert "dev-01.wav has 8000 samples a second, the model expects 16000 (resample it" in done.stderr
+    assert not (tmp_path / "exp").exists()
+
+
+@pytest.mark.slow
 def test_a_first_pass_is_trained_and_decodes(tmp_path: Path) -> None:
     write_data(tmp_path / "data" / "asr_train", 12, seed=1)
     write_data(tmp_path / "data" / "dev", 4, seed=2)
@@ -79,7 +90,8 @@ def test_a_first_pass_is_trained_and_decodes(tmp_path: Path) -> None:
 
     # What fails says where to look; statistics that were not finished are made again.
     (asr / "stats" / "valid" / "stats_keys").unlink()
-    (tmp_path / "data" / "dev" / "dev-00.wav").unlink()
+    config.write_text(kept + "no_such_option: 1\n")
+    (asr / "made_from").unlink()
     done = subprocess.run(train, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith("failed; log: exp/asr/log/stats.log")
