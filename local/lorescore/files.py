@@ -1,6 +1,7 @@
 """Text files as Kaldi keeps them: UTF-8, one record a line, `key value`, sorted, and never half-written."""
 
 import codecs
+import glob
 import hashlib
 import os
 import re
@@ -116,6 +117,34 @@ def temporary_beside(path: Path) -> Path:
     if not path.name:
         raise InputError(f"{path} names no file", mend=CHECK_PATH)
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def remove_left_behind(folder: Path, before: str, after: str = "") -> None:
+    """Remove what processes that were killed have half-written.
+
+    Args:
+        folder: Where it is.
+        before: What its names have before the id of a process.
+        after: What they have after it.
+    """
+    for path in folder.glob(f"{glob.escape(before)}*{glob.escape(after)}"):
+        process = path.name[len(before) : len(path.name) - len(after)]
+        if process.isdecimal() and not _runs(int(process)):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    """Whether there is a process of this id."""
+    try:
+        os.kill(process, 0)
+    except PermissionError:  # another user's
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
 
 
 def unwritable(path: Path, error: OSError) -> InputError:

@@ -1,5 +1,8 @@
 """The decoding graph: lexicon, disambiguation symbols, files, and when it is made anew."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -91,6 +94,15 @@ def test_a_graph_is_made_once_and_anew_when_its_text_changes(tmp_path: Path, sma
     assert graph.hlg.read_bytes() != content
     assert sorted(path.name for path in tmp_path.iterdir()) == ["graph", "text"]
     assert not (directory / "old").exists()
+
+
+def test_what_a_killed_process_has_left_is_removed(tmp_path: Path, small: SmallModel) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for process in (ended.pid, os.getppid()):
+        (tmp_path / f".graph.{process}.part/old").mkdir(parents=True)
+    make(tmp_path / "graph", small)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f".graph.{os.getppid()}.part", "graph"]
 
 
 def test_the_same_inputs_give_the_same_graph(tmp_path: Path, small: SmallModel) -> None:

@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING
 import kaldifst
 
 from lorescore.errors import InputError
-from lorescore.files import atomic_write, checksum, read_lines, read_yaml, split_words, write_yaml
+from lorescore.files import atomic_write, checksum, read_lines, read_yaml, remove_left_behind, split_words, write_yaml
 from lorescore.lattice.lexicon import SPACE, Lexicon, make_lexicon, token_names, write_lexicon
 from lorescore.lattice.ngram import ARPA_MEND, BOS, EOS, NO_WORDS, NgramModel, estimate_arpa
 from lorescore.lattice.words import EPSILON_SYMBOL, WordTable, read_words, write_words
@@ -134,7 +134,9 @@ def make_graph(
         message = "is there already and no graph that was made here"
         raise InputError(message, path=directory, mend="name another directory or delete it")
 
-    partial = directory.with_name(f".{directory.name}.{os.getpid()}.part")
+    before, after = f".{directory.name}.", ".part"
+    remove_left_behind(directory.parent, before, after)
+    partial = directory.with_name(f"{before}{os.getpid()}{after}")
     shutil.rmtree(partial, ignore_errors=True)
     try:
         partial.mkdir(parents=True)

@@ -29,6 +29,7 @@ from lorescore.errors import InputError
 from lorescore.files import (
     checksum,
     read_table,
+    remove_left_behind,
     single_spaced,
     unwritable,
     write_table,
@@ -115,7 +116,7 @@ def write_nbest_dir(nbest_dir: Path, nbest: NbestSet) -> None:
             raise InputError(message, path=nbest_dir, mend="take lists from one kind of source")
     require_replaceable(nbest_dir)
     # All is written in a folder of its own first: where it cannot be, what the directory holds stays.
-    _remove_left_behind(nbest_dir)
+    remove_left_behind(nbest_dir, PARTIAL)
     partial = nbest_dir / f"{PARTIAL}{os.getpid()}"
     try:
         write_table(partial / "words_text", [(key, hypothesis.text) for key, hypothesis in keyed])
@@ -169,25 +170,6 @@ def require_replaceable(nbest_dir: Path) -> None:
 def _is_empty(nbest_dir: Path) -> bool:
     """Whether a directory holds nothing, but for what a process that was killed had begun to write."""
     return nbest_dir.is_dir() and all(one.name.startswith(PARTIAL) for one in nbest_dir.iterdir())
-
-
-def _remove_left_behind(nbest_dir: Path) -> None:
-    """Remove what processes that were killed have half-written."""
-    for path in nbest_dir.glob(f"{PARTIAL}*"):
-        process = path.name.removeprefix(PARTIAL)
-        if process.isdecimal() and not _runs(int(process)):
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _runs(process: int) -> bool:
-    """Whether there is a process of this id."""
-    try:
-        os.kill(process, 0)
-    except PermissionError:  # another user's
-        return True
-    except (ProcessLookupError, OverflowError):
-        return False
-    return True
 
 
 def _move_in(partial: Path, nbest_dir: Path) -> None:
