@@ -85,12 +85,15 @@ def decode(args: argparse.Namespace) -> int:
 
 def command(job: int, logdir: Path, args: argparse.Namespace) -> list[str]:
     """The program of one decoding job."""
+    wav_scp = str(args.data_dir / "wav.scp")
+    if "," in wav_scp:  # ESPnet takes a comma for its own: seen from here the path may have none
+        wav_scp = os.path.relpath(wav_scp)
     return [
         *(sys.executable, "-m", "espnet2.bin.asr_inference"),
         *("--config", str(args.decode_config), "--ngpu", str(args.ngpu)),
         *("--asr_train_config", str(args.asr_exp / "config.yaml")),
         *("--asr_model_file", str(args.asr_exp / args.asr_model)),
-        *("--data_path_and_name_and_type", f"{args.data_dir / 'wav.scp'},speech,sound"),
+        *("--data_path_and_name_and_type", f"{wav_scp},speech,sound"),
         *("--key_file", str(logdir / f"keys.{job}"), "--output_dir", str(logdir / f"output.{job}.part")),
     ]
 

@@ -111,14 +111,15 @@ def run_job(args: argparse.Namespace) -> None:
     partial.mkdir(parents=True)
     too_short = []
     recogniser = Recogniser.load(args.asr_exp, args.asr_model, "cuda" if args.ngpu > 0 else "cpu")
-    with kaldiio.WriteHelper(f"ark,scp:{partial / 'ark'},{partial / 'scp'}") as writer:
-        for utt, speech in recogniser.utterances(job_scp(args, args.job)):
-            log_probs = recogniser.posteriors(speech)
-            if log_probs is None:
-                print(f"utterance {utt} is too short", file=sys.stderr)
-                too_short.append(utt)
-            else:
-                writer(utt, log_probs)
+    for name in ("ark", "scp"):
+        (partial / name).touch()
+    for utt, speech in recogniser.utterances(job_scp(args, args.job)):
+        log_probs = recogniser.posteriors(speech)
+        if log_probs is None:
+            print(f"utterance {utt} is too short", file=sys.stderr)
+            too_short.append(utt)
+        else:  # not a WriteHelper, which takes a comma in a path for its own
+            kaldiio.save_ark(str(partial / "ark"), {utt: log_probs}, scp=str(partial / "scp"), append=True)
     write_table(args.out_dir / f"ctc.{args.job}.too_short", [(utt, "") for utt in too_short])
     if args.job == 1:  # it is the model's, whatever the utterances are
         rate = model_rate(args.asr_exp / "config.yaml") or DEFAULT_RATE

@@ -32,6 +32,8 @@ for name in ("config", "ngpu", "asr_train_config", "asr_model_file", "data_path_
 parser.add_argument("--key_file", type=Path, required=True)
 parser.add_argument("--output_dir", type=Path, required=True)
 args = parser.parse_args()
+path, name, kind = args.data_path_and_name_and_type.split(",")
+assert Path(path).is_file()
 job = args.key_file.suffix[1:]
 with open(os.environ["CALLS"], "a") as calls:
     calls.write(f"{job} threads={os.environ['OMP_NUM_THREADS']}\\n")
@@ -105,6 +107,17 @@ def test_jobs_share_the_utterances(tmp_path: Path, call_log: Path, options: list
     # One thread a job, as the sums of more depend on their number.
     assert call_log.read_text().count("threads=1\n") == 3
     assert [one.utt for one in read_espnet_decode(tmp_path / "decode_test")] == UTTS
+
+
+def test_a_comma_in_the_path(
+    tmp_path: Path, call_log: Path, options: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a,b").mkdir()
+    (tmp_path / "data").rename(tmp_path / "a,b/data")
+    wav_scp = tmp_path / "a,b/data/wav.scp"
+    wav_scp.write_text(wav_scp.read_text().replace(f"{tmp_path}/data/", f"{tmp_path}/a,b/data/"))
+    monkeypatch.chdir(tmp_path / "a,b")
+    assert asr_decode.main([*options, "--data_dir", str(wav_scp.parent), "--nj", "1"]) == 0
 
 
 def test_lists_do_not_depend_on_the_number_of_jobs(tmp_path: Path, call_log: Path, options: list[str]) -> None:
