@@ -154,6 +154,11 @@ def unwritable(path: Path, error: OSError) -> InputError:
     return InputError(f"cannot be written: {error.strerror or error}", path=path, mend=mend)
 
 
+def behind_link(path: Path) -> Path:
+    """The file that a link leads to, for messages: the link may be one of our own. Other paths stay as they are."""
+    return path.resolve() if path.is_symlink() else path
+
+
 def read_lines(path: Path, *, mend: str = CHECK_PATH) -> Iterator[tuple[int, str]]:
     """The lines of a UTF-8 text file with their numbers, counted from 1, without line ends and byte-order mark.
 

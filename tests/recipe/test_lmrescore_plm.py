@@ -296,6 +296,27 @@ def test_what_else_is_in_the_output_stays(kaldi: Path) -> None:
 
 
 @needs_environment
+def test_an_error_names_the_file_of_the_decode(kaldi: Path) -> None:
+    plm, decode = kaldi / "exp/plm" / TAG, kaldi / "exp/tri3/decode_dev"
+    plm.mkdir(parents=True)
+    (plm / "config.yaml").write_text("plm: {}\n")  # enough for stage 1
+    words, lattices = kaldi / "exp/tri3/graph/words.txt", (decode / "lat.2.gz").read_bytes()
+
+    def said() -> str:
+        done = call(kaldi, "--plm-dir", plm, "data/dev", "exp/tri3/decode_dev", "exp/out")
+        assert done.returncode == 1
+        return done.stdout.splitlines()[-1]
+
+    (decode / "lat.2.gz").write_bytes(lattices[:30])
+    assert f" {decode}/lat.2.gz: the gzip file is cut off" in said()
+    (decode / "lat.2.gz").unlink()
+    assert f" {decode}: no lattices of job 2 of 2 here" in said()
+    (decode / "lat.2.gz").write_bytes(lattices)
+    words.write_text(WORDS.replace("rain 5\n", ""))
+    assert f"word id 5 of utterance u1 is not in {words} (" in said()
+
+
+@needs_environment
 def test_characters_are_counted_where_asked(kaldi: Path) -> None:
     new_rescorer(kaldi / "plm", "llama", plm_text="lower").save(kaldi / "exp/plm" / TAG)
     options = ("--plm-dir", f"exp/plm/{TAG}", "--metric", "cer", "--lm-weight", "0")

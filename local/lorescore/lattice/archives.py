@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
 from lorescore.errors import InputError
-from lorescore.files import CHECK_PATH, GZIP, atomic_write, read_lines
+from lorescore.files import CHECK_PATH, GZIP, atomic_write, behind_link, read_lines
 from lorescore.lattice.kaldi import read_text, text_lines
 from lorescore.lattice.kaldi_binary import BINARY_MARK, MAGIC, read_binary
 from lorescore.lattice.lattices import Lattice
@@ -52,12 +52,13 @@ def read_lattices(path: Path, words: WordTable | Path | None = None, *, require_
     directory = path if path.is_dir() else path.parent
     table = words if isinstance(words, WordTable) else None
     seen: dict[str, Path] = {}
-    for file_path in _lattice_files(path) if path.is_dir() else [path]:
+    for named_path in _lattice_files(path) if path.is_dir() else [path]:
+        file_path = behind_link(named_path)
         with _opened(file_path) as file:
             head = _head(file)
             if _is_slf(head):
-                match = SLF_FILE.fullmatch(file_path.name)
-                lattices = iter((read_slf(file, file_path, match[1] if match else file_path.name),))
+                match = SLF_FILE.fullmatch(named_path.name)
+                lattices = iter((read_slf(file, file_path, match[1] if match else named_path.name),))
             elif (is_binary := bool(BINARY_HEAD.match(head))) or TEXT_HEAD.match(head):
                 table = table or (read_words(words) if isinstance(words, Path) else words_beside(directory))
                 lattices = (read_binary if is_binary else read_text)(file, file_path, table)
@@ -100,7 +101,7 @@ def have_word_ids(directory: Path) -> bool:
         InputError: There are no lattices, a job's archive is missing, or a file cannot be read.
     """
     for path in _lattice_files(directory):
-        with _opened(path) as file:
+        with _opened(behind_link(path)) as file:
             if (head := _head(file)).strip():
                 return not _is_slf(head)
     return False
@@ -191,7 +192,7 @@ def _lattice_files(directory: Path) -> list[Path]:
     if not found:
         raise InputError("no lattices here, expected lat.JOB.gz or .slf files", path=directory, mend=CHECK_PATH)
     num_jobs = max((job for job, _ in jobs), default=0)
-    num_jobs_path = directory / "num_jobs"  # Kaldi's decoding scripts write it
+    num_jobs_path = behind_link(directory / "num_jobs")  # Kaldi's decoding scripts write it
     if jobs and num_jobs_path.is_file():
         said = next((line.strip() for _, line in read_lines(num_jobs_path)), "")
         if not is_natural(said):
@@ -200,7 +201,8 @@ def _lattice_files(directory: Path) -> list[Path]:
     missing = set(range(1, num_jobs + 1)) - {job for job, _ in jobs}
     if missing:
         message = f"no lattices of job {min(missing)} of {num_jobs} here"
-        raise InputError(message, path=directory, mend="decode this job again, or copy its archive here")
+        place = behind_link(directory / found[0]).parent
+        raise InputError(message, path=place, mend="decode this job again, or copy its archive here")
     return [directory / name for name in found]
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from lorescore.errors import InputError
-from lorescore.files import CHECK_PATH, atomic_write, checksum, read_lines, whole_file
+from lorescore.files import CHECK_PATH, atomic_write, behind_link, checksum, read_lines, whole_file
 from lorescore.lattice.archives import WORDS_FILE, have_word_ids, read_lattices, words_beside
 from lorescore.lattice.lattices import EPSILON, Lattice
 from lorescore.lattice.lexicon import SPACE, Lexicon, read_lexicon
@@ -168,7 +168,7 @@ def read_frame_shift(directory: Path) -> float:
     Raises:
         InputError: There is no such file, or no number above 0 in its first line.
     """
-    path = directory / FRAME_SHIFT_FILE
+    path = behind_link(directory / FRAME_SHIFT_FILE)
     mend = "give --frame_shift: hop length x subsampling / sampling rate"
     said = next((line.strip() for _, line in read_lines(path, mend=mend)), "")
     with suppress(ValueError):

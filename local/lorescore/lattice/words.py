@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from lorescore.errors import InputError
-from lorescore.files import atomic_write, read_table
+from lorescore.files import atomic_write, behind_link, read_table
 from lorescore.lattice.lattices import EPSILON
 
 EPSILON_SYMBOL = "<eps>"  # what words.txt calls id 0
@@ -51,7 +51,8 @@ class WordTable:
         try:
             return self.words[number]
         except KeyError:
-            message = f"word id {number} of utterance {utt} is not in {self.path or 'the word table'}"
+            table = behind_link(self.path) if self.path else "the word table"
+            message = f"word id {number} of utterance {utt} is not in {table}"
             raise InputError(message, path=path, line=line, mend=OTHER_WORDS) from None
 
 
@@ -61,17 +62,18 @@ def read_words(path: Path) -> WordTable:
     Raises:
         InputError: The file is missing or empty, an id is no natural number, or a word or an id stands twice.
     """
-    table = read_table(path, mend=OTHER_WORDS)
+    origin = behind_link(path)
+    table = read_table(origin, mend=OTHER_WORDS)
     words: dict[int, str] = {}
     for line, (word, number) in enumerate(table.items(), start=1):
         if not is_natural(number):
             message = f"expected `word id` with an id of at least 0, found {f'{word} {number}'!r:.60}"
-            raise InputError(message, path=path, line=line, mend="correct the line")
+            raise InputError(message, path=origin, line=line, mend="correct the line")
         if int(number) in words:
-            raise InputError(f"id {number} for the second time", path=path, line=line, mend="one id a word")
+            raise InputError(f"id {number} for the second time", path=origin, line=line, mend="one id a word")
         words[int(number)] = word
     if not words:
-        raise InputError("empty, expected `word id`", path=path, mend=OTHER_WORDS)
+        raise InputError("empty, expected `word id`", path=origin, mend=OTHER_WORDS)
     return WordTable(words, path)
 
 
