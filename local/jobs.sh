@@ -21,7 +21,7 @@ start() {
     [[ "${cmd}" != *'{log}'* ]] || out="exp/log/${name}.submitted"
     if [ "${rescorer_nj}" -eq 1 ]; then
         [ -n "${cmd}" ] || { attended "$@"; return; }
-        attended "${words[@]}" "$@" || die "failed: ${name}, which ran through --cmd; call it again to go on"
+        attended "${words[@]}" "$@" || die "failed: ${name}, which ran through --cmd; once that is mended, call it again to go on"
         return
     fi
     _take_slot
@@ -45,7 +45,7 @@ finish() {
             [ ! -s "${file}" ] || { echo "${file}:"; tail -n 3 "${file}"; } >&2
         done
     done
-    die "failed: ${_failed[*]}; call it again to go on"
+    die "failed: ${_failed[*]}; once that is mended, call it again to go on"
 }
 
 attended() {

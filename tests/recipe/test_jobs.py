@@ -85,7 +85,11 @@ def test_a_job_that_fails_is_named_and_the_others_go_on(tmp_path: Path) -> None:
     body = "start a bash -c 'echo no space >&2; exit 3'; start b true; start c bash -c 'echo done'; finish; echo after"
     done = script(tmp_path, body)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-3:] == ["exp/log/a.log:", "no space", "failed: a; call it again to go on"]
+    assert done.stderr.splitlines()[-3:] == [
+        "exp/log/a.log:",
+        "no space",
+        "failed: a; once that is mended, call it again to go on",
+    ]
     assert "after" not in done.stdout
     assert logged(tmp_path)["c"] == "done"
 
@@ -94,7 +98,7 @@ def test_a_scheduler_that_is_not_there(tmp_path: Path) -> None:
     done = script(tmp_path, "start a true; start b true; finish", {"cmd": "no_such_queue.pl {log}"})
     assert done.returncode == 1
     assert "exp/log/a.submitted:" in done.stderr and "no_such_queue.pl" in done.stderr
-    assert done.stderr.splitlines()[-1] == "failed: a b; call it again to go on"
+    assert done.stderr.splitlines()[-1] == "failed: a b; once that is mended, call it again to go on"
 
 
 def test_one_at_a_time_shows_what_it_says_and_ends_the_script_where_it_fails(tmp_path: Path) -> None:
@@ -105,7 +109,7 @@ def test_one_at_a_time_shows_what_it_says_and_ends_the_script_where_it_fails(tmp
 
 def test_a_command_that_fails_without_a_word(tmp_path: Path) -> None:
     done = script(tmp_path, "rescorer_nj=1; start train_a echo done; echo goes on", {"cmd": "false"})
-    expected = "failed: train_a, which ran through --cmd; call it again to go on\n"
+    expected = "failed: train_a, which ran through --cmd; once that is mended, call it again to go on\n"
     assert (done.returncode, done.stdout, done.stderr) == (1, "", expected)
 
 
