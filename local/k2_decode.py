@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument("--lattice_beam", type=float, default=12.0, help="beam of the lattice")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
     args = parser.parse_args()
+    caller = os.getppid()
     # One thread, so that results and times do not depend on the number of jobs.
     torch.set_num_threads(1)
     if args.compile:
@@ -57,15 +58,20 @@ def main() -> None:
     graph = load_graph(args.graph_dir / "HLG.k2.npz").to(args.device)
     partial = args.out.with_name(f".{args.out.name}.{os.getpid()}.tmp")
     left_out = 0
-    # Level 1: these archives are read once and deleted.
-    with gzip.open(partial, "wt", compresslevel=1, encoding="utf-8", newline="\n") as file:
-        for utt, log_probs in kaldiio.load_scp_sequential(str(args.scp)):
-            text = decode(graph, log_probs, args)
-            print("decoded", utt, flush=True)
-            left_out += not text
-            if text:
-                file.write(f"{utt} \n{text}\n")
-    partial.replace(args.out)
+    try:
+        # Level 1: these archives are read once and deleted.
+        with gzip.open(partial, "wt", compresslevel=1, encoding="utf-8", newline="\n") as file:
+            for utt, log_probs in kaldiio.load_scp_sequential(str(args.scp)):
+                if os.getppid() != caller:  # it was killed, and nobody waits for the lattices
+                    sys.exit("the calling process has ended")
+                text = decode(graph, log_probs, args)
+                print("decoded", utt, flush=True)
+                left_out += not text
+                if text:
+                    file.write(f"{utt} \n{text}\n")
+        partial.replace(args.out)
+    finally:
+        partial.unlink(missing_ok=True)
     if left_out:
         print(f"{args.out}: {left_out} utterances without a complete path", file=sys.stderr)
 

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from math import inf, log10
 from pathlib import Path
 
@@ -204,6 +205,44 @@ def test_an_utterance_without_a_complete_path_is_named(tmp_path: Path, graph: Gr
     narrow = SearchOptions(acoustic_scale=1.0, beam=0.5, lattice_beam=0.5)
     assert make_lattices(choose_backend("kaldi"), graph, scp, archive, narrow) == ["begun"]
     assert [lattice.utt for lattice in read_lattices(archive, graph.words)] == ["spoken"]
+
+
+# A process that starts another one and ends, as if it were killed, once that one has said something.
+CALLER = """
+import subprocess, sys, time
+with open(sys.argv[1], "wb") as log:
+    subprocess.Popen(sys.argv[2:], stdout=log)
+while not open(sys.argv[1]).read():
+    time.sleep(0.05)
+"""
+
+
+def test_k2_ends_where_its_caller_was_killed(tmp_path: Path, graph: Graph) -> None:
+    k2 = choose_backend("k2", k2_python=K2_PYTHON)
+    if k2.name != "k2":
+        pytest.skip(k2.reason)
+    prepare_backend(k2, graph)
+    log_probs = random_log_probs(1, 15, graph.num_tokens)
+    scp = write_posteriors(tmp_path, {f"utt{number:04d}": log_probs for number in range(300)})
+    command = [str(k2.python), str(LOCAL / "k2_decode.py"), "--graph_dir", str(graph.directory), "--scp", str(scp)]
+    caller = [sys.executable, "-c", CALLER, str(tmp_path / "log"), *command, "--out", str(tmp_path / "raw.gz")]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    subprocess.run(caller, env=environment, check=True)
+    deadline = time.monotonic() + 60
+    while list(tmp_path.glob(".raw.gz.*.tmp")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not list(tmp_path.glob("*raw.gz*"))
+    assert (tmp_path / "log").read_text().count("\n") < 300
+
+
+def test_what_a_killed_job_has_left_is_removed(tmp_path: Path, graph: Graph) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for name in (f".lat.1.gz.{ended.pid}.tmp", f"..lat.1.gz.raw.gz.{ended.pid}.tmp"):
+        (tmp_path / name).touch()
+    scp = write_posteriors(tmp_path, {"spoken": spoken(units_of(graph)["the"], graph.num_tokens)})
+    make_lattices(choose_backend("kaldi"), graph, scp, tmp_path / "lat.1.gz", WIDE)
+    assert not list(tmp_path.glob(".*"))
 
 
 @pytest.mark.parametrize("beam", [0.0, -1.0, inf])

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from lorescore.errors import InputError
-from lorescore.files import checksum, read_table
+from lorescore.files import checksum, read_table, remove_left_behind
 from lorescore.lattice.archives import read_lattices, write_lattices
 from lorescore.lattice.determinize import determinize
 from lorescore.lattice.graph import Graph
@@ -83,6 +83,7 @@ def prepare_backend(backend: Backend, graph: Graph) -> None:
     parts = [graph.directory / "L_disambig.fst.txt", graph.directory / "G.fst.txt", K2_PROGRAM]
     stamp = Stamp(graph.directory / "HLG.k2.made_from", checksum(parts))
     if backend.name == "k2" and not stamp.is_current():
+        remove_left_behind(graph.directory, ".HLG.k2.npz.", ".npz")
         _run_k2(backend, ["--compile", str(graph.directory)])
         stamp.write()
 
@@ -114,6 +115,8 @@ def make_lattices(
             found.add(lattice.utt)
             yield determinize(lattice, acoustic_scale=options.acoustic_scale, beam=options.lattice_beam)
 
+    for name in (archive.name, _raw(archive).name):
+        remove_left_behind(archive.parent, f".{name}.", ".tmp")
     write_lattices(archive, determinized(), graph.words)
     failed = sorted(read_table(scp).keys() - found)
     for utt in failed:
@@ -143,7 +146,7 @@ def _k2_lattices(
 
     for utt, log_probs in kaldiio.load_scp_sequential(str(scp)):
         check_log_probs(utt, log_probs, graph)
-    raw = archive.with_name(f".{archive.name}.raw.gz")
+    raw = _raw(archive)
     arguments = ["--graph_dir", str(graph.directory), "--scp", str(scp), "--out", str(raw), "--device", device]
     for name in ("acoustic_scale", "beam", "lattice_beam"):
         arguments += [f"--{name}", str(getattr(options, name))]
@@ -156,6 +159,11 @@ def _k2_lattices(
             yield from read_lattices(raw, graph.words)
     finally:
         raw.unlink(missing_ok=True)
+
+
+def _raw(archive: Path) -> Path:
+    """Where k2 leaves the lattices of an archive for a while."""
+    return archive.with_name(f".{archive.name}.raw.gz")
 
 
 def _run_k2(backend: Backend, arguments: list[str]) -> None:
@@ -172,6 +180,7 @@ def _run_k2(backend: Backend, arguments: list[str]) -> None:
         encoding="utf-8",
         errors="replace",
         check=False,
+        close_fds=False,  # run.sh's lock stays held until it has ended
     )
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
