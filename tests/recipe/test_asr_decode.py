@@ -47,6 +47,9 @@ for utt in args.key_file.read_text().split():
     if os.environ.get("FAIL") == job:
         print("loading")
         sys.exit("RuntimeError: no such thing")
+    if "SIGNAL" in os.environ:
+        print("a warning", flush=True)
+        os.kill(os.getpid(), int(os.environ["SIGNAL"]))
     if os.environ.get("HANG") == job:
         time.sleep(600)
 """
@@ -178,6 +181,28 @@ def test_a_failed_job_is_told_and_alone_redone(
     assert jobs_called(call_log) == ["2"]
     assert [one.utt for one in read_espnet_decode(decode_dir)] == UTTS
     assert not list((decode_dir / "logdir").glob("*.part"))
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (signal.SIGKILL, "killed, as by the system where memory runs out (fewer jobs need less: --nj)"),
+        (signal.SIGSEGV, "ended by signal 11, Segmentation fault"),
+    ],
+)
+def test_a_job_that_a_signal_ended(
+    tmp_path: Path,
+    call_log: Path,
+    options: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    number: signal.Signals,
+    message: str,
+) -> None:
+    monkeypatch.setenv("SIGNAL", str(int(number)))
+    assert asr_decode.main([*options, "--nj", "1"]) == 1
+    log = tmp_path / "decode_test/logdir/asr_inference.1.log"
+    assert capsys.readouterr().err == f"{tmp_path}/decode_test: job 1 failed: {message}; log: {log}\n"
 
 
 def test_killed_it_goes_on_with_what_is_missing(

@@ -101,9 +101,18 @@ def run_jobs(
             process.kill()
         signal.signal(signal.SIGTERM, ends_quietly)
     for job in failed:
-        last = (job.log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["(empty log)"])[-1]
-        print(f"{what}: job {job.number} failed: {last}; log: {job.log}", file=sys.stderr)
+        why = _why(running[job.number].returncode, job.log)
+        print(f"{what}: job {job.number} failed: {why}; log: {job.log}", file=sys.stderr)
     return bool(failed)
+
+
+def _why(status: int, log: Path) -> str:
+    """Why a job failed: the last line of its log, or the signal that ended it, which is not in there."""
+    if status == -signal.SIGKILL:
+        return "killed, as by the system where memory runs out (fewer jobs need less: --nj)"
+    if status < 0:
+        return f"ended by signal {-status}, {signal.strsignal(-status)}"
+    return (log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["(empty log)"])[-1]
 
 
 def _exit(number: int, frame: FrameType | None) -> None:
