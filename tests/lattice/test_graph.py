@@ -120,6 +120,13 @@ def test_further_words_and_a_model_of_ones_own(tmp_path: Path, small: SmallModel
     assert own.hlg.read_bytes() == wider.hlg.read_bytes()
 
 
+def test_an_arpa_file_with_the_line_ends_of_windows(tmp_path: Path, small: SmallModel) -> None:
+    one = make(tmp_path / "one", small)
+    arpa = tmp_path / "arpa"
+    arpa.write_bytes(b"\xef\xbb\xbf" + (one.directory / "lm.arpa").read_bytes().replace(b"\n", b"\r\n"))
+    assert make(tmp_path / "other", small, text=None, arpa=arpa).hlg.read_bytes() == one.hlg.read_bytes()
+
+
 def test_unusable_inputs_are_refused_and_leave_no_graph(tmp_path: Path, small: SmallModel) -> None:
     directory = tmp_path / "graph"
     foreign = tmp_path / "text"

@@ -141,7 +141,8 @@ def make_graph(
     try:
         partial.mkdir(parents=True)
         if arpa is not None:
-            shutil.copyfile(arpa, partial / "lm.arpa")
+            with atomic_write(partial / "lm.arpa") as file:  # kaldilm takes a carriage return for a letter
+                file.writelines(f"{line}\n" for _, line in read_lines(arpa))
         elif text is not None:
             extra = [] if word_list is None else _read_words(word_list)
             estimate_arpa(text, partial / "lm.arpa", order=order, extra_words=extra)
