@@ -18,7 +18,7 @@ from pathlib import Path
 from lorescore.cli.audio import read_wav_scp, require_sound
 from lorescore.cli.jobs import Job, run_jobs, shares
 from lorescore.errors import InputError
-from lorescore.files import atomic_write, checksum
+from lorescore.files import atomic_write, checksum, read_lines
 from lorescore.stamp import Stamp
 
 
@@ -79,6 +79,7 @@ def decode(args: argparse.Namespace) -> int:
         total=len(utts),
         done=lambda: decoded(logdir),
         finish=lambda job: (logdir / f"output.{job}.part").rename(logdir / f"output.{job}"),
+        came_to=lambda job: came_to(logdir, job),
     )
     return int(failed)
 
@@ -98,9 +99,16 @@ def command(job: int, logdir: Path, args: argparse.Namespace) -> list[str]:
     ]
 
 
-def decoded(logdir: Path) -> int:
+def decoded(logdir: Path, output: str = "output.*") -> int:
     """Utterances decoded so far."""
-    return sum(path.read_bytes().count(b"\n") for path in logdir.glob("output.*/1best_recog/text"))
+    return sum(path.read_bytes().count(b"\n") for path in logdir.glob(f"{output}/1best_recog/text"))
+
+
+def came_to(logdir: Path, job: int) -> str:
+    """How far a job came, and at which utterance it failed, as ESPnet does not say which file it cannot read."""
+    keys = [key for _, key in read_lines(logdir / f"keys.{job}")]
+    count = decoded(logdir, f"output.{job}.part")
+    return f" after {count} of {len(keys)} utterances, before {keys[count]} was done" if count < len(keys) else ""
 
 
 if __name__ == "__main__":

@@ -172,7 +172,8 @@ def test_a_failed_job_is_told_and_alone_redone(
     assert asr_decode.main([*options, "--nj", "3"]) == 1
     decode_dir = tmp_path / "decode_test"
     assert capsys.readouterr().err == (
-        f"{decode_dir}: job 2 failed: RuntimeError: no such thing; log: {decode_dir}/logdir/asr_inference.2.log\n"
+        f"{decode_dir}: job 2 failed after 1 of 2 utterances, before spk-4 was done: RuntimeError: no such thing; "
+        f"log: {decode_dir}/logdir/asr_inference.2.log\n"
     )
     assert not (decode_dir / "logdir/output.2").exists()
     assert jobs_called(call_log) == ["1", "2", "3"]
@@ -201,8 +202,9 @@ def test_a_job_that_a_signal_ended(
 ) -> None:
     monkeypatch.setenv("SIGNAL", str(int(number)))
     assert asr_decode.main([*options, "--nj", "1"]) == 1
-    log = tmp_path / "decode_test/logdir/asr_inference.1.log"
-    assert capsys.readouterr().err == f"{tmp_path}/decode_test: job 1 failed: {message}; log: {log}\n"
+    decode_dir, log = tmp_path / "decode_test", tmp_path / "decode_test/logdir/asr_inference.1.log"
+    place = "after 1 of 7 utterances, before spk-6 was done"
+    assert capsys.readouterr().err == f"{decode_dir}: job 1 failed {place}: {message}; log: {log}\n"
 
 
 def test_killed_it_goes_on_with_what_is_missing(

@@ -54,6 +54,7 @@ def run_jobs(
     total: int,
     done: Callable[[], int],
     finish: Callable[[int], object] | None = None,
+    came_to: Callable[[int], str] | None = None,
 ) -> bool:
     """Run jobs side by side, and say now and then how far they are; those that fail are named at the end.
 
@@ -63,6 +64,7 @@ def run_jobs(
         total: Utterances of all jobs.
         done: Tells how many of them are done.
         finish: Called with the number of a job that has ended well.
+        came_to: Tells of a job that has failed how far it came.
 
     Returns:
         Whether one failed.
@@ -102,7 +104,8 @@ def run_jobs(
         signal.signal(signal.SIGTERM, ends_quietly)
     for job in failed:
         why = _why(running[job.number].returncode, job.log)
-        print(f"{what}: job {job.number} failed: {why}; log: {job.log}", file=sys.stderr)
+        place = came_to(job.number) if came_to else ""
+        print(f"{what}: job {job.number} failed{place}: {why}; log: {job.log}", file=sys.stderr)
     return bool(failed)
 
 
