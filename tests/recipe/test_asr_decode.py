@@ -143,20 +143,27 @@ def test_finished_work_is_kept(call_log: Path, options: list[str], capsys: pytes
         assert "7 utterances, decoded before" in capsys.readouterr().out
 
 
-def test_terminated_it_takes_its_jobs_along(tmp_path: Path, call_log: Path, options: list[str]) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_ended_by_a_signal_it_takes_its_jobs_along(
+    tmp_path: Path, call_log: Path, options: list[str], number: signal.Signals
+) -> None:
     """And until they end they hold what the caller holds, as run.sh its lock."""
     reads, holds = os.pipe()
     process = subprocess.Popen(
         [sys.executable, ROOT / "local/asr_decode.py", *options, "--nj", "1"],
         env=os.environ | {"HANG": "1"},
         stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
         pass_fds=[holds],
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # as at a terminal
     )
     os.close(holds)
     assert wait_for((tmp_path / "decode_test/logdir/output.1.part/2best_recog/score").is_file)
     assert select.select([reads], [], [], 0)[0] == []
-    process.terminate()
-    assert process.wait(10) == 128 + signal.SIGTERM
+    process.send_signal(number)
+    said = f"{tmp_path}/decode_test: interrupted; start it again to go on\n" if number == signal.SIGINT else ""
+    assert (process.communicate(timeout=10)[1], process.returncode) == (said, 128 + number)
     assert select.select([reads], [], [], 10)[0] == [reads]  # nobody holds it any more
     os.close(reads)
 

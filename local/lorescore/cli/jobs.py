@@ -98,6 +98,9 @@ def run_jobs(
                 left = (now - started) / (so_far - before) * (total - so_far)
                 print(f"{what}: {so_far} of {total} utterances, {duration(left)} left", file=sys.stderr, flush=True)
                 reported = now
+    except KeyboardInterrupt:
+        print(f"{what}: interrupted; start it again to go on", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
     finally:
         for process in running.values():
             process.kill()
