@@ -2,12 +2,14 @@
 
 import importlib.util
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from toy_recipe import wait_for
 
 LOCAL = Path(__file__).resolve().parents[2] / "egs" / "demo" / "rescore1" / "local"
 WORDNET = Path("/usr/share/wordnet")
@@ -207,6 +209,24 @@ def test_finished_audio_is_kept_and_missing_audio_made_again(spoken: Path, tmp_p
     assert lost.read_bytes() == audio
     assert kept.stat().st_mtime_ns == written
     assert (data / "text").read_bytes() == (spoken / "data" / "text").read_bytes()
+
+
+@needs_espeak
+def test_an_interrupt_ends_it_and_leaves_what_it_has(tmp_path: Path) -> None:
+    """And not when all sentences have been spoken."""
+    sentences = [f"sentence {number}" for number in range(2000)]
+    (tmp_path / "sentences").write_text("".join(f"{sentence}\n" for sentence in sentences))
+    process = subprocess.Popen(
+        [sys.executable, LOCAL / "synthesize.py", "--nj", "1", tmp_path / "sentences", tmp_path / "data"],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # as at a terminal
+    )
+    assert wait_for(lambda: any(tmp_path.rglob("*.wav")))
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[1].splitlines()[-1]
+    assert (said, process.returncode) == (f"{tmp_path}/data: interrupted; start it again to go on", 130)
+    assert 0 < len(list(tmp_path.rglob("*.wav"))) < len(sentences)
 
 
 @needs_espeak

@@ -11,7 +11,9 @@ import io
 import itertools
 import os
 import shutil
+import signal
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -110,9 +112,15 @@ def main() -> None:
     # Each once, as an utterance id comes from its sentence.
     sentences = list(dict.fromkeys(args.sentences.read_text(encoding="utf-8").splitlines()))[: args.max_utts]
     wav_dir, snr_range = args.data_dir / "wav", tuple(args.snr)
-    with ThreadPoolExecutor(args.nj) as pool:
+    pool = ThreadPoolExecutor(args.nj)
+    try:
         jobs = [pool.submit(synthesize, sentence, args.seed, snr_range, wav_dir) for sentence in sentences]
         utterances = sorted(job.result() for job in progress(args.data_dir.name)(jobs, "speaking"))
+    except KeyboardInterrupt:
+        print(f"{args.data_dir}: interrupted; start it again to go on", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
+    finally:
+        pool.shutdown(cancel_futures=True)  # else all that are left would be spoken first
     write_data_dir(utterances, args.data_dir)
 
 
