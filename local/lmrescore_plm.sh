@@ -140,6 +140,7 @@ if [ "${stage}" -le 1 ]; then
 fi
 
 if [ "${stage}" -le 2 ]; then
+    [ -f "${out_dir}/nbest/nbest.yaml" ] || die "${out_dir}/nbest: no finished lists here: --stage 1 makes them"
     rescore_options=(--nbest "${out_dir}/nbest" --model "${plm_dir}" --out "${out_dir}" --score_cache "${score_cache}")
     [ -z "${weights}" ] || rescore_options+=(--weights "${weights}")
     [ -z "${lm_weight}" ] || rescore_options+=(--lm_weight "${lm_weight}" --word_bonus "${word_bonus}")

@@ -218,6 +218,10 @@ def test_nbest_archives_without_references(kaldi: Path) -> None:
             ["--plm-dir", "PLM", "--lang", "data", "data/dev", "exp/tri3/decode_dev", "out"],
             "{script}: data/words.txt is missing: correct --lang",
         ),
+        (
+            ["--plm-dir", "PLM", "--stage", "2", "data/dev", "exp/tri3/decode_dev", "out"],
+            "{script}: out/nbest: no finished lists here: --stage 1 makes them",
+        ),
         (["--plm-dri", "x", "a", "b", "c"], "{script}: --plm-dri: no such option (did you mean --plm_dir? options: "),
         (["a", "b", "c", "--N"], "{script}: --num_hyps needs a value"),
     ],
