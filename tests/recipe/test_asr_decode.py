@@ -291,6 +291,8 @@ def test_a_data_directory_without_utterances(
         ),
         ("default", "u1 empty.wav\n", "wav.scp:1: utterance u1: empty.wav: no sound in it that libsndfile can read"),
         ("default", "u1 short.wav\n", "utterance u1: short.wav has 256 samples, the model needs 257 or more (delete"),
+        ("default", "u1 cut.wav\n", "utterance u1: cut.wav is cut off: it has 200 of its 300 samples (make or copy"),
+        ("default", "u1 piped.wav\n", ""),
         ("default\nfrontend_conf: {n_fft: 511}", "u1 short.wav\n", ""),
         ("default", "u1 A.wav\nu2 B.wav\n", "u2: B.wav has 48000 samples a second, the model expects 16000 (resample"),
         ("default\nfrontend_conf: {fs: 8k}", "u1 A.wav\n", "A.wav has 16000 samples a second, the model expects 8000"),
@@ -310,6 +312,9 @@ def test_audio_is_looked_at_before_it_is_decoded(
     monkeypatch.chdir(tmp_path)
     for name, length, rate in (("A", 300, 16000), ("B", 300, 48000), ("short", 256, 16000), ("empty", 0, 16000)):
         soundfile.write(f"{name}.wav", np.zeros(length), rate)
+    whole = Path("A.wav").read_bytes()
+    Path("cut.wav").write_bytes(whole[:-200])
+    Path("piped.wav").write_bytes(whole[:40] + b"\xff\xff\xff\x7f" + whole[44:])  # without a size, as sox writes it
     Path("config.yaml").write_text("text\n")
     (tmp_path / "asr/config.yaml").write_text(f"frontend: {frontend}\n")
     (tmp_path / "data/wav.scp").write_text(content)

@@ -1,6 +1,8 @@
 """The audio of a Kaldi data directory as ESPnet reads it: `wav.scp` with one file of sound for each utterance."""
 
+import wave
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from lorescore.files import read_table, read_yaml
 
 DEFAULT_RATE = 16_000  # of ESPnet's default frontend
 DEFAULT_WINDOW = 512  # samples; likewise
+NOT_SAID = 2**31 - 2**16  # bytes: what writes a WAV file into a pipe cannot know its size, and says the largest there is
 OWN_FILES = "wav.scp needs a file for each utterance, as ESPnet's scripts/audio/format_wav_scp.sh makes them"
 
 
@@ -39,8 +42,8 @@ def require_sound(utts: Mapping[str, str], data_dir: Path, config: Path, *, any_
         any_length: Pass over utterances that are too short for the spectrum, at which ESPnet's own programs fail.
 
     Raises:
-        InputError: A file is missing (which a pipe or a place in an archive is too), no sound, empty or too short, or
-            its sampling rate is not the model's: ESPnet would take it for slow or fast speech.
+        InputError: A file is missing (which a pipe or a place in an archive is too), no sound, empty, cut off or too
+            short, or its sampling rate is not the model's: ESPnet would take it for slow or fast speech.
     """
     import soundfile  # not in every environment
 
@@ -57,6 +60,9 @@ def require_sound(utts: Mapping[str, str], data_dir: Path, config: Path, *, any_
         if header is None or not header.frames:
             message = f"utterance {utt}: {place:.80}: no sound in it that libsndfile can read"
             raise InputError(message, path=path, line=line, mend="make the file again, or delete the utterance")
+        if (said := _samples_said(place)) > header.frames:
+            message = f"utterance {utt}: {place:.80} is cut off: it has {header.frames} of its {said} samples"
+            raise InputError(message, path=path, line=line, mend="make or copy the file again")
         if header.frames < fewest:
             message = f"utterance {utt}: {place:.80} has {header.frames} samples, the model needs {fewest} or more"
             raise InputError(message, path=path, line=line, mend="delete the utterance")
@@ -76,6 +82,14 @@ def model_rate(config: Path) -> int | None:
     settings, default = _frontend(config, DEFAULT_RATE)
     rate = settings.get("fs", default)
     return None if rate is None else parse_size(str(rate))
+
+
+def _samples_said(place: str) -> int:
+    """Samples that the header of a WAV file speaks of, which libsndfile passes over; 0 for what says nothing."""
+    with suppress(wave.Error, EOFError), wave.open(place, "rb") as file:
+        if file.getnframes() * file.getsampwidth() * file.getnchannels() < NOT_SAID:
+            return file.getnframes()
+    return 0
 
 
 def _fewest_samples(config: Path) -> int:
