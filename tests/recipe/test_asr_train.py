@@ -54,7 +54,7 @@ def test_audio_is_looked_at_before_anything_is_made_of_it(tmp_path: Path) -> Non
     done = subprocess.run(train, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert "data/dev/wav.scp:2: utterance dev-01: " in done.stderr
-    assert "dev-01.wav has 8000 samples a second, the model expects 16000 (resample it" in done.stderr
+    assert " has 8000 samples a second, the model expects 16000 (resample it" in done.stderr
     assert not (tmp_path / "exp").exists()
 
 
