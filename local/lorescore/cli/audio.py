@@ -11,7 +11,7 @@ from lorescore.files import read_table, read_yaml
 
 DEFAULT_RATE = 16_000  # of ESPnet's default frontend
 DEFAULT_WINDOW = 512  # samples; likewise
-NOT_SAID = 2**31 - 2**16  # bytes: what writes a WAV file into a pipe cannot know its size, and says the largest there is
+NOT_SAID = 2**31 - 2**16  # bytes: what writes a WAV file into a pipe says the largest size there is, or nearly
 OWN_FILES = "wav.scp needs a file for each utterance, as ESPnet's scripts/audio/format_wav_scp.sh makes them"
 
 
