@@ -9,8 +9,9 @@ from matplotlib.ticker import MaxNLocator
 from lorescore.combine import FIRST_PASS, ORACLE
 from lorescore.nprr import Nprr, NprrRecord
 from lorescore.perturb.settings import HOMOPHONE, WORST
-from lorescore.report.collect import Results, SetScore
+from lorescore.report.collect import Results
 from lorescore.report.models import Model
+from lorescore.report.scores import SetScore
 from lorescore.report.style import FIRST_PASS_COLOUR, ORACLE_COLOUR, WIDTH_INCH, LineStyle, line_styles
 from lorescore.report.text_room import SIDES_INCH, TICK_INCH, set_suptitle, shared_legend, widest_inch, wrapped
 from lorescore.wer.units import WER

@@ -9,7 +9,7 @@ import numpy as np
 
 from lorescore.combine import FIRST_PASS, ORACLE
 from lorescore.errors import InputError
-from lorescore.report.collect import read_texts, read_utt2spk
+from lorescore.report.scores import read_texts, read_utt2spk
 from lorescore.wer import Interval, word_error_rate
 from lorescore.wer.bootstrap import interval_of_resamples
 from lorescore.wer.distances import count_words

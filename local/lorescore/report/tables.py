@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from lorescore.combine import FIRST_PASS, ORACLE
 from lorescore.nprr import AreaRecord, Nprr, NprrArea, NprrRecord
-from lorescore.report.collect import Results, SetScore
+from lorescore.report.collect import Results
 from lorescore.report.mbr import MbrComparison, base_tag
 from lorescore.report.models import Model
+from lorescore.report.scores import SetScore
 from lorescore.wer.bootstrap import REPLICATIONS, Interval
 from lorescore.wer.resampling import RelativeChange
 from lorescore.wer.units import CER

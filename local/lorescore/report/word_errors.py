@@ -16,7 +16,7 @@ from lorescore.nprr.conditions import (
     mismatch,
 )
 from lorescore.nprr.stored import SUFFIX
-from lorescore.report.collect import read_utt2spk
+from lorescore.report.scores import read_utt2spk
 from lorescore.wer.speakers import speakers_to_resample
 
 Record = TypeVar("Record", NprrRecord, AreaRecord)
