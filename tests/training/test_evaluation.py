@@ -3,7 +3,7 @@
 import torch
 
 from lorescore.combine import Weights
-from lorescore.training.evaluation import Evaluation, ModelChoice, State
+from lorescore.training.evaluation import Evaluation, ModelChoice, State, evaluation_steps
 
 
 def evaluated(step: int, dev_wer: float) -> Evaluation:
@@ -42,6 +42,20 @@ def test_patience() -> None:
     assert not chosen([9.0, *[10.0] * 20]).is_exhausted(0)
     # What could not be chosen does not count.
     assert not chosen([9.0, 10.0, 10.0, 10.0], first_choice_step=3).is_exhausted(2)
+
+
+def test_when_dev_is_asked() -> None:
+    assert evaluation_steps(24, 4) == {6, 12, 18, 24}
+    assert evaluation_steps(5, 2) == {2, 5}
+    assert evaluation_steps(7, 1) == {7}
+
+
+def test_dev_is_asked_after_each_step_where_there_are_fewer_steps_than_evaluations() -> None:
+    for total in range(1, 30):
+        for evaluations in range(total, 3 * total):
+            evenly = {round(total * part / evaluations) for part in range(1, evaluations + 1)} - {0}
+            assert evaluation_steps(total, evaluations) == evenly == set(range(1, total + 1))
+    assert evaluation_steps(3, 10**9) == {1, 2, 3}  # counting so far would take minutes
 
 
 def test_an_evaluation_survives_a_checkpoint_exactly() -> None:

@@ -53,6 +53,17 @@ class Evaluation:
         return cls(**{**content, "weights": Weights(**content["weights"])})
 
 
+def evaluation_steps(total: int, evaluations: int) -> set[int]:
+    """The steps after which dev is asked, counted from 1: evenly spaced, the last of all among them.
+
+    Args:
+        total: Optimizer steps of the training.
+        evaluations: How often; more than there are steps: after each of them.
+    """
+    parts = min(evaluations, total)
+    return {round(total * part / parts) for part in range(1, parts + 1)}
+
+
 def tuned_on(dev: NbestSet, costs: Sequence[Sequence[float]]) -> tuple[Weights, float]:
     """Weights tuned on dev, and the WER that they give there, in percent. `costs` are negative PLM scores by list."""
     # As a cost file holds them, so that it does not matter whether they come from one.

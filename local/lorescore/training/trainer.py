@@ -21,7 +21,7 @@ from lorescore.scoring.options import ScoringOptions
 from lorescore.scoring.rescorer import NotFiniteError, Rescorer, trainable_state
 from lorescore.training.checkpoint import Checkpoint
 from lorescore.training.data import TrainingList, plan_steps, training_text
-from lorescore.training.evaluation import Evaluation, ModelChoice, evaluate
+from lorescore.training.evaluation import Evaluation, ModelChoice, evaluate, evaluation_steps
 from lorescore.training.memory import autocast, gradient_checkpointing, peak_memory_mb, reset_peak_memory
 from lorescore.training.objectives import Objective
 from lorescore.training.rank_history import RankHistory
@@ -102,8 +102,8 @@ class Trainer:
         self.started = self.saved = time.monotonic()
         reset_peak_memory(self.scorer.device)
         torch.manual_seed(self.settings.seed)
-        total, parts = len(self.plan), self.settings.evaluations
-        evaluate_at = {round(total * part / parts) for part in range(1, parts + 1)}
+        total = len(self.plan)
+        evaluate_at = evaluation_steps(total, self.settings.evaluations)
         step, choice = self._begin(progress)
         gradients = self._gradients(choice.evaluations[0].weights)
         with gradient_checkpointing(self.scorer, self.settings.gradient_checkpointing):
