@@ -86,6 +86,19 @@ def test_mbr_rows() -> None:
     )
 
 
+def test_what_rounds_to_zero_has_no_minus() -> None:
+    nprr = Nprr(-0.004, -0.002, 9.0, (-0.004,), 5.0, 5.0)
+    record = NprrRecord(
+        *("lora", "test", "1best", 0.1, (1,), nprr, nprr, "homophone", "none"), NprrDifference(-0.001, -3.0, 0.5, 0.9)
+    )
+    (of_set,) = nprr_tables(Results("dev", {}, {}, (record,)))
+    assert of_set.rows[0][4:8] == ("+0.00", "[0.00, 9.00]", "+0.00", "0.9000")
+    few = {"first_pass": SetScore(5.0, 100_000, 2_000_000, 9, None, 0.0, 0.0)}
+    few["lora"] = SetScore(5.0, 99_999, 2_000_000, 9, None, 0.0, 0.0)
+    (table,) = wer_tables(Results("dev", {}, {"test": few}, ()))
+    assert cells(table, 1)["change %"] == "+0.00"
+
+
 def test_without_first_pass_or_oracle_there_is_nothing_to_compare_with() -> None:
     assert relative_change(score(5), None) is None
     assert relative_change(score(5), score(0)) is None

@@ -34,6 +34,7 @@ from lorescore.nprr.earlier import read_earlier
 from lorescore.nprr.groups import require_one_curve, require_versions
 from lorescore.nprr.stored import SUFFIX
 from lorescore.perturb import KINDS, PERTURBATIONS
+from lorescore.rounding import rounded
 from lorescore.scoring.directories import Scoring
 from lorescore.scoring.options import ScoringOptions, default_device
 from lorescore.scoring.sets import rescorer_checksum
@@ -199,11 +200,12 @@ def _print(records: Iterable[NprrRecord], areas: Iterable[AreaRecord]) -> None:
 def _text(value: Nprr | NprrArea, metric: str) -> str:
     if value.value is None:
         return f"undefined (clean {metric.upper()} is 0)"
-    return f"{value.value:.2f} % [{value.low:.2f}, {value.high:.2f}]"
+    figure, low, high = ("-" if one is None else rounded(one, ".2f") for one in (value.value, value.low, value.high))
+    return f"{figure} % [{low}, {high}]"
 
 
 def _against(record: NprrRecord | AreaRecord) -> str:
     difference = record.difference
     if difference is None or difference.value is None:
         return ""
-    return f", {difference.value:+.2f} against {record.reference} (p {difference.p:.4f})"
+    return f", {rounded(difference.value, '+.2f')} against {record.reference} (p {difference.p:.4f})"

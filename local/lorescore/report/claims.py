@@ -25,6 +25,7 @@ from lorescore.report.comparison import group_models
 from lorescore.report.models import Model
 from lorescore.report.tables import FEW_UTTERANCES, NONE, Table, interval_text, p_text
 from lorescore.report.word_errors import MeasuredErrors
+from lorescore.rounding import rounded
 
 LEVEL = 0.05
 ADALORA, OTHERS = "adalora", ("full", "vanilla")
@@ -121,7 +122,7 @@ def claims_table(claims: Sequence[Claim]) -> Table:
             one.set,
             one.number,
             one.text,
-            NONE if one.value is None else f"{one.value:+.2f}",
+            NONE if one.value is None else rounded(one.value, "+.2f"),
             NONE if one.low is None or one.high is None else interval_text(one.low, one.high),
             p_text(one.p),
             p_text(one.p_speakers),

@@ -17,6 +17,7 @@ from lorescore.nprr import Nprr, NprrRecord
 from lorescore.report.figures import KIND_TITLES, first_pass_by_rate
 from lorescore.report.style import WIDTH_INCH
 from lorescore.report.text_room import TICK_INCH, set_suptitle, text_inch, widest_inch, wrapped
+from lorescore.rounding import rounded
 from lorescore.wer.units import WER
 
 COLOURS = "RdBu_r"
@@ -105,9 +106,9 @@ def _write_values(axes: Axes, cells: Sequence[Sequence[Nprr | None]], limit: flo
 
 def _value_text(nprr: Nprr) -> tuple[str, float]:
     """What a cell says, and its size in points."""
-    return ("undefined", UNDEFINED_POINTS) if nprr.value is None else (f"{nprr.value:+.1f}", VALUE_POINTS)
+    return ("undefined", UNDEFINED_POINTS) if nprr.value is None else (rounded(nprr.value, "+.1f"), VALUE_POINTS)
 
 
 def _interval_text(nprr: Nprr) -> str:
     """Empty where there is no interval."""
-    return "" if nprr.low is None or nprr.high is None else f"[{nprr.low:.1f}, {nprr.high:.1f}]"
+    return "" if nprr.low is None or nprr.high is None else f"[{rounded(nprr.low, '.1f')}, {rounded(nprr.high, '.1f')}]"

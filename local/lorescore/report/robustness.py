@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from lorescore.nprr import AreaRecord, Losses, NprrRecord
 from lorescore.report.tables import NONE, Table, change_cells, difference_cells, interval_text
 from lorescore.report.word_errors import MeasuredErrors
+from lorescore.rounding import rounded
 
 AREA_LEGEND = """\
 The single figure to rank models by: the mean of NPRR over the rates from 0 to the largest one (the area under the curve
@@ -109,9 +110,9 @@ def loss_cells(losses: Losses) -> tuple[str, ...]:
 
 
 def _points(value: float | None, decimals: int) -> str:
-    """A difference in points; a rounding error below 0 is not `-0.00`."""
-    return NONE if value is None else f"{round(value, decimals) + 0.0:+.{decimals}f}"
+    """A difference in points."""
+    return NONE if value is None else rounded(value, f"+.{decimals}f")
 
 
 def _share(share: float | None) -> str:
-    return UNDEFINED_SHARE if share is None else f"{share:.1f}"
+    return UNDEFINED_SHARE if share is None else rounded(share, ".1f")

@@ -7,6 +7,7 @@ from lorescore.combine import FIRST_PASS, ORACLE
 from lorescore.report.comparison import BASELINES, BUDGET_TOLERANCE, Against, Comparison, StrategyScore, group_models
 from lorescore.report.models import Model
 from lorescore.report.tables import NONE, Table, change_cells, if_few, optional_interval, p_texts
+from lorescore.rounding import rounded
 from lorescore.wer.sc_stats import MatchedPairs
 
 MINUTE_S = 60.0
@@ -85,7 +86,7 @@ def _row(row: StrategyScore, with_speakers: bool) -> tuple[str, ...]:
         optional_interval(row.interval),
         *([optional_interval(row.speaker_interval)] if with_speakers else []),
         *(change_cells(row.change, "first pass") if row.change else (NONE, NONE)),
-        NONE if row.gap is None else f"{row.gap:.1f}",
+        NONE if row.gap is None else rounded(row.gap, ".1f"),
     ]
     for strategy in BASELINES:
         against = row.against.get(strategy)

@@ -10,6 +10,7 @@ from lorescore.report.collect import Results
 from lorescore.report.mbr import MbrComparison, base_tag
 from lorescore.report.models import Model
 from lorescore.report.scores import SetScore
+from lorescore.rounding import rounded
 from lorescore.wer.bootstrap import REPLICATIONS, Interval
 from lorescore.wer.resampling import RelativeChange
 from lorescore.wer.units import CER
@@ -225,7 +226,7 @@ def change_cells(change: Nprr | NprrArea | RelativeChange, base: str) -> tuple[s
     if change.value is None:
         return UNDEFINED.format(base), NONE
     interval = NONE if change.low is None or change.high is None else interval_text(change.low, change.high)
-    return f"{change.value:+.2f}", interval
+    return rounded(change.value, "+.2f"), interval
 
 
 def difference_cells(record: NprrRecord | AreaRecord, p_speakers: float | None = None) -> tuple[str, str]:
@@ -234,7 +235,7 @@ def difference_cells(record: NprrRecord | AreaRecord, p_speakers: float | None =
         return "reference", NONE
     if record.difference is None or record.difference.value is None:
         return NONE, NONE
-    return f"{record.difference.value:+.2f}", p_texts(record.difference.p, p_speakers)
+    return rounded(record.difference.value, "+.2f"), p_texts(record.difference.p, p_speakers)
 
 
 def _training_row(model: Model) -> tuple[str, ...]:
@@ -262,7 +263,7 @@ def _training_row(model: Model) -> tuple[str, ...]:
 
 def interval_text(low: float, high: float) -> str:
     """An interval of percentages."""
-    return f"[{low:.2f}, {high:.2f}]"
+    return f"[{rounded(low, '.2f')}, {rounded(high, '.2f')}]"
 
 
 def optional_interval(interval: Interval | None) -> str:
@@ -284,7 +285,7 @@ def p_text(p_value: float | None) -> str:
 
 
 def _number(value: float | None, spec: str) -> str:
-    return NONE if value is None else format(value, spec)
+    return NONE if value is None else rounded(value, spec)
 
 
 def _escaped(cell: str) -> str:
