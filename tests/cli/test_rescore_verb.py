@@ -238,7 +238,9 @@ def test_weights_are_for_one_acoustic_scale(exp: Path, tmp_path: Path, call: Cal
     assert read_yaml(weights)["acoustic_scale"] == 1.0
     assert read_yaml(weights)["plm_scores"] == "float32 history=2"
     one = ("rescore", "--model", exp / "plm" / TAG)
-    assert call(*one, "--nbest", dev, "--tune", "--out", tmp_path / "tuned").status == 0
+    assert call(*one, "--nbest", dev, "--tune", "--history", 2, "--out", tmp_path / "tuned").status == 0
+    of_stage, of_lists = read_yaml(weights), read_yaml(tmp_path / "tuned" / "weights.yaml")
+    assert of_lists == of_stage | {"tuned_on": str(dev)}
     other = exp / "nbest" / "other"
     arguments = ("--lattice_dir", exp / "lat_dev", "--acoustic_scale", 0.5, "--out", other)
     assert call("import-nbest", *arguments).status == 0

@@ -39,8 +39,7 @@ from lorescore.nbest.checks import require_acoustic_scale, require_same_metric
 from lorescore.nbest.chosen import write_chosen
 from lorescore.nbest.info import INFO
 from lorescore.scoring.directories import Scoring
-from lorescore.scoring.options import default_device
-from lorescore.scoring.stored import PLM_SCORES, TRAIN_IT, TUNED_FOR, WEIGHTS_FILE, scores_checksum, unfinished
+from lorescore.scoring.stored import TRAIN_IT, WEIGHTS_FILE, unfinished
 from lorescore.tuning import tune
 from lorescore.wer import word_error_rate
 
@@ -100,10 +99,9 @@ def run(args: argparse.Namespace) -> None:
             "no references to tune on", path=nbest_dirs[args.dev] / "text", mend="give stage 4 or convert --ref"
         )
     dev = sets[args.dev]
-    acoustic_scale = dev.info.get("acoustic_scale")
     for name, nbest in sets.items():  # the weights are tuned on one set and used on all
         require_same_metric(nbest, nbest_dirs[name] / INFO, dev, args.dev)
-        require_acoustic_scale(nbest, nbest_dirs[name] / INFO, acoustic_scale, args.dev)
+        require_acoustic_scale(nbest, nbest_dirs[name] / INFO, dev.info.get("acoustic_scale"), args.dev)
     _warn_of_shared(args.dev, sets)
     warn_of_case(nbest_dirs[args.dev], dev.refs, first_pass(dev), dev.metric)
     sources = {name: _lattice_source(name, nbest, args) for name, nbest in sets.items()}
@@ -119,13 +117,7 @@ def run(args: argparse.Namespace) -> None:
         if args.decode == MBR:
             scales[f"{tag}_{MBR}"] = tune_posterior_scale(lists[args.dev], dev, weights)
         confidence_scale = tune_confidence_scale(lists[args.dev], weights)
-        record: dict[str, Any] = {
-            "confidence_scale": confidence_scale,
-            TUNED_FOR: scores_checksum(args.exp_dir / "plm" / tag),
-            PLM_SCORES: options.describe(default_device()),
-        }
-        if acoustic_scale is not None:
-            record["acoustic_scale"] = acoustic_scale
+        record = {"confidence_scale": confidence_scale} | scoring.of_tuned(args.exp_dir / "plm" / tag, dev)
         hyps = {
             system: _choose(system, args.dev, sets, lists, weights, scale, record, args.exp_dir)
             for system, scale in scales.items()

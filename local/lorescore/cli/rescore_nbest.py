@@ -179,9 +179,7 @@ def _rescore_directory(args: argparse.Namespace) -> None:
         percent = word_error_rate(error_count(lists, ranks), int(lists.ref_words.sum()))
         wer = f", {nbest.metric.upper()} {percent:.2f}"
         if args.tune:
-            record |= {"tuned_on": str(nbest_dir), "dev_wer": round(percent, 4)}
-            if (acoustic_scale := nbest.info.get("acoustic_scale")) is not None:
-                record["acoustic_scale"] = acoustic_scale
+            record |= scoring.of_tuned(model, nbest) | {"tuned_on": str(nbest_dir), "dev_wer": round(percent, 4)}
     hyps = select(nbest, ranks)
     remove_other_scores(out, hyps)  # where there are no references, no scoring replaces them
     # First, as the weights of --tune cost hours of scoring, and as a text without them is somebody else's.

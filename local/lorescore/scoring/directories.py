@@ -4,7 +4,7 @@ import gc
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lorescore.nbest import (
     Hypothesis,
@@ -18,9 +18,9 @@ from lorescore.nbest import (
 )
 from lorescore.progress import Progress, silent
 from lorescore.scoring.combination import load_rescorer, member_directories
-from lorescore.scoring.options import EXACT, ScoringOptions
+from lorescore.scoring.options import EXACT, ScoringOptions, default_device
 from lorescore.scoring.sets import score_sets
-from lorescore.scoring.stored import Member, stored_members
+from lorescore.scoring.stored import PLM_SCORES, TUNED_FOR, Member, scores_checksum, stored_members
 
 if TYPE_CHECKING:
     from lorescore.scoring.rescorer import Rescorer
@@ -107,6 +107,20 @@ class Scoring:
             write_nbest_dir(nbest_dir, nbest)
             costs = self.costs(rescorer_dir, nbest_dir, read_nbest_dir(nbest_dir), what)
         return [[-cost for cost in of_list] for of_list in costs]
+
+    def of_tuned(self, rescorer_dir: Path, dev: NbestSet) -> dict[str, Any]:
+        """What `weights.yaml` says of the scores and the lists that the weights are tuned on.
+
+        Args:
+            rescorer_dir: The rescorer or combination.
+            dev: The lists.
+        """
+        record = {
+            TUNED_FOR: scores_checksum(rescorer_dir),
+            PLM_SCORES: self.options.describe(default_device()),
+            "acoustic_scale": dev.info.get("acoustic_scale"),
+        }
+        return {key: value for key, value in record.items() if value is not None}
 
     def unload(self) -> None:
         """Let go of the rescorer that is loaded, where memory is needed for something else."""
