@@ -3,7 +3,7 @@
 import gzip
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +11,11 @@ import pytest
 from plm_models import new_rescorer
 
 from lorescore.combine import read_weights
-from lorescore.files import read_table, read_yaml, write_yaml
+from lorescore.files import checksum, read_table, read_yaml, write_yaml
 from lorescore.lattice.archives import read_lattices
 from lorescore.lattice.paths import best_path
 from lorescore.nbest import list_costs, read_nbest_dir, write_nbest_dir
+from lorescore.scoring import stored
 from lorescore.scoring.rescorer import Rescorer
 from lorescore.wer.ctm import ctm_texts, read_ctm
 
@@ -169,6 +170,36 @@ def test_weights_that_were_tuned_for_another_rescorer(exp: Path, tmp_path: Path,
     write_yaml(weights, {"lm_weight": 0.5})  # by hand, or by a version that did not say what they are for
     assert Rescorer.load(rescorer_dir).weights == read_weights(weights)
     assert call(*scores[TAG]).status == 0
+
+
+def test_a_rescorer_is_read_once_to_tell_whose_weights_they_are(
+    exp: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And again where its files look otherwise; a `full` one has gigabytes, and stage 7 asks for each set."""
+    content = b"weights"
+    file = exp / "plm" / TAG / "of_the_rescorer.json"
+    file.write_bytes(content)
+    assert rescore(call, exp).status == 0
+    read: list[list[Path]] = []
+
+    def counted(paths: Iterable[Path]) -> str:
+        read.append(list(paths))
+        return checksum(read[-1])
+
+    monkeypatch.setattr(stored, "checksum", counted)
+
+    def scored(name: str) -> str:
+        folder = exp / "rescore" / TAG / name
+        done = call("score", "--ref", exp / "nbest" / name / "text", "--hyp", folder / "text", "--out", folder)
+        return done.error_line() if done.status else ""
+
+    assert [scored(name) for name in ("dev", "beam", "dev")] == [""] * 3
+    assert len(read) == 1 and file in read[0]
+    file.write_bytes(b"others!")  # as long as before
+    assert "tuned for another rescorer" in scored("dev")
+    file.write_bytes(content)
+    assert [scored(name) for name in ("dev", "beam")] == [""] * 2
+    assert len(read) == 3
 
 
 def test_times_without_alignments_are_said_to_be_nominal(exp: Path, tmp_path: Path, call: Call) -> None:

@@ -6,6 +6,7 @@ The latter are the PLM, the weights that stage 6 tuned, and for a combination th
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from lorescore.decode import MBR
 from lorescore.errors import InputError
 from lorescore.files import checksum, read_yaml
 from lorescore.plm.source import fetched_checksum
+from lorescore.stamp import Stamp
 from lorescore.wer.units import METRICS
 
 MEMBERS = "members"
@@ -129,18 +131,41 @@ def scores_checksum(rescorer_dir: Path) -> str:
     Raises:
         InputError: config.yaml is missing, so that nothing is finished here.
     """
+    content = f"{_score_settings(rescorer_dir)}\n{checksum(_score_files(rescorer_dir))}"
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _score_settings(rescorer_dir: Path) -> str:
+    """What decides a rescorer's scores besides its files, as JSON."""
     config = read_config(rescorer_dir)
-    settings = {name: config.get(name) for name in ("plm", "plm_checksum", MEMBERS)}
-    weights = sorted(path for path in rescorer_dir.rglob("*") if path.suffix in (".safetensors", ".json"))
-    return hashlib.sha256(f"{json.dumps(settings, sort_keys=True)}\n{checksum(weights)}".encode()).hexdigest()
+    return json.dumps({name: config.get(name) for name in ("plm", "plm_checksum", MEMBERS)}, sort_keys=True)
+
+
+def _score_files(rescorer_dir: Path) -> list[Path]:
+    """The files that decide a rescorer's scores."""
+    return sorted(path for path in rescorer_dir.rglob("*") if path.suffix in (".safetensors", ".json"))
 
 
 def are_for_another(weights_path: Path, rescorer_dir: Path) -> bool:
-    """Whether weights were tuned for another rescorer than a directory holds now; False where that is not known."""
+    """Whether weights were tuned for another rescorer than a directory holds now; False where that is not known.
+
+    A rescorer that was found to be theirs is not read again while its files keep their sizes and times of change: those
+    of a `full` one are gigabytes, and each set that is scored asks. A stamp beside the weights tells.
+    """
     tuned_for = read_yaml(weights_path).get(TUNED_FOR) if weights_path.is_file() else None
     if tuned_for is None or not (rescorer_dir / "config.yaml").is_file():
         return False
-    return bool(tuned_for != scores_checksum(rescorer_dir))
+    stats = {path: path.stat() for path in _score_files(rescorer_dir) if path.is_file()}
+    looks = [(str(path.relative_to(rescorer_dir)), one.st_size, one.st_mtime_ns) for path, one in stats.items()]
+    stamp = Stamp(weights_path.parent / f".{TUNED_FOR}.stamp", f"{tuned_for}\n{_score_settings(rescorer_dir)}\n{looks}")
+    if stamp.is_current():
+        return False
+    if tuned_for != scores_checksum(rescorer_dir):
+        return True
+    if weights_path.parent.resolve() != rescorer_dir.resolve():  # whose files are its own
+        with suppress(InputError):  # somebody else's directory, or a full disk: the rescorer is read again then
+            stamp.write()
+    return False
 
 
 def require_tuned_for(weights_path: Path, rescorer_dir: Path) -> None:
