@@ -10,6 +10,7 @@ from lorescore.nprr.directories import DirectoriesResult, GroupResult
 from lorescore.perturb.settings import KINDS
 from lorescore.report.collect import Results
 from lorescore.report.figures import nprr_figure, nprr_label
+from lorescore.report.fonts import drawable
 from lorescore.report.robustness import LIST_COLUMNS, LOSS_COLUMNS, LOSSES_LEGEND, loss_cells
 from lorescore.report.style import COLOURS, FIRST_PASS_COLOUR, WIDTH_INCH
 from lorescore.report.tables import NONE, Table, change_cells
@@ -161,7 +162,7 @@ def _row_figure(result: DirectoriesResult) -> Figure:
             axes.plot([nprr.low, nprr.high], [place + offset] * 2, color=colour, linewidth=2, alpha=0.6)
             axes.plot(nprr.value, place + offset, color=colour, marker=marker, linestyle="none", label=label)
             label = "_" + name  # matplotlib's legend leaves out what begins so: once is enough
-    axes.set_yticks(range(len(groups)), names)
+    axes.set_yticks(range(len(groups)), list(map(drawable, names)))
     axes.set_ylim(len(groups) - 0.4, -0.6)
     axes.set_xlabel(nprr_label(result.metric))
     shared_legend(figure, [axes])

@@ -10,6 +10,7 @@ from lorescore.combine import FIRST_PASS, ORACLE
 from lorescore.nprr import Nprr, NprrRecord
 from lorescore.perturb.settings import HOMOPHONE, WORST
 from lorescore.report.collect import Results
+from lorescore.report.fonts import drawable
 from lorescore.report.models import Model
 from lorescore.report.scores import SetScore
 from lorescore.report.style import FIRST_PASS_COLOUR, ORACLE_COLOUR, WIDTH_INCH, LineStyle, line_styles
@@ -52,7 +53,7 @@ def wer_figure(results: Results) -> Figure:
         tuned = " (weights tuned here)" if set_name == results.dev_set else ""
         axes.set_title(wrapped(f"{set_name}{tuned}", (width - names_inch) / columns))
         axes.set_xlabel(f"{next(iter(by_tag.values())).metric.upper()} (%)")
-        axes.set_yticks(range(len(tags)), tags)
+        axes.set_yticks(range(len(tags)), list(map(drawable, tags)))
         axes.set_ylim(len(tags) - 0.5, -0.7)
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=NICE_STEPS))
     _hide_unused(figure, len(results.scores))

@@ -15,6 +15,7 @@ from matplotlib.image import AxesImage
 from lorescore.combine import FIRST_PASS
 from lorescore.nprr import Nprr, NprrRecord
 from lorescore.report.figures import KIND_TITLES, first_pass_by_rate
+from lorescore.report.fonts import drawable
 from lorescore.report.style import WIDTH_INCH
 from lorescore.report.text_room import TICK_INCH, set_suptitle, text_inch, widest_inch, wrapped
 from lorescore.rounding import rounded
@@ -63,7 +64,7 @@ def nprr_map_figure(set_name: str, records: Sequence[NprrRecord], metric: str = 
             axes.axhline(len(tags) - 0.5, color="black", linewidth=1)
             axes.set_title(wrapped(f"{perturbation}, {KIND_TITLES.get(kind, kind)}", cells_inch / len(kinds)))
             axes.set_xticks(range(len(rates)), [f"{rate:g}" for rate in rates])
-            axes.set_yticks(range(len(tags) + 1), [*tags, FIRST_PASS])
+            axes.set_yticks(range(len(tags) + 1), [*map(drawable, tags), FIRST_PASS])
         bar = figure.colorbar(image, ax=list(row), label="NPRR (%)", pad=0.01, aspect=14)
         bar.ax.set_ylim(min([0.0, *values]), limit)  # colours that no model has are not shown
     for axes in panels[-1]:

@@ -16,6 +16,7 @@ import matplotlib.style
 from matplotlib.figure import Figure
 
 from lorescore.files import atomic_write
+from lorescore.report.fonts import warned_of_missing
 
 WIDTH_INCH = 10.0
 DPI = 150
@@ -66,7 +67,7 @@ def line_styles(tags: Sequence[str]) -> dict[str, LineStyle]:
 @contextmanager
 def drawing() -> Iterator[None]:
     """Draw with these settings alone: a user's matplotlibrc does not change the figures."""
-    with matplotlib.style.context(SETTINGS, after_reset=True):
+    with matplotlib.style.context(SETTINGS, after_reset=True), warned_of_missing():
         yield
 
 

@@ -10,11 +10,13 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
+from lorescore.report.fonts import drawable
 from lorescore.report.style import DPI, SUPTITLE_POINTS, TEXT_POINTS
 
 POINTS_PER_INCH = 72.0
 RENDERER = RendererAgg(1, 1, DPI)  # which `save_png` draws with: here it measures alone
-AFTER_SPACE, AFTER_JOINT = re.compile(r"(?<= )"), re.compile(r"(?<=[_+.-])")
+AFTER_SPACE = re.compile(r"(?<= )")
+AFTER_JOINT = re.compile(r"(?<=[_+.-])|(?<=[\u2e80-\ud7af])|(?=\\[uU])")  # also between characters of East Asia
 SIDES_INCH = 0.3  # what is left free beside a title or legend, of a figure's or panel's width
 TICK_INCH = 0.2  # between an axis and the edge of the figure, besides its labels
 SUPTITLE_LINE_INCH = 0.2
@@ -24,7 +26,7 @@ LEGEND_HANDLE, LEGEND_SPACES = 4.0, 2.8  # of a column, in font sizes: its sampl
 
 def text_inch(text: str, points: float = TEXT_POINTS) -> float:
     """The width of a line of text in inches, as it will be drawn."""
-    width, _, _ = RENDERER.get_text_width_height_descent(text, FontProperties(size=points), ismath=False)
+    width, _, _ = RENDERER.get_text_width_height_descent(drawable(text), FontProperties(size=points), ismath=False)
     return float(width) / DPI
 
 
@@ -36,7 +38,7 @@ def widest_inch(texts: Iterable[str], points: float = TEXT_POINTS) -> float:
 def wrapped(text: str, inch: float, points: float = TEXT_POINTS) -> str:
     """A text in lines of at most this width: broken at spaces, a word that is wider itself after `_`, `+`, `.`, `-`."""
     lines = [""]
-    for word in AFTER_SPACE.split(text):
+    for word in AFTER_SPACE.split(drawable(text)):
         for part in AFTER_JOINT.split(word) if text_inch(word.rstrip(), points) > inch else [word]:
             if lines[-1] and text_inch((lines[-1] + part).rstrip(), points) > inch:
                 lines.append("")
@@ -62,7 +64,7 @@ def shared_legend(figure: Figure, panels: Iterable[Axes], most: int = LEGEND_COL
     handles: dict[str, Artist] = {}
     for axes in panels:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            handles.setdefault(label, handle)
+            handles.setdefault(drawable(label), handle)
     if not handles:
         return
     labels, width = list(handles), figure.get_figwidth()
