@@ -263,7 +263,10 @@ def test_a_very_long_word_does_not_widen_the_page(browser: str, tmp_path: Path) 
     word = "ha" * 300
     choice = Choice(("all",), 1, 1, marked("see", word, {0}))
     example = replace(EXAMPLE, ref=word, replacements={Replacement("see", word): 1}, clean=(choice,))
-    write_page(tmp_path / "report.html", [Heading(1, "Results"), example], tmp_path)
+    save_png(Figure((1, 1)), tmp_path / "a.png")
+    headings = [Heading(1, word), Heading(2, word), Heading(3, word)]
+    blocks: list[Block] = [*headings, Prose(f"{word} `{word}`"), Picture("a.png", word), example]
+    write_page(tmp_path / "report.html", blocks, tmp_path)
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     for width in (1280, 500):
         _, page_width, window_width = probed_widths(browser, html, tmp_path, width)
