@@ -1,11 +1,13 @@
 """The verb `subset`: which utterances it takes, and what it refuses."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lorescore.nbest import CostParts, Hypothesis, NbestList, NbestSet, read_nbest_dir, write_nbest_dir
+from lorescore.perturb.expansion import Expansion
 
 Call = Callable[..., object]
 
@@ -90,6 +92,26 @@ def test_what_is_refused(sets: list[Path], speakers: Path, call: Call) -> None:
     write_nbest_dir(two, NbestSet(read_nbest_dir(two).lists))
     assert line(one, two).startswith(f"{two}: no references, but {one} has them")
     assert line(two, one).startswith(f"{two}: no references, but {one} has them")
+
+
+def test_lists_stay_expanded(sets: list[Path], speakers: Path, call: Call) -> None:
+    """So that what is perturbed of a subset is expanded as the subset is: NPRR would be of other lists else."""
+    expansion, out = Expansion({"b": ("bee",), "bee": ("b",)}, {"b": 2, "bee": 0}, 1), speakers.parent / "out"
+
+    def expand(nbest_dir: Path, by: Expansion) -> None:
+        write_nbest_dir(nbest_dir, by.expand(read_nbest_dir(nbest_dir)))
+        by.write(nbest_dir)
+
+    one, two = sets
+    expand(one, expansion)
+    subset = ("subset", "--nbest_dir", *sets, "--spk_list", speakers, "--out", out)
+    refused = f"lorescore subset: {two}: not expanded as the lists of {one} are (take the subset of the lists"
+    assert call(*subset).error_line().startswith(refused)
+    expand(two, replace(expansion, cost=2.0))
+    assert call(*subset).error_line().startswith(refused)
+    expand(two, expansion)
+    assert call(*subset).status == 0
+    assert Expansion.read(out) == expansion
 
 
 def test_costs_in_parts_stay_apart(sets: list[Path], speakers: Path, call: Call) -> None:

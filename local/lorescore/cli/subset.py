@@ -9,6 +9,8 @@ from lorescore.errors import InputError
 from lorescore.files import read_lines
 from lorescore.nbest import NbestSet, read_nbest_dir, write_nbest_dir
 from lorescore.nbest.checks import require_same_metric
+from lorescore.perturb.expansion import INFO_KEY as EXPANSION
+from lorescore.perturb.expansion import Expansion
 from lorescore.wer.speakers import default_speaker
 
 
@@ -44,12 +46,16 @@ def run(args: argparse.Namespace) -> None:
     kept = {one.utt: refs[one.utt] for one in lists if one.utt in refs}
     info = {"source": "subset", "of": [str(path) for path in args.nbest_dir], "speakers": str(args.spk_list)}
     info |= _acoustic_scale(args.nbest_dir, sets)
+    expansion = _expansion(args.nbest_dir, sets)
     for nbest_dir, nbest in zip(args.nbest_dir, sets, strict=True):
         require_same_metric(nbest, nbest_dir, sets[0], args.nbest_dir[0])
     info["metric"] = sets[0].metric
     if args.out.resolve() in [path.resolve() for path in args.nbest_dir]:
         raise InputError("--out is one of --nbest_dir", path=args.out, mend="give the subset a name of its own")
-    write_nbest_dir(args.out, NbestSet(tuple(lists), kept, info))
+    subset = NbestSet(tuple(lists), kept, info | ({EXPANSION: expansion.to_dict()} if expansion else {}))
+    write_nbest_dir(args.out, subset)
+    if expansion:
+        expansion.write(args.out)
     print(f"{args.out}: {len(lists)} utterances")
     if absent:
         some = f"{len(absent)} of {len(speakers)} speakers"
@@ -64,6 +70,20 @@ def _acoustic_scale(nbest_dirs: Sequence[Path], sets: Sequence[NbestSet]) -> dic
             message = f"acoustic_scale {scale}, but {scales[0]} in {nbest_dirs[0]}"
             raise InputError(message, path=nbest_dir, mend="take sets of one kind, made at one scale")
     return {} if scales[0] is None else {"acoustic_scale": scales[0]}
+
+
+def _expansion(nbest_dirs: Sequence[Path], sets: Sequence[NbestSet]) -> Expansion | None:
+    """How the lists of all sets were expanded, without which what is perturbed of them would not be; None: not at all.
+
+    Raises:
+        InputError: They were expanded in different ways, or some of them not.
+    """
+    first, *others = [Expansion.of(nbest, path) for nbest, path in zip(sets, nbest_dirs, strict=True)]
+    for nbest_dir, other in zip(nbest_dirs[1:], others, strict=True):
+        if (other and other.to_dict()) != (first and first.to_dict()):
+            message = f"not expanded as the lists of {nbest_dirs[0]} are"
+            raise InputError(message, path=nbest_dir, mend="take the subset of the lists as they were, and expand that")
+    return first
 
 
 def _require_disjoint(nbest_dirs: Sequence[Path], sets: Sequence[NbestSet]) -> None:
