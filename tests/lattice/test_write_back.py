@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from lorescore.combine import ScoredLists, Weights, best_ranks, combined_scores, select
 from lorescore.errors import InputError
 from lorescore.lattice.archives import read_lattices, write_lattices
+from lorescore.lattice.confidence import Calibration
 from lorescore.lattice.lattices import Arc, Cost, Final, Lattice
 from lorescore.lattice.nbest import PathSettings, lists_from_lattices
 from lorescore.lattice.paths import best_path
@@ -46,7 +47,7 @@ def source_in(directory: Path, *of_set: Lattice) -> LatticeSource:
 def chosen_of(nbest: NbestSet, system_dir: Path) -> Chosen:
     """What MAP chooses, at the weights AT."""
     lists = ScoredLists.build(nbest, [[PLM_COSTS.get(text, 0.0) for text in one.texts] for one in nbest])
-    return Chosen(nbest, lists, AT, 1.0, {system_dir: select(nbest, best_ranks(lists, AT))})
+    return Chosen(nbest, lists, AT, Calibration(), {system_dir: select(nbest, best_ranks(lists, AT))})
 
 
 @pytest.fixture
@@ -142,7 +143,7 @@ def _other_weights(chosen: Chosen, out: Path) -> Chosen:
 
 
 def _other_scale(chosen: Chosen, out: Path) -> Chosen:
-    return replace(chosen, confidence_scale=0.5)
+    return replace(chosen, calibration=Calibration(0.5))
 
 
 def _other_scores(chosen: Chosen, out: Path) -> Chosen:

@@ -29,9 +29,10 @@ from lorescore.cli.rescore_nbest import (
 from lorescore.cli.scoring_options import add_scoring_arguments, scoring_options
 from lorescore.cli.uses import refuse_options
 from lorescore.combine import FIRST_PASS, ORACLE, ScoredLists, Weights, error_count, first_pass, oracle, select
-from lorescore.decode import MAP_SCALE, MBR, chosen_ranks, tune_confidence_scale, tune_posterior_scale
+from lorescore.decode import MAP_SCALE, MBR, chosen_ranks, tune_posterior_scale
 from lorescore.errors import InputError
 from lorescore.files import write_yaml
+from lorescore.lattice.confidence import tune_confidences
 from lorescore.lattice.source import FRAME_SHIFT_S, LatticeSource
 from lorescore.lattice.write_back import CTM, Chosen, write_back
 from lorescore.nbest import NbestSet, read_nbest_dir
@@ -116,15 +117,15 @@ def run(args: argparse.Namespace) -> None:
         scales = {tag: MAP_SCALE}
         if args.decode == MBR:
             scales[f"{tag}_{MBR}"] = tune_posterior_scale(lists[args.dev], dev, weights)
-        confidence_scale = tune_confidence_scale(lists[args.dev], weights)
-        record = {"confidence_scale": confidence_scale} | scoring.of_tuned(args.exp_dir / "plm" / tag, dev)
+        calibration = tune_confidences(dev, lists[args.dev], weights)
+        record = calibration.to_dict() | scoring.of_tuned(args.exp_dir / "plm" / tag, dev)
         hyps = {
             system: _choose(system, args.dev, sets, lists, weights, scale, record, args.exp_dir)
             for system, scale in scales.items()
         }
         for name, nbest in sets.items():
             by_dir = {args.exp_dir / "rescore" / system / name: texts[name] for system, texts in hyps.items()}
-            chosen = Chosen(nbest, lists[name], weights, confidence_scale, by_dir)
+            chosen = Chosen(nbest, lists[name], weights, calibration, by_dir)
             _write_back(args.exp_dir / "rescore" / tag / name, chosen, sources[name])
 
 
@@ -210,7 +211,7 @@ def _lattice_source(name: str, nbest: NbestSet, args: argparse.Namespace) -> Lat
 def _write_back(set_dir: Path, chosen: Chosen, source: LatticeSource | None) -> None:
     """Lattices and ctm of a set, and what there is to say about them."""
     record = write_back(set_dir, chosen, source)
-    print(f"{set_dir / CTM}: confidences at posterior scale {chosen.confidence_scale:g}, {times_of(record)}")
+    print(f"{set_dir / CTM}: confidences at posterior scale {chosen.calibration.scale:g}, {times_of(record)}")
     if source is None:
         return
     differing: list[str] = record["differing"]

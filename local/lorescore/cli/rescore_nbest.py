@@ -22,9 +22,9 @@ from lorescore.cli.scoring_options import scoring_options
 from lorescore.cli.standard_output import discard_standard_output
 from lorescore.cli.weight_options import add_weight_arguments, given_weights
 from lorescore.combine import ScoredLists, best_ranks, error_count, first_pass, select
-from lorescore.decode import tune_confidence_scale
 from lorescore.errors import InputError
 from lorescore.files import read_lines, read_yaml, write_table, write_yaml
+from lorescore.lattice.confidence import Calibration, tune_confidences
 from lorescore.lattice.source import LatticeSource
 from lorescore.lattice.write_back import CTM, RECORD, Chosen, write_back
 from lorescore.nbest import read_nbest_dir
@@ -51,7 +51,6 @@ STDIN = "-"
 NBEST_OPTIONS = ("model", "weights", "lm_weight", "word_bonus", "metric", "tune", "expand_as", "lists_at_a_time", "out")
 LINES_OPTIONS = ("metric", "lists_at_a_time", "expand_as")  # of JSON Lines alone
 DIRECTORY_OPTIONS = ("lattice_dir", "frame_shift", "words", "score_cache")  # of a directory alone
-CONFIDENCE_SCALE = 1.0  # posteriors of the combined scores as they are, where no development set has told better
 
 
 def add_nbest_arguments(parser: argparse.ArgumentParser) -> None:
@@ -171,9 +170,9 @@ def _rescore_directory(args: argparse.Namespace) -> None:
     scoring = Scoring(scoring_options(args), cache_path(args.score_cache, out), progress)
     lists = ScoredLists.build(nbest, scoring.costs(model, nbest_dir, nbest))
     weights = given or tune(lists)
-    scale = tune_confidence_scale(lists, weights) if args.tune else _confidence_scale(weights_path)
     ranks = best_ranks(lists, weights)
-    record = asdict(weights) | {"confidence_scale": scale}
+    calibration = tune_confidences(nbest, lists, weights) if args.tune else Calibration.read(weights_path)
+    record = asdict(weights) | calibration.to_dict()
     wer = ""
     if nbest.refs:
         percent = word_error_rate(error_count(lists, ranks), int(lists.ref_words.sum()))
@@ -185,7 +184,7 @@ def _rescore_directory(args: argparse.Namespace) -> None:
     # First, as the weights of --tune cost hours of scoring, and as a text without them is somebody else's.
     write_yaml(out / WEIGHTS_FILE, record)
     write_table(out / "text", hyps)
-    written = write_back(out, Chosen(nbest, lists, weights, scale, {out: hyps}), source)
+    written = write_back(out, Chosen(nbest, lists, weights, calibration, {out: hyps}), source)
     how = "tuned on these lists" if args.tune else f"of {weights_path}" if weights_path else "given"
     print(f"{out}: lm_weight {weights.lm_weight:g}, word_bonus {weights.word_bonus:g} ({how}){wer}")
     if source:
@@ -216,9 +215,3 @@ def times_of(record: Mapping[str, Any]) -> str:
     if unaligned == lattices:
         return f"times {nominal}: the lattices have no alignments"
     return f"{of_alignments}; {nominal}, in {unaligned} of {lattices} lattices, which have none"
-
-
-def _confidence_scale(weights_path: Path | None) -> float:
-    """The scale of the posteriors that is recorded with the weights, where they are of a file."""
-    value = read_yaml(weights_path).get("confidence_scale") if weights_path else None
-    return float(value) if isinstance(value, int | float) and 0 < value < float("inf") else CONFIDENCE_SCALE

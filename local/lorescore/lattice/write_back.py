@@ -22,8 +22,8 @@ from lorescore.combine import ScoredLists, Weights
 from lorescore.errors import InputError
 from lorescore.files import read_yaml, split_words, write_yaml
 from lorescore.lattice.archives import WORDS_FILE, write_lattices
-from lorescore.lattice.confusion import confusion_network
-from lorescore.lattice.lattices import EPSILON, Lattice
+from lorescore.lattice.confidence import Calibration, word_posteriors
+from lorescore.lattice.lattices import Lattice
 from lorescore.lattice.rescored import (
     combined_graph_cost,
     first_pass_acoustic_scale,
@@ -53,20 +53,20 @@ class Chosen:
         nbest: The lists.
         lists: The same with the rescorer's scores.
         weights: Of the combined score.
-        confidence_scale: Of the combined score in the posteriors that are the words' confidences.
+        calibration: Makes the words' confidences.
         hyps: The text of each utterance, by the directory of the system that chose it.
     """
 
     nbest: NbestSet
     lists: ScoredLists
     weights: Weights
-    confidence_scale: float
+    calibration: Calibration
     hyps: Mapping[Path, Mapping[str, str]]
 
     def made_from(self, source: LatticeSource | None) -> str:
         """Checksum of all that the files depend on."""
         digest = hashlib.sha256(self.lists.plm.tobytes())
-        inputs = (self.nbest.info["checksum"], self.weights, self.confidence_scale, source and source.made_from())
+        inputs = (self.nbest.info["checksum"], self.weights, self.calibration, source and source.made_from())
         for part in (*inputs, EDITION):
             digest.update(f"{part}\n".encode())
         for directory, texts in self.hyps.items():
@@ -87,7 +87,7 @@ def write_back(set_dir: Path, chosen: Chosen, source: LatticeSource | None) -> d
         What rescored.yaml says: `lattices` (where they come from), `acoustic_scale` (at which a path's cost is minus
         its combined score), `utterances`, `without_lattice`, `without_alignment` (lattices that have none, so that the
         words have nominal times), `differing` (the check: utterances whose best path or its costs are not the
-        original's with unchanged scores), `confidence_scale`, `frame_shift`.
+        original's with unchanged scores), `frame_shift`, and what makes the confidences (`Calibration`).
 
     Raises:
         InputError: A list is not of its lattice, a lattice cannot be read, a file cannot be written, or the lattices
@@ -124,7 +124,7 @@ def write_back(set_dir: Path, chosen: Chosen, source: LatticeSource | None) -> d
         "without_lattice": done.without_lattice,
         "without_alignment": len(done.unaligned),
         "differing": done.differing,
-        "confidence_scale": chosen.confidence_scale,
+        **chosen.calibration.to_dict(),
         "frame_shift": source.frame_shift if source else None,
         "made_from": made_from,
     }
@@ -177,11 +177,8 @@ class _Pass:
 
     def _words(self, words: Sequence[str], lattice: Lattice, original: WordPaths | None) -> list[CtmWord]:
         """A hypothesis with confidences from the rescored lattice, and times from the original one, if it has any."""
-        network = confusion_network(
-            lattice, words, posterior_scale=self._chosen.confidence_scale, acoustic_scale=self.acoustic_scale
-        )
-        # But for rounding errors they are from 0 to 1.
-        confidences = [min(1.0, max(0.0, one.confidence)) for one in network if one.chosen != EPSILON]
+        calibration = self._chosen.calibration
+        confidences = calibration.confidences(word_posteriors(lattice, words, calibration.scale, self.acoustic_scale))
         path = original.find(words) if original is not None else None
         if path is not None and not path.is_aligned:
             self.unaligned.add(lattice.utt)

@@ -1,0 +1,152 @@
+"""Confidences of words: the posteriors of a confusion network, calibrated on a development set.
+
+Posteriors over a list of ten hypotheses are no chances: a word that all ten agree on has the posterior 1, and is wrong
+now and then. A logistic regression on the development set's words mends that, as Kaldi's steps/conf does with more
+features (Platt, "Probabilistic outputs for support vector machines", 1999, whose targets, slightly below 1 and above 0,
+keep it finite where all words are right):
+
+    confidence = 1 / (1 + exp(-(slope x log(p / (1 - p)) + intercept)))
+
+with p the posterior, at the posterior scale at which the lists' posteriors are likeliest
+(`lorescore.decode.tune_confidence_scale`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lorescore.combine import ScoredLists, Weights, best_ranks, select
+from lorescore.decode import tune_confidence_scale
+from lorescore.errors import InputError
+from lorescore.files import read_yaml, split_words
+from lorescore.lattice.confusion import confusion_network
+from lorescore.lattice.lattices import EPSILON, Lattice
+from lorescore.lattice.rescored import combined_graph_cost, first_pass_acoustic_scale, nbest_paths, rescored_lattice
+from lorescore.lattice.trellis import Floats
+from lorescore.nbest.lists import NbestSet
+from lorescore.wer.alignment import NO_WORD, align
+from lorescore.wer.units import split_units
+
+CERTAIN = 1e-3  # posteriors closer to 0 or 1 count as this far from them: what else tells them apart is rounding
+KEYS = {"scale": "confidence_scale", "slope": "confidence_slope", "intercept": "confidence_intercept"}
+GRADIENT = 1e-9  # at which the regression has converged; its values have four decimals
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How posteriors become confidences.
+
+    Attributes:
+        scale: Of the combined score in the posteriors, above 0.
+        slope: Of the posterior's logit.
+        intercept: Added to it. With the slope 1 and this at 0 the posteriors are the confidences.
+    """
+
+    scale: float = 1.0
+    slope: float = 1.0
+    intercept: float = 0.0
+
+    def confidences(self, posteriors: Sequence[float] | Floats) -> list[float]:
+        """The confidence of each word of a hypothesis, from 0 to 1, with its posterior at `scale`."""
+        chances = np.asarray(posteriors, dtype=np.float64)
+        if (self.slope, self.intercept) != (1.0, 0.0):
+            chances = _sigmoid(self.slope * _logits(chances) + self.intercept)
+        found: list[float] = chances.tolist()
+        return found
+
+    def to_dict(self) -> dict[str, float]:
+        """As `weights.yaml` has it."""
+        return {key: getattr(self, name) for name, key in KEYS.items()}
+
+    @classmethod
+    def read(cls, weights_path: Path | None) -> "Calibration":
+        """What a `weights.yaml` says; where it says nothing, or is none, as it stands above.
+
+        Raises:
+            InputError: A value is no finite number, or the scale not above 0.
+        """
+        content: Mapping[str, Any] = read_yaml(weights_path) if weights_path else {}
+        values = {name: content[key] for name, key in KEYS.items() if key in content}
+        for name, value in values.items():
+            is_number = isinstance(value, int | float) and not isinstance(value, bool) and np.isfinite(value)
+            if not is_number or (name == "scale" and value <= 0):
+                message = f"{KEYS[name]} is {value!r:.40}, expected a number{' above 0' if name == 'scale' else ''}"
+                raise InputError(message, path=weights_path, mend="tune the weights again")
+        return cls(**{name: float(value) for name, value in values.items()})
+
+
+def word_posteriors(lattice: Lattice, words: Sequence[str], posterior_scale: float, acoustic_scale: float) -> Floats:
+    """The posterior of each word of a hypothesis, (num_words,), from 0 to 1.
+
+    Args:
+        lattice: A rescored list.
+        words: The hypothesis.
+        posterior_scale: Of the combined score.
+        acoustic_scale: Of the acoustic cost beside the graph cost.
+    """
+    network = confusion_network(lattice, words, posterior_scale=posterior_scale, acoustic_scale=acoustic_scale)
+    # But for rounding errors they are from 0 to 1.
+    return np.clip([one.confidence for one in network if one.chosen != EPSILON], 0.0, 1.0)
+
+
+def tune_confidences(nbest: NbestSet, lists: ScoredLists, weights: Weights) -> Calibration:
+    """The calibration with which the words of the best hypotheses are likeliest to be right and wrong as they are.
+
+    For a development set only. Where errors are counted in characters, each counts, with its word's posterior.
+
+    Args:
+        nbest: The lists, with references.
+        lists: The same with the rescorer's scores.
+        weights: Of the combined score, already tuned.
+    """
+    hyps = select(nbest, best_ranks(lists, weights))
+    scale = tune_confidence_scale(lists, weights)
+    acoustic_scale = first_pass_acoustic_scale(nbest)
+    graph_cost = partial(combined_graph_cost, weights=weights)
+    posteriors: list[Floats] = []
+    is_right: list[bool] = []
+    for one, plm_costs in zip(nbest, np.split(0.0 - lists.plm, lists.offsets[1:-1]), strict=True):
+        words = split_words(hyps[one.utt])
+        paths = nbest_paths(one, plm_costs.tolist())
+        lattice = rescored_lattice(one.utt, paths, graph_cost, acoustic_scale=acoustic_scale)
+        units = [len(split_units(word, nbest.metric)) for word in words]
+        posteriors.append(np.repeat(word_posteriors(lattice, words, scale, acoustic_scale), units))
+        pairs = align(nbest.refs[one.utt], hyps[one.utt], nbest.metric)
+        is_right += [ref == hyp for ref, hyp in pairs if hyp != NO_WORD]
+    if not is_right:  # not a word was chosen
+        return Calibration(scale)
+    slope, intercept = _fit(_logits(np.concatenate(posteriors)), np.array(is_right))
+    return Calibration(scale, round(slope, 4), round(intercept, 4))
+
+
+def _fit(logits: Floats, is_right: np.ndarray) -> tuple[float, float]:
+    """Slope and intercept of the logistic regression with Platt's targets."""
+    from scipy.optimize import minimize  # slow to import
+
+    num_right = int(is_right.sum())
+    targets = np.where(is_right, (num_right + 1) / (num_right + 2), 1 / (len(is_right) - num_right + 2))
+    design = np.stack([logits, np.ones_like(logits)])
+
+    def loss(solution: Floats) -> tuple[float, Floats]:
+        """Mean negative log-likelihood, and its gradient."""
+        values = solution @ design
+        gradient: Floats = design @ (_sigmoid(values) - targets) / len(targets)
+        return float(np.mean(np.logaddexp(0.0, values) - targets * values)), gradient
+
+    slope, intercept = minimize(loss, np.zeros(2), jac=True, method="BFGS", options={"gtol": GRADIENT}).x
+    return float(slope), float(intercept)
+
+
+def _logits(posteriors: Floats) -> Floats:
+    clipped = np.clip(posteriors, CERTAIN, 1 - CERTAIN)
+    logits: Floats = np.log(clipped / (1 - clipped))
+    return logits
+
+
+def _sigmoid(values: Floats) -> Floats:
+    chances: Floats = 0.5 * (1.0 + np.tanh(0.5 * values))  # without an overflow
+    return chances
