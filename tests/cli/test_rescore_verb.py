@@ -144,7 +144,9 @@ def test_what_was_chosen_from_lists_that_are_there_no_more_is_not_scored(exp: Pa
     assert call(*score).status == 0
 
 
-def test_weights_that_were_tuned_for_another_rescorer(exp: Path, tmp_path: Path, call: Call) -> None:
+def test_weights_that_were_tuned_for_another_rescorer(
+    exp: Path, tmp_path: Path, call: Call, caplog: pytest.LogCaptureFixture
+) -> None:
     """One that was trained under the same tag since, without stage 6; whatever the training of the same one took."""
     assert rescore(call, exp).status == 0
     rescorer_dir, weights = exp / "plm" / TAG, exp / "rescore" / TAG / "weights.yaml"
@@ -167,6 +169,13 @@ def test_weights_that_were_tuned_for_another_rescorer(exp: Path, tmp_path: Path,
     nprr = ("nprr", "--tags", TAG, "--sets", "beam", "--exp_dir", exp)
     assert call(*nprr).error_line() == f"lorescore nprr: {weights}: {refused} now (rescore again: stage 6)"
     assert Rescorer.load(rescorer_dir).weights is None
+    lines = tmp_path / "lists.jsonl"
+    lines.write_text('{"utt": "u1", "hyps": ["the son", "the sun"], "scores": [-1.0, -1.5]}\n')
+    for lists in (exp / "nbest" / "dev", lines):  # given, they are taken all the same
+        out = ("--out", tmp_path / "out") if lists.is_dir() else ()
+        caplog.clear()
+        assert call("rescore", "--nbest", lists, "--model", rescorer_dir, "--weights", weights, *out).status == 0
+        assert f"{weights}: tuned for another rescorer than {rescorer_dir}" in caplog.text
     write_yaml(weights, {"lm_weight": 0.5})  # by hand, or by a version that did not say what they are for
     assert Rescorer.load(rescorer_dir).weights == read_weights(weights)
     assert call(*scores[TAG]).status == 0

@@ -114,6 +114,15 @@ def test_lists_stay_expanded(sets: list[Path], speakers: Path, call: Call) -> No
     assert Expansion.read(out) == expansion
 
 
+def test_perturbed_lists_are_refused(sets: list[Path], speakers: Path, call: Call) -> None:
+    """A subset of them would be taken for a clean set."""
+    one, _ = sets
+    info = {"perturbation": {"kind": "nbest", "rate": 0.1, "seed": 1}}
+    write_nbest_dir(one, replace(read_nbest_dir(one), info=info))
+    line = call("subset", "--nbest_dir", *sets, "--spk_list", speakers, "--out", speakers.parent / "out").error_line()
+    assert line.startswith(f"lorescore subset: {one}: perturbed lists (perturb the subset of the clean ones")
+
+
 def test_costs_in_parts_stay_apart(sets: list[Path], speakers: Path, call: Call) -> None:
     """They are of one acoustic scale, or the scores would not be comparable."""
     out, parts = speakers.parent / "out", CostParts(10.0, 1.0, 2.0)

@@ -7,6 +7,7 @@
 
 import argparse
 import codecs
+import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -36,6 +37,7 @@ from lorescore.scoring.directories import Scoring
 from lorescore.scoring.stored import (
     TUNE_THEM,
     WEIGHTS_FILE,
+    are_for_another,
     require_weights,
     stored_weights,
     stored_weights_path,
@@ -46,6 +48,8 @@ from lorescore.tuning import tune
 from lorescore.wer import METRICS, WER, word_error_rate
 from lorescore.wer.ctm import NOMINAL_WORD_S
 from lorescore.wer.score import remove_other_scores
+
+logger = logging.getLogger(__name__)
 
 STDIN = "-"
 NBEST_OPTIONS = ("model", "weights", "lm_weight", "word_bonus", "metric", "tune", "expand_as", "lists_at_a_time", "out")
@@ -81,6 +85,8 @@ def run_nbest(args: argparse.Namespace) -> None:
         raise unfinished(args.model)
     if args.lists_at_a_time < 1:
         raise InputError(f"--lists_at_a_time is {args.lists_at_a_time}, expected 1 or more")
+    if args.weights and are_for_another(args.weights, args.model):
+        logger.warning("%s: tuned for another rescorer than %s", args.weights, args.model)
     if is_directory(args.nbest):
         _rescore_directory(args)
         return

@@ -11,6 +11,7 @@ from lorescore.nbest import NbestSet, read_nbest_dir, write_nbest_dir
 from lorescore.nbest.checks import require_same_metric
 from lorescore.perturb.expansion import INFO_KEY as EXPANSION
 from lorescore.perturb.expansion import Expansion
+from lorescore.perturb.sets import INFO_KEY as PERTURBATION
 from lorescore.wer.speakers import default_speaker
 
 
@@ -28,6 +29,10 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(f"--max_utts {args.max_utts}, expected 1 or more", mend="leave it out to take all")
     speakers = dict.fromkeys(line.strip() for _, line in read_lines(args.spk_list) if line.strip())
     sets = [read_nbest_dir(nbest_dir) for nbest_dir in args.nbest_dir]
+    for nbest_dir, nbest in zip(args.nbest_dir, sets, strict=True):
+        if PERTURBATION in nbest.info:  # it would pass for a clean set
+            message = "perturbed lists"
+            raise InputError(message, path=nbest_dir, mend="perturb the subset of the clean ones: it comes to the same")
     _require_disjoint(args.nbest_dir, sets)
     lists = sorted(
         (one for nbest in sets for one in nbest if default_speaker(one.utt) in speakers), key=lambda x: x.utt
