@@ -38,7 +38,7 @@ from lorescore.rounding import rounded
 from lorescore.scoring.directories import Scoring
 from lorescore.scoring.options import ScoringOptions, default_device
 from lorescore.scoring.sets import rescorer_checksum
-from lorescore.scoring.stored import WEIGHTS_FILE, read_config, require_tuned_for
+from lorescore.scoring.stored import WEIGHTS_FILE, is_finished, read_config, require_tuned_for
 from lorescore.stamp import Stamp
 from lorescore.wer.resampling import Counts
 
@@ -133,7 +133,7 @@ def _reference(named: str, tags: Sequence[str], exp_dir: Path) -> str:
 
 def _strategy(rescorer_dir: Path) -> str:
     """A rescorer's strategy; empty where it is not known."""
-    strategy = read_config(rescorer_dir).get("strategy") if (rescorer_dir / "config.yaml").is_file() else None
+    strategy = read_config(rescorer_dir).get("strategy") if is_finished(rescorer_dir) else None
     return str(strategy.get("name", "")) if isinstance(strategy, dict) else ""
 
 

@@ -38,6 +38,7 @@ from lorescore.scoring.stored import (
     TUNE_THEM,
     WEIGHTS_FILE,
     are_for_another,
+    is_finished,
     require_weights,
     stored_weights,
     stored_weights_path,
@@ -81,7 +82,7 @@ def run_nbest(args: argparse.Namespace) -> None:
     """Rescore what --nbest names."""
     if args.model is None:
         raise InputError("--nbest without --model", mend="--model exp/plm/<tag> is the rescorer")
-    if not (args.model / "config.yaml").is_file():
+    if not is_finished(args.model):
         raise unfinished(args.model)
     if args.lists_at_a_time < 1:
         raise InputError(f"--lists_at_a_time is {args.lists_at_a_time}, expected 1 or more")

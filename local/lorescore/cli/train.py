@@ -36,7 +36,7 @@ from lorescore.plm.strategy import Strategy
 from lorescore.scoring.directories import Scoring
 from lorescore.scoring.options import ScoringOptions, default_device
 from lorescore.scoring.sets import rescorer_checksum
-from lorescore.scoring.stored import read_config, require_no_members
+from lorescore.scoring.stored import is_finished, read_config, require_no_members
 from lorescore.training.made_from import MADE_FROM, differing, holds_another
 from lorescore.training.settings import TrainingSettings, require_objective
 from lorescore.training.tensorboard import TensorBoard, no_curves
@@ -184,7 +184,7 @@ def _diverged_dir(root: Path, tag: str, asked: dict[str, Any]) -> Path:
     """Where the best weights of a training that diverged go: not to what others have left that were asked otherwise."""
     for number in count(1):
         path = root / (tag if number == 1 else f"{tag}.{number}")
-        if not (path / "config.yaml").is_file() or not differing(asked, read_config(path)):
+        if not is_finished(path) or not differing(asked, read_config(path)):
             return path
     raise AssertionError("unreachable: numbers do not end")
 
@@ -263,7 +263,7 @@ def _frozen_costs(args: argparse.Namespace, scoring: Scoring, dev: NbestSet) -> 
     """The frozen PLM's costs of dev, where its `none` rescorer is there (no `cls`) and scores as the training does."""
     settings = plm_settings(args, FROZEN)
     frozen_dir = args.out_root / rescorer_tag(args, FROZEN, args.seed)
-    if settings.scorer == "cls" or not (frozen_dir / "config.yaml").is_file():
+    if settings.scorer == "cls" or not is_finished(frozen_dir):
         return None
     if differing(_plm(args, settings), read_config(frozen_dir)):
         return None
@@ -276,7 +276,7 @@ def _is_finished(out: Path, asked: dict[str, Any]) -> bool:
     Raises:
         InputError: It holds another one, which is not overwritten.
     """
-    if not (out / "config.yaml").is_file():
+    if not is_finished(out):
         return False
     other = differing(asked, read_config(out))
     if other:

@@ -8,7 +8,7 @@ from pathlib import Path
 from lorescore.choices import FROZEN, STRATEGIES, WITHOUT_RANK
 from lorescore.errors import InputError
 from lorescore.report.fields import Fields
-from lorescore.scoring.stored import stored_members
+from lorescore.scoring.stored import CONFIG_FILE, stored_members
 
 MEND = "train it again: ./run.sh --stage 5 --stop_stage 5"
 RANK_OR_ALPHA = re.compile(r"_(r\d+|a\d[\d.]*)(?=_|$)")  # as a tag has them
@@ -129,7 +129,7 @@ def read_model(model_dir: Path) -> Model:
     Raises:
         InputError: A file lacks a key or has a wrong value.
     """
-    config = Fields.read(model_dir / "config.yaml", MEND)
+    config = Fields.read(model_dir / CONFIG_FILE, MEND)
     plm, strategy, training = config.section("plm"), config.section("strategy"), config.section("training")
     name = strategy.text("name")
     return Model(

@@ -20,7 +20,16 @@ from lorescore.progress import Progress, silent
 from lorescore.scoring.list_scorer import ListScorer
 from lorescore.scoring.options import EXACT, ScoringOptions
 from lorescore.scoring.sets import rescorer_checksum
-from lorescore.scoring.stored import MEMBERS, Member, read_config, require_no_members, stored_members, stored_weights
+from lorescore.scoring.stored import (
+    CONFIG_FILE,
+    MEMBERS,
+    Member,
+    is_finished,
+    read_config,
+    require_no_members,
+    stored_members,
+    stored_weights,
+)
 from lorescore.tuning import tune_members
 
 if TYPE_CHECKING:
@@ -114,7 +123,7 @@ def combine_rescorers(directory: Path, rescorer_dirs: Sequence[Path], dev_dir: P
         "dev_checksum": dev.info["checksum"],
         "costs_checksum": checksum(cost_file(dev_dir, path.name) for path in rescorer_dirs),
     }
-    if (directory / "config.yaml").is_file():
+    if is_finished(directory):
         held = read_config(directory)
         if {key: held.get(key) for key in asked} == asked:
             return stored_members(directory)
@@ -135,7 +144,7 @@ def combine_rescorers(directory: Path, rescorer_dirs: Sequence[Path], dev_dir: P
     kept = [configs[directory.parent / one.tag] for one in members]
     directory.mkdir(parents=True, exist_ok=True)
     write_yaml(
-        directory / "config.yaml",
+        directory / CONFIG_FILE,
         {
             MEMBERS: [one.to_dict() for one in members],
             **asked,

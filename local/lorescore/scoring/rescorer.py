@@ -48,6 +48,7 @@ from lorescore.scoring.options import AUTO, EXACT, ScoringOptions, device_of
 from lorescore.scoring.pll import PseudoLogLikelihoodScorer
 from lorescore.scoring.scorer import Scorer
 from lorescore.scoring.stored import (
+    CONFIG_FILE,
     TRAIN_AGAIN,
     read_config,
     require_nested_ranks,
@@ -133,7 +134,7 @@ class Rescorer(ListScorer):
             require_nested_ranks(config, directory)
         require_same_plm(config, directory)
         rescorer = cls.new(
-            stored_plm(directory, config["plm_dir"]), PlmSettings.from_dict(config["plm"], directory / "config.yaml")
+            stored_plm(directory, config["plm_dir"]), PlmSettings.from_dict(config["plm"], directory / CONFIG_FILE)
         )
         rescorer.config, rescorer.weights = config, stored_weights(directory)
         with cannot_be_loaded(directory, TRAIN_AGAIN):
@@ -216,7 +217,7 @@ class Rescorer(ListScorer):
             give_usual_mode(partial.rglob("*.safetensors"))
             for name, record in (records or {}).items():
                 write_yaml(partial / f"{name}.yaml", record)
-            write_yaml(partial / "config.yaml", self.config)
+            write_yaml(partial / CONFIG_FILE, self.config)
             shutil.rmtree(directory, ignore_errors=True)
             partial.rename(directory)
 

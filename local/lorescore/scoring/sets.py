@@ -15,7 +15,7 @@ from lorescore.plm.settings import PlmSettings
 from lorescore.progress import Item, Progress, silent
 from lorescore.scoring.cache import ROWS_PER_TRANSACTION, ScoreCache, ScoreWriter, cache_version, writing
 from lorescore.scoring.options import EXACT, ScoringOptions, default_device
-from lorescore.scoring.stored import WEIGHTS_FILE, read_config, require_same_plm
+from lorescore.scoring.stored import CONFIG_FILE, WEIGHTS_FILE, read_config, require_same_plm
 from lorescore.scoring.text import plm_context, plm_text
 from lorescore.stamp import Stamp
 
@@ -92,7 +92,7 @@ def score_sets(
     tag = rescorer_dir.name
     config = read_config(rescorer_dir)
     require_same_plm(config, rescorer_dir)  # costs that are there already may be of the PLM as it was
-    plm = PlmSettings.from_dict(config["plm"], rescorer_dir / "config.yaml")
+    plm = PlmSettings.from_dict(config["plm"], rescorer_dir / CONFIG_FILE)
     version = cache_version(rescorer_checksum(rescorer_dir), plm.plm_text, options.describe(default_device()))
     exact = options.history is None
     stamps = {path: _stamp(path, tag, version, nbest) for path, nbest in sets.items()}

@@ -19,6 +19,7 @@ from lorescore.plm.source import fetched_checksum
 from lorescore.stamp import Stamp
 from lorescore.wer.units import METRICS
 
+CONFIG_FILE = "config.yaml"  # of a rescorer or combination; written last: without it nothing is finished
 MEMBERS = "members"
 NESTED = "mixed"  # the strategy whose adapters serve every rank
 WEIGHTS_FILE = "weights.yaml"
@@ -58,15 +59,19 @@ def read_config(rescorer_dir: Path, *, mend: str = TRAIN_IT) -> dict[str, Any]:
     Raises:
         InputError: It is missing, so that nothing is finished here; or it cannot be read.
     """
-    path = rescorer_dir / "config.yaml"
-    if not path.is_file():
+    if not is_finished(rescorer_dir):
         raise unfinished(rescorer_dir, mend)
-    return read_yaml(path)
+    return read_yaml(rescorer_dir / CONFIG_FILE)
+
+
+def is_finished(rescorer_dir: Path) -> bool:
+    """Whether a directory holds a rescorer or a combination, written to its end."""
+    return (rescorer_dir / CONFIG_FILE).is_file()
 
 
 def unfinished(rescorer_dir: Path, mend: str = TRAIN_IT) -> InputError:
     """The error for a directory that holds no finished rescorer."""
-    return InputError("no finished rescorer: config.yaml is missing", path=rescorer_dir, mend=mend)
+    return InputError(f"no finished rescorer: {CONFIG_FILE} is missing", path=rescorer_dir, mend=mend)
 
 
 def stored_members(rescorer_dir: Path) -> list[Member]:
@@ -80,7 +85,7 @@ def stored_members(rescorer_dir: Path) -> list[Member]:
         return [Member(str(one["tag"]), float(one["weight"]), str(one["checksum"])) for one in members]
     except (KeyError, TypeError, ValueError) as error:
         message = f"its {MEMBERS} are not of the form: {error}"
-        raise InputError(message, path=rescorer_dir / "config.yaml", mend="combine the rescorers again") from error
+        raise InputError(message, path=rescorer_dir / CONFIG_FILE, mend="combine the rescorers again") from error
 
 
 def require_no_members(config: Mapping[str, Any], rescorer_dir: Path, mend: str) -> None:
@@ -153,7 +158,7 @@ def are_for_another(weights_path: Path, rescorer_dir: Path) -> bool:
     of a `full` one are gigabytes, and each set that is scored asks. A stamp beside the weights tells.
     """
     tuned_for = read_yaml(weights_path).get(TUNED_FOR) if weights_path.is_file() else None
-    if tuned_for is None or not (rescorer_dir / "config.yaml").is_file():
+    if tuned_for is None or not is_finished(rescorer_dir):
         return False
     stats = {path: path.stat() for path in _score_files(rescorer_dir) if path.is_file()}
     looks = [(str(path.relative_to(rescorer_dir)), one.st_size, one.st_mtime_ns) for path, one in stats.items()]
