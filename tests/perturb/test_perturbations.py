@@ -20,6 +20,7 @@ from lorescore.perturb import (
     is_up_to_date,
     perturb,
     perturb_list,
+    sets,
 )
 
 UNSCORED = [name for name in PERTURBATIONS if name != WORST]
@@ -233,3 +234,11 @@ def test_up_to_date_with_another_pronunciation(name: str, changes: bool) -> None
     clean, one = random_set(), Perturbation("nbest", 0.5, 1, name)
     other = HomophoneLexicon.from_entries([*LEXICON.entries(), ("ant", ("AE", "N", "T"))])
     assert is_up_to_date(perturb(clean, LEXICON, one).nbest.info, clean, other, one) != changes
+
+
+@pytest.mark.parametrize(("name", "changes"), [("near", True), ("split", False)])
+def test_up_to_date_with_other_weights(monkeypatch: pytest.MonkeyPatch, name: str, changes: bool) -> None:
+    clean, one = random_set(), Perturbation("nbest", 0.5, 1, name)
+    info = perturb(clean, LEXICON, one).nbest.info
+    monkeypatch.setattr(sets, "WEIGHTING", "of another version")
+    assert is_up_to_date(info, clean, LEXICON, one) != changes

@@ -3,8 +3,9 @@
 #
 #   ./eval.sh --asr_decode DIR --sets "test_clean test_other"
 #
-# DIR/<set>/logdir/output.J/Nbest_recog as for run.sh; results in exp/eval/<tag>/<set>/{scoring_kaldi,score_wer}. The
-# rescorers of plm/ need nothing before; any other is one that run.sh has trained and tuned, exp/plm/<tag>.
+# DIR/<set>/logdir/output.J/Nbest_recog as for run.sh; results are in exp/eval/<tag>/<set>, in scoring_kaldi, score_wer
+# and score_ctm. The rescorers of plm/ need nothing before; any other is one that run.sh has trained and tuned,
+# exp/plm/<tag>.
 set -euo pipefail
 
 asr_decode=                      # directory that holds the decodes
@@ -42,5 +43,5 @@ for set in ${sets}; do
     mkdir -p "$(dirname "${first_pass}")"
     sed -nE 's/^([^ ]+)-1( |$)/\1\2/p' "exp/eval/nbest/${set}/words_text" > "${first_pass}"
     lorescore score --ref "exp/eval/nbest/${set}/text" --hyp "${out}/text" --out "${out}" --baseline "${first_pass}" \
-        --weights "${out}/weights.yaml"
+        --weights "${out}/weights.yaml" --ctm "${out}/ctm"
 done

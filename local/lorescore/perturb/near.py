@@ -25,6 +25,7 @@ from lorescore.pronunciation import Pronunciation
 
 SCALE = 15.0  # distance at which a candidate's weight has fallen to 1/e
 SKIP = 3.0  # distance to a word with a phone more or less
+WEIGHTING = f"scale {SCALE:g}, skip {SKIP:g}"  # of the lists that are made by them
 
 
 class NearHomophones:

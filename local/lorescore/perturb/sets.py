@@ -13,6 +13,7 @@ from lorescore.files import write_table
 from lorescore.nbest import NbestList, NbestSet
 from lorescore.perturb.expansion import Expansion
 from lorescore.perturb.lexicon import HomophoneLexicon
+from lorescore.perturb.near import WEIGHTING
 from lorescore.perturb.replacement import PerturbationCounts, perturb_and_count
 from lorescore.perturb.settings import NEAR, SPLIT, Perturbation
 from lorescore.wer.units import WER
@@ -96,8 +97,10 @@ def provenance(
     """What determines a perturbed set: the settings, the checksums of the clean lists and of the lexicon, and more."""
     by_sound = settings.perturbation in (NEAR, SPLIT)
     checksum = lexicon.sound_checksum if by_sound else lexicon.checksum
-    clean = {SOURCE_KEY: nbest.lists_checksum, "lexicon_checksum": checksum}
-    return {**settings.to_dict(), **clean, **(versions or {})}
+    made_from = {SOURCE_KEY: nbest.lists_checksum, "lexicon_checksum": checksum}
+    if settings.perturbation == NEAR:
+        made_from["weighting"] = WEIGHTING
+    return {**settings.to_dict(), **made_from, **(versions or {})}
 
 
 def was_made_from(recorded: Mapping[str, Any], nbest: NbestSet) -> bool:
