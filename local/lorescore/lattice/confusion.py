@@ -110,8 +110,7 @@ def _posteriors(trellis: Trellis, slots: Ints) -> Floats:
         step = np.where(match <= rows[:, 1:] + TIE, MATCH, np.where(insert[:, 1:] <= rows[:, 1:] + TIE, INSERT, SKIP))
         source, target, words = trellis.source[arcs], trellis.target[arcs], trellis.words[arcs]
         of_arc = trellis.entering[arcs, None] * beta[target]
-        for slot in reversed(range(num_slots)):
-            of_arc[:, slot] += np.where(step[:, slot] == SKIP, of_arc[:, slot + 1], 0.0)
+        _move_over_skipped(of_arc, step == SKIP)
         skipped = np.where(step == SKIP, of_arc[:, 1:], 0.0)
         matched = np.where(step == MATCH, of_arc[:, 1:], 0.0)
         inserted = of_arc - np.pad(skipped + matched, ((0, 0), (1, 0)))
@@ -121,3 +120,21 @@ def _posteriors(trellis: Trellis, slots: Ints) -> Floats:
         gamma[0] += skipped.sum(axis=0)
     gamma[0] += np.cumsum(beta[0, :0:-1])[::-1]  # slots left empty before the first arc
     return gamma.T
+
+
+def _move_over_skipped(mass: Floats, is_skipped: np.ndarray) -> None:
+    """Add to what an arc has before a slot that stays empty what it has after it, from the last slot to the first.
+
+    Most arcs have all of it in one or two places, and few slots beside these are skipped: only they are looked at.
+
+    Args:
+        mass: (arcs, Q + 1), changed in place.
+        is_skipped: (arcs, Q).
+    """
+    first_done = mass.shape[1]  # from here on all has been moved
+    for place in np.flatnonzero(mass.any(axis=0))[::-1].tolist():
+        slot = min(place, first_done) - 1
+        while slot >= 0 and (moved := np.where(is_skipped[:, slot], mass[:, slot + 1], 0.0)).any():
+            mass[:, slot] += moved
+            slot -= 1
+        first_done = min(first_done, slot + 1)
