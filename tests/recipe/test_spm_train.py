@@ -3,7 +3,9 @@
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 import spm_train
 
@@ -44,6 +46,8 @@ def test_another_number_of_units_after_one_that_failed(tmp_path: Path) -> None:
         (tmp_path / "data" / name).mkdir(parents=True)
         (tmp_path / "data" / name / "text").write_text(TEXT)
         (tmp_path / "data" / name / "wav.scp").write_text("u1 u1.wav\nu2 u2.wav\n")
+    for utt in ("u1", "u2"):
+        soundfile.write(tmp_path / f"{utt}.wav", np.zeros(300), 16000)
     (tmp_path / "conf.yaml").write_text("encoder: conformer\n")
     for nbpe in ("300", "200"):
         done = subprocess.run(
