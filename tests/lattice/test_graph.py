@@ -153,7 +153,7 @@ def test_a_directory_of_something_else_is_left_alone(tmp_path: Path, small: Smal
     assert [path.name for path in tmp_path.iterdir()] == ["graph"]
 
 
-@pytest.mark.parametrize("line", ["<eps> 0", "<eps>", "chat 1", "<unk>", "<s>"])
+@pytest.mark.parametrize("line", ["<eps> 0", "<eps>", "chat 1", "<unk>", "<s>", "#0"])
 def test_a_word_list_with_other_than_words_is_what_the_error_names(
     tmp_path: Path, small: SmallModel, line: str
 ) -> None:

@@ -139,7 +139,13 @@ def test_a_word_that_a_model_without_unknown_word_lacks_is_named(tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("content", "order", "problem"),
-    [("u1\n", 3, "no words"), ("u1 <s> a\n", 3, "<s>"), ("u1 <eps>\n", 3, "<eps>"), (TEXT, 1, "order 1")],
+    [
+        ("u1\n", 3, "no words"),
+        ("u1 <s> a\n", 3, "<s>"),
+        ("u1 <eps>\n", 3, "<eps>"),
+        ("u1 a #0\n", 3, "#0"),
+        (TEXT, 1, "order 1"),
+    ],
 )
 def test_a_text_that_cannot_be_estimated_from(tmp_path: Path, content: str, order: int, problem: str) -> None:
     (tmp_path / "text").write_text(content)

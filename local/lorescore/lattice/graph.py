@@ -40,7 +40,7 @@ import kaldifst
 from lorescore.errors import InputError
 from lorescore.files import atomic_write, checksum, read_lines, read_yaml, remove_left_behind, split_words, write_yaml
 from lorescore.lattice.lexicon import SPACE, Lexicon, make_lexicon, token_names, write_lexicon
-from lorescore.lattice.ngram import ARPA_MEND, BOS, EOS, NO_WORDS, NgramModel, estimate_arpa
+from lorescore.lattice.ngram import ARPA_MEND, BACKOFF, BOS, EOS, NO_WORDS, NgramModel, estimate_arpa
 from lorescore.lattice.words import EPSILON_SYMBOL, WordTable, read_words, write_words
 from lorescore.pronunciation import Pronunciation
 
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-BACKOFF = "#0"  # the disambiguation symbol of back-off arcs
 DELTA = 1e-5  # costs that differ by less are equal; OpenFst's 1/1024 would round a path's cost by 0.001 and more
 VERSION = 1  # a change in how graphs are made makes them anew
 ERROR = "[E] "  # what an error of kaldilm's begins with
@@ -339,6 +338,8 @@ def _read_words(path: Path) -> list[str]:
         found = split_words(line)
         if len(found) > 1 or not set(found).isdisjoint(NO_WORDS):
             message = f"expected one word of the language, found {line!r:.60}"
-            raise InputError(message, path=path, line=number, mend="a word a line, without ids, <s>, <unk> and <eps>")
+            raise InputError(
+                message, path=path, line=number, mend="a word a line, without ids, <s>, <unk>, <eps> and #0"
+            )
         words += found
     return words

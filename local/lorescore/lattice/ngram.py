@@ -27,7 +27,8 @@ from lorescore.lattice.words import EPSILON_SYMBOL
 
 BOS, EOS, UNKNOWN = "<s>", "</s>", "<unk>"
 SPECIAL_WORDS = (BOS, EOS, UNKNOWN, "<UNK>")
-NO_WORDS = (*SPECIAL_WORDS, EPSILON_SYMBOL)
+BACKOFF = "#0"  # in graphs the symbol of back-off arcs
+NO_WORDS = (*SPECIAL_WORDS, EPSILON_SYMBOL, BACKOFF)
 # kaldingram's; of order 1 it has models as well, but version 0.1.2 counts the first word of each line only.
 MIN_ORDER, MAX_ORDER = 2, 5
 NATS = log(10.0)  # of a base-10 logarithm, which is what ARPA files have
