@@ -121,6 +121,12 @@ class ScoredLists:
         return lists
 
     @cached_property
+    def plm_costs(self) -> dict[str, list[float]]:
+        """The PLM cost of each utterance's hypotheses by rank, as `build` takes them."""
+        per_list = np.split(0.0 - self.plm, self.offsets[1:-1])
+        return {utt: costs.tolist() for utt, costs in zip(self.utts, per_list, strict=True)}
+
+    @cached_property
     def sizes(self) -> Ints:
         """Hypotheses of each list, (U,)."""
         return np.diff(self.offsets)

@@ -40,7 +40,7 @@ from lorescore.nbest.checks import require_acoustic_scale, require_same_metric
 from lorescore.nbest.chosen import write_chosen
 from lorescore.nbest.info import INFO
 from lorescore.scoring.directories import Scoring
-from lorescore.scoring.stored import TRAIN_IT, WEIGHTS_FILE, unfinished
+from lorescore.scoring.stored import TRAIN_IT, WEIGHTS_FILE, finished_rescorers, unfinished
 from lorescore.tuning import tune
 from lorescore.wer import word_error_rate
 
@@ -146,7 +146,7 @@ def require_rescorers(tags: Sequence[str], plm_root: Path) -> None:
     """
     if not tags:
         raise InputError("no --tags", mend="name the rescorers, of exp/plm")
-    finished = sorted(path.parent.name for path in plm_root.glob("[!.]*/config.yaml"))
+    finished = [path.name for path in finished_rescorers(plm_root)]
     for tag in tags:
         if tag not in finished:
             hint = f"; {nearest_hint(tag, finished)}" if finished else ""

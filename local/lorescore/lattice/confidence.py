@@ -109,9 +109,9 @@ def tune_confidences(nbest: NbestSet, lists: ScoredLists, weights: Weights) -> C
     graph_cost = partial(combined_graph_cost, weights=weights)
     posteriors: list[Floats] = []
     is_right: list[bool] = []
-    for one, plm_costs in zip(nbest, np.split(0.0 - lists.plm, lists.offsets[1:-1]), strict=True):
+    for one in nbest:
         words = split_words(hyps[one.utt])
-        paths = nbest_paths(one, plm_costs.tolist())
+        paths = nbest_paths(one, lists.plm_costs[one.utt])
         lattice = rescored_lattice(one.utt, paths, graph_cost, acoustic_scale=acoustic_scale)
         units = [len(split_units(word, nbest.metric)) for word in words]
         posteriors.append(np.repeat(word_posteriors(lattice, words, scale, acoustic_scale), units))

@@ -16,8 +16,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lorescore.combine import ScoredLists, Weights
 from lorescore.errors import InputError
 from lorescore.files import read_yaml, split_words, write_yaml
@@ -155,11 +153,9 @@ class _Pass:
         """The rescored lattices; what else there is to know of an utterance is kept when its lattice is made."""
         chosen, scale = self._chosen, self.acoustic_scale
         graph_cost = partial(combined_graph_cost, weights=chosen.weights)
-        per_list = np.split(0.0 - chosen.lists.plm, chosen.lists.offsets[1:-1])
-        plm_costs = {utt: costs.tolist() for utt, costs in zip(chosen.lists.utts, per_list, strict=True)}
         sources = self._source.lattices() if self._source else None
         for one, original in lists_with_lattices(chosen.nbest, sources):
-            paths = nbest_paths(one, plm_costs[one.utt])
+            paths = nbest_paths(one, chosen.lists.plm_costs[one.utt])
             source_paths = WordPaths(original, scale) if original is not None else None
             lattice = rescored_lattice(one.utt, paths, graph_cost, source=source_paths, acoustic_scale=scale)
             if original is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from lorescore.choices import FROZEN, STRATEGIES, WITHOUT_RANK
 from lorescore.errors import InputError
 from lorescore.report.fields import Fields
-from lorescore.scoring.stored import CONFIG_FILE, stored_members
+from lorescore.scoring.stored import CONFIG_FILE, finished_rescorers, stored_members
 
 MEND = "train it again: ./run.sh --stage 5 --stop_stage 5"
 RANK_OR_ALPHA = re.compile(r"_(r\d+|a\d[\d.]*)(?=_|$)")  # as a tag has them
@@ -114,12 +114,10 @@ class Model:
 def read_models(plm_dir: Path) -> dict[str, Model]:
     """All finished rescorers by tag, in the order of the tables.
 
-    One without `config.yaml` is unfinished, and so is one whose name begins with a dot.
-
     Raises:
         InputError: A file lacks a key or has a wrong value.
     """
-    models = [read_model(path.parent) for path in sorted(plm_dir.glob("[!.]*/config.yaml"))]
+    models = list(map(read_model, finished_rescorers(plm_dir)))
     return {model.tag: model for model in sorted(models, key=lambda model: model.order)}
 
 

@@ -69,6 +69,11 @@ def is_finished(rescorer_dir: Path) -> bool:
     return (rescorer_dir / CONFIG_FILE).is_file()
 
 
+def finished_rescorers(plm_root: Path) -> list[Path]:
+    """The directories below one that hold a rescorer or a combination, sorted; those in the making begin with a dot."""
+    return [path.parent for path in sorted(plm_root.glob(f"[!.]*/{CONFIG_FILE}"))]
+
+
 def unfinished(rescorer_dir: Path, mend: str = TRAIN_IT) -> InputError:
     """The error for a directory that holds no finished rescorer."""
     return InputError(f"no finished rescorer: {CONFIG_FILE} is missing", path=rescorer_dir, mend=mend)
