@@ -15,7 +15,7 @@ set -euo pipefail
 stage=0                          # first stage
 stop_stage=10                    # last stage
 nj=$(nproc)                      # parallel jobs of stages 1 and 3
-rescorer_nj=1                    # stages 5, 6 and 9: rescorers at a time; of several GPUs each takes one
+rescorer_nj=1                    # stages 5, 6 and 9: jobs at a time, each a rescorer or a part of its scoring; of several GPUs each takes one
 cmd=                             # stages 5, 6, 8 and 9: what runs such a job: "srun -q --gpus=1", "slurm.pl --gpu 1 {log}" (default: this machine)
 
 data_sh=                         # stage 1: script that makes the data directories (default: the demo's)
@@ -114,12 +114,23 @@ begins() { [ "${stage}" -le "$1" ] && [ "${stop_stage}" -ge "$1" ] && log "Stage
 lorescore() { python3 -m lorescore "$@"; }
 die() { echo "$0: $*" >&2; exit 1; }
 
-# Do for each rescorer what a call does for all of them, so that the call itself finds their scores there.
+# Do for each rescorer what a call does for all of them, so that the call itself finds their scores there. Where there
+# are more jobs than rescorers, several share the lists of one.
 side_by_side() {
-    local stage_name="$1" tag
+    local stage_name="$1" tag part parts=1
     shift
     [ "${rescorer_nj}" -gt 1 ] || [ -n "${cmd}" ] || return 0
-    for tag in ${tags}; do start "${stage_name}_${tag}" python3 -m lorescore "$@" --tags "${tag}"; done
+    # They leave their scores in the score cache, where exact ones alone go.
+    [ -z "${score_cache}" ] || [ -n "${history}" ] || parts=$((rescorer_nj / $(wc -w <<< "${tags}")))
+    for tag in ${tags}; do
+        if [ "${parts}" -le 1 ]; then
+            start "${stage_name}_${tag}" python3 -m lorescore "$@" --tags "${tag}"
+            continue
+        fi
+        for ((part = 1; part <= parts; part++)); do
+            start "${stage_name}_${tag}.${part}" python3 -m lorescore "$@" --tags "${tag}" --part "${part}/${parts}"
+        done
+    done
     finish
 }
 

@@ -13,6 +13,7 @@ from lorescore.files import read_yaml, write_yaml
 from lorescore.nbest import NbestSet, read_nbest_dir, write_costs, write_nbest_dir
 from lorescore.nprr import Curve, nprr_area_difference, nprr_difference, read_areas, read_records, read_word_errors
 from lorescore.perturb import HomophoneLexicon, Perturbation, perturb
+from lorescore.scoring.rescorer import Rescorer
 
 Call = Callable[..., object]
 
@@ -78,6 +79,18 @@ def test_stage_9(exp: Path, call: Call) -> None:
     lines = outcome.out.splitlines()
     assert lines[0] == f"{NONE} test nbest 0: NPRR 0.00 % [0.00, 0.00]"  # the reference first
     assert any(line.startswith(f"{VANILLA} test nbest: area under the curve ") for line in lines)
+
+
+def test_jobs_of_stage_9_score_and_measure_nothing(
+    exp: Path, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = stage(exp, "--tags", f"{VANILLA} {NONE}", "--rates", "0.5 1")
+    for number in (1, 2, 3):
+        assert call(*options, "--part", f"{number}/3").status == 0
+        assert not (exp / "nprr").exists()
+    monkeypatch.delattr(Rescorer, "load")  # every score is known
+    assert call(*options).status == 0
+    assert len(list(exp.glob("nprr/*.json"))) == 2
 
 
 def test_errors_of_characters_in_stage_9(exp: Path, call: Call) -> None:

@@ -1,5 +1,6 @@
 """`--score_cache`: where the verbs that score keep what they scored."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,6 +48,26 @@ def test_scores_are_kept_beside_what_the_stages_wrote(
     monkeypatch.setattr(Rescorer, "load", fail)
     assert rescore(call, exp) == without
     assert rescore(call, exp, "--score_cache", tmp_path / "elsewhere" / "cache") == without
+
+
+def test_jobs_leave_their_parts_in_the_cache(exp: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nothing else; the call after them has nothing to score."""
+    without = rescore(call, exp, "--score_cache", "")
+    costs = exp / "nbest" / "test" / f"lmwt.{TAG}"
+    costs.unlink()
+    chosen = exp / "rescore"
+    shutil.rmtree(chosen)
+    for part in ("2/2", "1/2"):
+        assert call("rescore", "--tags", TAG, "--dev", "test", "--exp_dir", exp, "--part", part).status == 0
+        assert not costs.exists() and not chosen.exists()
+    monkeypatch.delattr(Rescorer, "load")
+    assert rescore(call, exp) == without
+
+
+def test_a_part_without_a_cache(exp: Path, call: Call) -> None:
+    line = call("rescore", "--tags", TAG, "--dev", "test", "--exp_dir", exp, "--part", "1/2", "--score_cache", "").err
+    expected = "--part leaves its scores in the score cache, and there is none (leave it out)"
+    assert line == f"lorescore rescore: {expected}\n"
 
 
 def test_a_file_that_is_no_cache(exp: Path, call: Call) -> None:

@@ -149,6 +149,27 @@ def test_two_at_a_time_give_what_one_at_a_time_gives(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @needs_recipe
+def test_jobs_share_the_scoring_of_one_rescorer(tmp_path: Path) -> None:
+    """Where there are more jobs than rescorers; with history merging, which has no scores to share, one does it all."""
+    results = []
+    for nj in ("1", "3"):
+        directory = tmp_path / nj
+        options = [*make_recipe(directory), "--lora", "vanilla", "--rescorer_nj", nj, "--rates", "0.3"]
+        run_sh(directory, "--stage", "5", "--stop_stage", "9", "--perturb_seeds", "1", *options)
+        results.append(kept(directory))
+    assert len(results[0]) > 6
+    assert results[0] == results[1]
+    logs = tmp_path / "3" / "exp" / "log"
+    names = [f"{stage}_llama_clm_vanilla_mwer_s1.{part}.log" for stage in ("nprr", "rescore") for part in (1, 2, 3)]
+    assert sorted(path.name for path in logs.glob("[nr]*")) == names
+    for name in names:
+        (logs / name).unlink()
+    run_sh(tmp_path / "3", "--stage", "6", "--stop_stage", "6", *options, "--history", "2")
+    assert [path.name for path in logs.glob("r*")] == ["rescore_llama_clm_vanilla_mwer_s1.log"]
+
+
+@pytest.mark.slow
+@needs_recipe
 def test_every_scoring_goes_through_the_command(tmp_path: Path) -> None:
     """The calls that collect what the jobs did, too: elsewhere the scores may be of other numbers."""
     options = [*make_recipe(tmp_path), "--lora", "none vanilla", "--seeds", "1", "--combine", "all"]

@@ -27,7 +27,9 @@ from lorescore.nbest import (
 from lorescore.progress import Progress, silent
 from lorescore.scoring import sets
 from lorescore.scoring.cache import ScoreCache, cache_version
+from lorescore.scoring.directories import Scoring
 from lorescore.scoring.options import ScoringOptions, default_device
+from lorescore.scoring.part import Part
 from lorescore.scoring.rescorer import Rescorer
 from lorescore.scoring.sets import rescorer_checksum, score_sets
 from lorescore.stamp import Stamp
@@ -364,6 +366,46 @@ def test_another_rescorer_and_other_numbers_have_scores_of_their_own(
     rescorer.config["seed"] = 2
     rescorer.save(rescorer_dir)
     assert score_dirs(load, rescorer_dir, [clean_dir], cache_path=cache_path) == 20
+
+
+@pytest.mark.parametrize("count", [2, 3, 8])  # of eight jobs some have nothing to do: there are five lists
+def test_jobs_share_the_lists(
+    rescorer_dir: Path, clean_dir: Path, tmp_path: Path, cache_path: Path, count: int
+) -> None:
+    """Each scores its part, none writes costs; the call after them scores nothing and writes what one job would."""
+    later = tmp_path / "later"
+    write_nbest_dir(later, perturbed(read_nbest_dir(clean_dir), "door", "sea"))
+    both = [clean_dir, later]
+    texts = texts_of(*map(read_nbest_dir, both))
+    load = Loader(rescorer_dir)
+    scored = []
+    for number in reversed(range(1, count + 1)):
+        scored.append(score_dirs(load, rescorer_dir, both, cache_path=cache_path, part=Part(number, count)))
+        assert not cost_file(clean_dir, TAG).exists() and not cost_file(later, TAG).exists()
+    assert sum(scored) == len(texts) and load.calls == sum(map(bool, scored)) == min(count, 5)
+    assert score_dirs(load, rescorer_dir, both, cache_path=cache_path) == 0
+    in_parts = [costs(path) for path in both]
+    for path in both:
+        cost_file(path, TAG).unlink()
+    assert score_dirs(load, rescorer_dir, both) == len(texts)
+    for parts, path in zip(in_parts, both, strict=True):
+        for one, whole in zip(parts, costs(path), strict=True):
+            assert one == pytest.approx(whole, abs=2e-4)  # the last of the four decimals may be rounded otherwise
+
+
+@pytest.mark.parametrize("text", ["0/2", "3/2", "2", "1/0", "a/b", "-1/2", "1/2/3"])
+def test_a_part_that_there_is_not(text: str) -> None:
+    with pytest.raises(InputError, match=f"--part '{text}', expected which of how many jobs"):
+        Part.parse(text)
+
+
+def test_a_part_needs_the_cache(cache_path: Path) -> None:
+    part = Part.parse("2/3")
+    assert (part, Part.parse("")) == (Part(2, 3), Part())
+    with pytest.raises(InputError, match="the score cache, and there is none"):
+        Scoring(part=part)
+    with pytest.raises(InputError, match="with --history there is no use for it"):
+        Scoring(ScoringOptions(history=2), cache_path, part=part)
 
 
 def test_with_history_merging_each_list_is_scored_by_itself(

@@ -11,14 +11,14 @@ from lorescore.choices import FROZEN
 from lorescore.cli.cache_options import add_cache_argument
 from lorescore.cli.nprr_directories import DIRECTORY_OPTIONS, add_directory_arguments, run_directories
 from lorescore.cli.nprr_stage import run_stage
-from lorescore.cli.scoring_options import add_scoring_arguments
+from lorescore.cli.scoring_options import add_part_argument, add_scoring_arguments
 from lorescore.cli.uses import refuse_options
 from lorescore.errors import InputError
 from lorescore.perturb import PERTURBATIONS
 from lorescore.perturb.settings import HOMOPHONE
 
 TWO_USES = "stage 9: --tags and --sets; any N-best directories: --clean and --perturbed"
-STAGE_OPTIONS = ("reference", "perturbations", "kinds", "rates", "seeds")
+STAGE_OPTIONS = ("reference", "perturbations", "kinds", "rates", "seeds", "part")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +44,7 @@ def add_stage_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--exp_dir", type=Path, default=Path("exp"), help="what the stages wrote")
     add_cache_argument(parser)
     add_scoring_arguments(parser)
+    add_part_argument(parser)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -37,6 +37,7 @@ from lorescore.perturb import KINDS, PERTURBATIONS
 from lorescore.rounding import rounded
 from lorescore.scoring.directories import Scoring
 from lorescore.scoring.options import ScoringOptions, default_device
+from lorescore.scoring.part import WHOLE, Part
 from lorescore.scoring.sets import rescorer_checksum
 from lorescore.scoring.stored import WEIGHTS_FILE, is_finished, read_config, require_tuned_for
 from lorescore.stamp import Stamp
@@ -59,12 +60,15 @@ def run_stage(args: argparse.Namespace) -> None:
     weights = {tag: _weights(args.exp_dir, tag) for tag in tags}
     reference = _reference(args.reference, tags, args.exp_dir)
     known = {} if reference in tags else {reference: read_word_errors(_errors_path(args.exp_dir, reference))}
-    scoring = Scoring(scoring_options(args), cache_path(args.score_cache, args.exp_dir), progress)
+    part = Part.parse(args.part)
+    scoring = Scoring(scoring_options(args), cache_path(args.score_cache, args.exp_dir), progress, part)
+    names = list(dict.fromkeys(args.sets.split()))
     for tag in sorted(tags, key=lambda tag: tag != reference):
-        sets = {
-            name: _measure(tag, name, weights[tag], conditions, args.exp_dir, scoring)
-            for name in dict.fromkeys(args.sets.split())
-        }
+        if part != WHOLE:
+            for name in names:
+                _score(tag, name, conditions, args.exp_dir, scoring)
+            continue
+        sets = {name: _measure(tag, name, weights[tag], conditions, args.exp_dir, scoring) for name in names}
         nprr_dir = args.exp_dir / "nprr"
         stamp = Stamp(nprr_dir / f".{tag}.stamp", _made_from(args.exp_dir / "plm" / tag, weights[tag], scoring.options))
         earlier = read_earlier(nprr_dir, tag, stamp.is_current(), conditions, args.exp_dir / "nbest")
@@ -149,7 +153,24 @@ def _weights(exp_dir: Path, tag: str) -> Weights:
 def _measure(
     tag: str, set_name: str, weights: Weights, conditions: Sequence[Condition], exp_dir: Path, scoring: Scoring
 ) -> MeasuredSet:
-    """Score the clean and the perturbed lists of a set, and count the errors of what is chosen.
+    """Score the clean and the perturbed lists of a set, and count the errors of what is chosen."""
+    nbest_dirs, sets = _score(tag, set_name, conditions, exp_dir, scoring)
+    clean = sets[nbest_dirs[set_name]]
+    errors: dict[str, ListErrors] = {}
+    checksums: dict[str, str] = {}
+    ref_words: dict[str, Counts] = {}
+    for name, path in nbest_dirs.items():
+        nbest = replace(sets[path], refs=clean.refs)  # which perturbed lists may lack
+        lists = ScoredLists.build(nbest, list_costs(path, nbest, tag))
+        errors[name], checksums[name] = ListErrors.count(lists, weights), nbest.info["checksum"]
+        ref_words[name] = lists.ref_words
+    return MeasuredSet(errors, checksums, ref_words[set_name], clean.metric)
+
+
+def _score(
+    tag: str, set_name: str, conditions: Sequence[Condition], exp_dir: Path, scoring: Scoring
+) -> tuple[dict[str, Path], dict[Path, NbestSet]]:
+    """Score the clean and the perturbed lists of a set: their directories by name, and the lists by directory.
 
     Raises:
         InputError: The clean lists have no references, or perturbed ones are missing, were not made from them or not
@@ -169,15 +190,7 @@ def _measure(
     for curve in curves:
         _require_versions(clean, nbest_dirs[set_name], {nbest_dirs[name]: sets[nbest_dirs[name]] for name in curve})
     scoring.score(exp_dir / "plm" / tag, sets, f"{set_name} perturbed")
-    errors: dict[str, ListErrors] = {}
-    checksums: dict[str, str] = {}
-    ref_words: dict[str, Counts] = {}
-    for name, path in nbest_dirs.items():
-        nbest = replace(sets[path], refs=clean.refs)  # which perturbed lists may lack
-        lists = ScoredLists.build(nbest, list_costs(path, nbest, tag))
-        errors[name], checksums[name] = ListErrors.count(lists, weights), nbest.info["checksum"]
-        ref_words[name] = lists.ref_words
-    return MeasuredSet(errors, checksums, ref_words[set_name], clean.metric)
+    return nbest_dirs, sets
 
 
 def _require_versions(clean: NbestSet, clean_dir: Path, curve: Mapping[Path, NbestSet]) -> None:

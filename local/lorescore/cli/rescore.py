@@ -26,7 +26,7 @@ from lorescore.cli.rescore_nbest import (
     run_nbest,
     times_of,
 )
-from lorescore.cli.scoring_options import add_scoring_arguments, scoring_options
+from lorescore.cli.scoring_options import add_part_argument, add_scoring_arguments, scoring_options
 from lorescore.cli.uses import refuse_options
 from lorescore.combine import FIRST_PASS, ORACLE, ScoredLists, Weights, error_count, first_pass, oracle, select
 from lorescore.decode import MAP_SCALE, MBR, chosen_ranks, tune_posterior_scale
@@ -40,13 +40,14 @@ from lorescore.nbest.checks import require_acoustic_scale, require_same_metric
 from lorescore.nbest.chosen import write_chosen
 from lorescore.nbest.info import INFO
 from lorescore.scoring.directories import Scoring
+from lorescore.scoring.part import WHOLE, Part
 from lorescore.scoring.stored import TRAIN_IT, WEIGHTS_FILE, finished_rescorers, unfinished
 from lorescore.tuning import tune
 from lorescore.wer import word_error_rate
 
 SET = "{set}"  # stands for the set's name in --lattice_dir
 TWO_USES = "stage 6: --tags, --dev and --sets; lists from anywhere: --nbest and --model"
-STAGE_OPTIONS = ("tags", "dev", "sets", "decode")
+STAGE_OPTIONS = ("tags", "dev", "sets", "decode", "part")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,6 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--exp_dir", type=Path, default=Path("exp"), help="what the stages wrote")
     add_cache_argument(parser)
     add_scoring_arguments(parser)
+    add_part_argument(parser)
     add_nbest_arguments(parser)
 
 
@@ -90,7 +92,8 @@ def run(args: argparse.Namespace) -> None:
         raise InputError("no --dev", mend="name the set to tune the weights on, or lists to rescore at once: --nbest")
     tags = args.tags.split()
     require_choice("--decode", args.decode, DECODES)
-    options = scoring_options(args)
+    part = Part.parse(args.part)
+    scoring = Scoring(scoring_options(args), cache_path(args.score_cache, args.exp_dir), progress, part)
     require_rescorers(tags, args.exp_dir / "plm")
     names = [args.dev, *(name for name in args.sets.split() if name != args.dev)]
     nbest_dirs = {name: args.exp_dir / "nbest" / name for name in names}
@@ -103,6 +106,11 @@ def run(args: argparse.Namespace) -> None:
     for name, nbest in sets.items():  # the weights are tuned on one set and used on all
         require_same_metric(nbest, nbest_dirs[name] / INFO, dev, args.dev)
         require_acoustic_scale(nbest, nbest_dirs[name] / INFO, dev.info.get("acoustic_scale"), args.dev)
+    if part != WHOLE:
+        for tag in tags:
+            for name, nbest in sets.items():
+                scoring.score(args.exp_dir / "plm" / tag, {nbest_dirs[name]: nbest}, name)
+        return
     _warn_of_shared(args.dev, sets)
     warn_of_case(nbest_dirs[args.dev], dev.refs, first_pass(dev), dev.metric)
     sources = {name: _lattice_source(name, nbest, args) for name, nbest in sets.items()}
@@ -110,7 +118,6 @@ def run(args: argparse.Namespace) -> None:
         write_chosen(args.exp_dir / "rescore" / FIRST_PASS / name, first_pass(nbest), nbest.info["checksum"])
         if nbest.refs:
             write_chosen(args.exp_dir / "rescore" / ORACLE / name, oracle(nbest), nbest.info["checksum"])
-    scoring = Scoring(options, cache_path(args.score_cache, args.exp_dir), progress)
     for tag in tags:
         lists = _score(tag, sets, args.exp_dir, scoring)
         weights = tune(lists[args.dev])

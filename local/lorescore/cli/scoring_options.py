@@ -1,4 +1,4 @@
-"""Options of the verbs that score lists: the numbers' type, quantisation, history merging."""
+"""Options of the verbs that score lists: the numbers' type, quantisation, history merging; the part of several jobs."""
 
 import argparse
 
@@ -14,6 +14,16 @@ def add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         help="clm: hypotheses of a list share the scores of what follows so many equal tokens, where as many follow; "
         "left out: exact scores",
+    )
+
+
+def add_part_argument(parser: argparse.ArgumentParser) -> None:
+    """--part, for `Part.parse`."""
+    parser.add_argument(
+        "--part",
+        default="",
+        help="2/4: score what the second of four jobs has to, into the score cache, and no more; a call without it "
+        "goes on from there",
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from lorescore.errors import InputError
 from lorescore.nbest import (
     Hypothesis,
     NbestList,
@@ -19,6 +20,7 @@ from lorescore.nbest import (
 from lorescore.progress import Progress, silent
 from lorescore.scoring.combination import load_rescorer, member_directories
 from lorescore.scoring.options import EXACT, ScoringOptions, default_device
+from lorescore.scoring.part import WHOLE, Part
 from lorescore.scoring.sets import score_sets
 from lorescore.scoring.stored import PLM_SCORES, TUNED_FOR, Member, scores_checksum, stored_members
 
@@ -33,6 +35,10 @@ class Scoring:
         options: How scores are computed.
         cache_path: The score cache; None: none.
         progress: Gives the progress bar of what stands before it.
+        part: The lists that are scored here; of less than the whole no costs are written (`score_sets`).
+
+    Raises:
+        InputError: A part has nowhere to leave its scores.
     """
 
     def __init__(
@@ -40,8 +46,12 @@ class Scoring:
         options: ScoringOptions = EXACT,
         cache_path: Path | None = None,
         progress: Callable[[str], Progress] = lambda what: silent,
+        part: Part = WHOLE,
     ) -> None:
-        self.options, self.cache_path, self.progress = options, cache_path, progress
+        if part != WHOLE and (cache_path is None or options.history is not None):
+            why = "there is none" if cache_path is None else "with --history there is no use for it"
+            raise InputError(f"--part leaves its scores in the score cache, and {why}", mend="leave it out")
+        self.options, self.cache_path, self.progress, self.part = options, cache_path, progress, part
         self.loaded: tuple[Path, Rescorer] | None = None
 
     def score(self, rescorer_dir: Path, sets: Mapping[Path, NbestSet], what: str = "") -> int:
@@ -70,9 +80,10 @@ class Scoring:
                 self.progress(f"{rescorer_dir.name} {what}".strip()),
                 cache_path=self.cache_path,
                 options=self.options,
+                part=self.part,
             )
         count = sum(self.score(path, sets, what) for _, path in member_directories(rescorer_dir, members))
-        for nbest_dir, nbest in sets.items():
+        for nbest_dir, nbest in sets.items() if self.part == WHOLE else ():
             _write_sum(rescorer_dir.name, members, nbest_dir, nbest)
         return count
 

@@ -15,6 +15,7 @@ from lorescore.plm.settings import PlmSettings
 from lorescore.progress import Item, Progress, silent
 from lorescore.scoring.cache import ROWS_PER_TRANSACTION, ScoreCache, ScoreWriter, cache_version, writing
 from lorescore.scoring.options import EXACT, ScoringOptions, default_device
+from lorescore.scoring.part import WHOLE, Part
 from lorescore.scoring.stored import CONFIG_FILE, WEIGHTS_FILE, read_config, require_same_plm
 from lorescore.scoring.text import plm_context, plm_text
 from lorescore.stamp import Stamp
@@ -71,6 +72,7 @@ def score_sets(
     *,
     cache_path: Path | None = None,
     options: ScoringOptions = EXACT,
+    part: Part = WHOLE,
 ) -> int:
     """Write the PLM costs of every N-best directory that lacks them.
 
@@ -82,6 +84,8 @@ def score_sets(
         cache_path: The score cache; None: none.
         options: How scores are computed. With history merging a text's score depends on the other texts of its list:
             each list is scored by itself then, and the cache is not used.
+        part: The lists that are scored here. Of less than the whole the scores go to the cache alone, where the call
+            that writes the costs finds them.
 
     Returns:
         The number of texts that were scored.
@@ -113,6 +117,9 @@ def score_sets(
         for one, of_list in zip(nbest, keys[path], strict=True):
             for key, text in zip(of_list, one.texts, strict=True):
                 distinct.setdefault(key, (_List(key.scope or one.utt, one.context), text))
+    if part != WHOLE:
+        own = set(part.of(list(dict.fromkeys(its_list for its_list, _ in distinct.values()))))
+        distinct = {key: (its_list, text) for key, (its_list, text) in distinct.items() if its_list in own}
     with ScoreCache.open(cache_path if exact else None) as cache:
         known = cache.lookup(version, [key.cached for key in distinct])
         scores = {key: known[key.cached] for key in distinct if key.cached in known}
@@ -123,7 +130,7 @@ def score_sets(
         if lists:
             with writing(cache, version) as writer:
                 scores |= _score(load(), lists, writer, progress)
-    for path, nbest in unscored.items():
+    for path, nbest in unscored.items() if part == WHOLE else ():
         keyed = [
             (nbest_key, -scores[key])
             for one, of_list in zip(nbest, keys[path], strict=True)
