@@ -29,8 +29,9 @@ metric=wer             # what errors and word_bonus count: words (wer), or chara
 tune=false             # tune the weights on this data, a development set
 fallback=              # ESPnet decode or N-best directory whose best stands in for missing lattices, or empty: nothing does
 frame_shift=           # seconds a frame of the alignments (default: frame_shift beside the lattices, else 0.01 x frame_subsampling_factor)
-score_cache=           # SQLite file of scores that were given before (default: none)
+score_cache=           # SQLite file of scores that were given before (default: none; of several jobs one in the output directory)
 cmd=                   # how to run a job, such as "run.pl --mem 8G" (default: here)
+nj=1                   # jobs that share the scoring, through cmd as Kaldi has it: JOB=1:nj
 stage=1                # first stage
 skip_scoring=false     # leave out stage 3
 
@@ -61,6 +62,8 @@ echo "${command_line}"
 [ -n "${plm_dir}" ] || die "--plm-dir exp/plm/<tag>: which rescorer?"
 [ -f "${plm_dir}/config.yaml" ] || die "${plm_dir}: no finished rescorer (config.yaml is missing)"
 [[ "${metric}" =~ ^(wer|cer)$ ]] || die "--metric is '${metric}', expected wer or cer"
+[[ "${nj}" =~ ^[1-9][0-9]*$ ]] || die "--nj is '${nj}', expected 1 or more"
+[ "${nj}" -eq 1 ] || [ -n "${cmd}" ] || die "--nj ${nj} without --cmd: run.pl, queue.pl or slurm.pl runs several jobs"
 [ -z "${weights}" ] || [ -z "${lm_weight}" ] || die "--weights and --lm-weight: give one of them"
 [ "${tune}" = false ] || [ -z "${weights}${lm_weight}" ] || die "--tune true and given weights: give one of them"
 for directory in "${data}" "${in_dir}"; do
@@ -78,12 +81,14 @@ if [ -n "${inv_acwt}" ]; then
         die "--inv-acwt is '${inv_acwt}', expected a number above 0"
 fi
 
-# Run a command as a job with a log; its output is shown where it runs here.
+# Run a command as a job with a log, as several where it has the log and arguments of a JOB; its output is shown where
+# it runs here.
 run() {
     local log_file="$1"; shift
     mkdir -p "$(dirname "${log_file}")"
     if [ -n "${cmd}" ]; then
         read -ra job <<< "${cmd}"
+        [[ "${log_file}" != *.JOB.log ]] || job+=("JOB=1:${nj}")
         "${job[@]}" "${log_file}" "$@" || die "failed; log: ${log_file}"
     else
         "$@" 2>&1 | tee "${log_file}"
@@ -140,6 +145,7 @@ if [ "${stage}" -le 1 ]; then
 fi
 
 if [ "${stage}" -le 2 ]; then
+    [ "${nj}" -eq 1 ] || score_cache="${score_cache:-${out_dir}/score_cache.sqlite}"
     [ -f "${out_dir}/nbest/nbest.yaml" ] || die "${out_dir}/nbest: no finished lists here: --stage 1 makes them"
     rescore_options=(--nbest "${out_dir}/nbest" --model "${plm_dir}" --out "${out_dir}" --score_cache "${score_cache}")
     [ -z "${weights}" ] || rescore_options+=(--weights "${weights}")
@@ -156,6 +162,8 @@ if [ "${stage}" -le 2 ]; then
             frame_shift="$(awk -v factor="${factor}" 'BEGIN { print 0.01 * factor }')"
         [ -z "${frame_shift}" ] || rescore_options+=(--frame_shift "${frame_shift}")
     fi
+    [ "${nj}" -eq 1 ] ||
+        run "${out_dir}/log/plm_scores.JOB.log" "${lorescore[@]}" rescore "${rescore_options[@]}" --part "JOB/${nj}"
     run "${out_dir}/log/rescore.log" "${lorescore[@]}" rescore "${rescore_options[@]}"
     [ "${has_lattices}" = false ] || echo 1 > "${out_dir}/num_jobs"
 fi

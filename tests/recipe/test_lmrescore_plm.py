@@ -4,7 +4,9 @@ import gzip
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from lorescore.combine import read_weights
 from lorescore.files import read_table, read_yaml
 from lorescore.lattice.archives import read_lattices
 from lorescore.lattice.paths import best_path
-from lorescore.nbest import list_costs, read_nbest_dir
+from lorescore.nbest import list_costs, read_costs, read_nbest_dir
 from lorescore.wer.ctm import read_ctm
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -151,6 +153,42 @@ def test_dev_is_tuned_and_test_takes_its_weights(kaldi: Path) -> None:
     assert (test / "scoring_kaldi/best_wer").read_text().startswith("%WER 0.00 ")
 
 
+# As Kaldi's run.pl: JOB=FIRST:LAST, a log, a command.
+RUN_PL = """#!/usr/bin/env bash
+[[ "$1" != JOB=* ]] || { jobs="${1#JOB=}"; shift; }
+log="$1" status=0; shift
+echo "${jobs:-one} ${log##*/}" >> jobs
+[ -n "${jobs:-}" ] || exec "$@" > "${log}" 2>&1
+for job in $(seq "${jobs%:*}" "${jobs#*:}"); do
+    "${@//JOB/${job}}" > "${log//JOB/${job}}" 2>&1 || status=1
+done
+exit "${status}"
+"""
+
+
+@needs_environment
+def test_jobs_share_the_scoring(kaldi: Path) -> None:
+    """The scores and what they choose are those of one job."""
+    new_rescorer(kaldi / "plm", "llama", plm_text="lower").save(kaldi / "exp/plm" / TAG)
+    runner = kaldi / "run.pl"
+    runner.write_text(RUN_PL)
+    runner.chmod(0o755)
+    options = ("--plm-dir", f"exp/plm/{TAG}", "--acwt", str(ACWT), "--lm-weight", "0.5", "--skip-scoring", "true")
+    for out, more in (("out1", ()), ("out3", ("--nj", "3", "--cmd", runner))):
+        done = call(kaldi, *options, *more, "data/dev", "exp/tri3/decode_dev", out)
+        assert done.returncode == 0, done.stderr
+    for name in ("text", "ctm", f"nbest/lmwt.{TAG}"):
+        assert (kaldi / "out3" / name).read_bytes() == (kaldi / "out1" / name).read_bytes()
+    called = ["one import_nbest.log", "1:3 plm_scores.JOB.log", "one rescore.log"]
+    assert (kaldi / "jobs").read_text().splitlines() == called
+    logs = [path.name for path in sorted((kaldi / "out3/log").iterdir())]
+    assert logs == ["import_nbest.log", *(f"plm_scores.{job}.log" for job in (1, 2, 3)), "rescore.log"]
+    assert not (kaldi / "out1/score_cache.sqlite").exists()
+    with closing(sqlite3.connect(kaldi / "out3/score_cache.sqlite")) as cache:
+        costs = read_costs(kaldi / "out3/nbest" / f"lmwt.{TAG}")
+        assert cache.execute("SELECT count(*) FROM scores").fetchone() == (len(costs),)
+
+
 @pytest.mark.slow
 @needs_environment
 def test_nbest_archives_without_references(kaldi: Path) -> None:
@@ -221,6 +259,14 @@ def test_nbest_archives_without_references(kaldi: Path) -> None:
         (
             ["--plm-dir", "PLM", "--stage", "2", "data/dev", "exp/tri3/decode_dev", "out"],
             "{script}: out/nbest: no finished lists here: --stage 1 makes them",
+        ),
+        (
+            ["--plm-dir", "PLM", "--nj", "4", "data/dev", "exp/tri3/decode_dev", "out"],
+            "{script}: --nj 4 without --cmd: run.pl, queue.pl or slurm.pl runs several jobs",
+        ),
+        (
+            ["--plm-dir", "PLM", "--nj", "0", "data/dev", "exp/tri3/decode_dev", "out"],
+            "{script}: --nj is '0', expected 1 or more",
         ),
         (["--plm-dri", "x", "a", "b", "c"], "{script}: --plm-dri: no such option (did you mean --plm_dir? options: "),
         (["a", "b", "c", "--N"], "{script}: --num_hyps needs a value"),

@@ -47,7 +47,7 @@ from lorescore.wer import word_error_rate
 
 SET = "{set}"  # stands for the set's name in --lattice_dir
 TWO_USES = "stage 6: --tags, --dev and --sets; lists from anywhere: --nbest and --model"
-STAGE_OPTIONS = ("tags", "dev", "sets", "decode", "part")
+STAGE_OPTIONS = ("tags", "dev", "sets", "decode")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -34,6 +34,7 @@ from lorescore.nbest.info import INFO, is_nbest_dir
 from lorescore.perturb.expansion import Expansion
 from lorescore.scoring.combination import load_list_scorer
 from lorescore.scoring.directories import Scoring
+from lorescore.scoring.part import WHOLE, Part
 from lorescore.scoring.stored import (
     TUNE_THEM,
     WEIGHTS_FILE,
@@ -55,7 +56,7 @@ logger = logging.getLogger(__name__)
 STDIN = "-"
 NBEST_OPTIONS = ("model", "weights", "lm_weight", "word_bonus", "metric", "tune", "expand_as", "lists_at_a_time", "out")
 LINES_OPTIONS = ("metric", "lists_at_a_time", "expand_as")  # of JSON Lines alone
-DIRECTORY_OPTIONS = ("lattice_dir", "frame_shift", "words", "score_cache")  # of a directory alone
+DIRECTORY_OPTIONS = ("lattice_dir", "frame_shift", "words", "score_cache", "part")  # of a directory alone
 
 
 def add_nbest_arguments(parser: argparse.ArgumentParser) -> None:
@@ -174,7 +175,10 @@ def _rescore_directory(args: argparse.Namespace) -> None:
     source = LatticeSource.read(Path(args.lattice_dir), args.frame_shift, args.words) if args.lattice_dir else None
 
     model = args.model.resolve()  # its last part is the tag
-    scoring = Scoring(scoring_options(args), cache_path(args.score_cache, out), progress)
+    scoring = Scoring(scoring_options(args), cache_path(args.score_cache, out), progress, Part.parse(args.part))
+    if scoring.part != WHOLE:
+        scoring.score(model, {nbest_dir: nbest})
+        return
     lists = ScoredLists.build(nbest, scoring.costs(model, nbest_dir, nbest))
     weights = given or tune(lists)
     ranks = best_ranks(lists, weights)
