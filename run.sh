@@ -16,6 +16,7 @@ stage=0                          # first stage
 stop_stage=10                    # last stage
 nj=$(nproc)                      # parallel jobs of stages 1 and 3
 rescorer_nj=1                    # stages 5, 6 and 9: jobs at a time, each a rescorer or a part of its scoring; of several GPUs each takes one
+train_nj=1                       # stage 5: processes that share each training, a GPU each; trainings follow each other then
 cmd=                             # stages 5, 6, 8 and 9: what runs such a job: "srun -q --gpus=1", "slurm.pl --gpu 1 {log}" (default: this machine)
 
 data_sh=                         # stage 1: script that makes the data directories (default: the demo's)
@@ -183,7 +184,7 @@ needs_ref() {
 
 [[ "${nbest_source}" =~ ^(beam|lattice)$ ]] || die "--nbest_source is '${nbest_source}', expected beam or lattice"
 [[ "${lattice_backend}" =~ ^(k2|kaldi)$ ]] || die "--lattice_backend is '${lattice_backend}', expected k2 or kaldi"
-for number in nj rescorer_nj; do
+for number in nj rescorer_nj train_nj; do
     [[ "${!number}" =~ ^[1-9][0-9]*$ ]] || die "--${number} is '${!number}', expected 1 or more"
 done
 { [ "${stage}" -le "${stop_stage}" ] && [ "${stage}" -le 10 ]; } || die "nothing to do between --stage ${stage} and --stop_stage ${stop_stage}: stages are 0 to 10"
@@ -384,12 +385,18 @@ if begins 5 "train rescorers: exp/nbest/{${train_set},${dev_set}} -> exp/plm/{${
         [[ "${lm_loss}" =~ ^(0+\.?0*|\.0+)$ && "${objective}" != lm ]] || lm_text=data/sentences/train.txt
     fi
     [[ "${lm_text}" =~ ^(none)?$ ]] || train_options+=(--lm_text "${lm_text}")
+    jobs="${rescorer_nj}"
+    if [ "${train_nj}" -gt 1 ]; then
+        rescorer_nj=1  # each training has all the GPUs
+        train_options+=(--nj "${train_nj}")
+    fi
     while IFS=$'\t' read -r tag strategy of_seed; do
         training=(train "${tag_options[@]}" --lora "${strategy}" "${train_options[@]}")
         if [ "${of_seed}" = - ]; then attended python3 -m lorescore "${training[@]}"  # frozen: others start from its scores
         else start "train_${tag}" python3 -m lorescore "${training[@]}" --seed "${of_seed}"; fi
     done <<< "${trainings}"
     finish
+    rescorer_nj="${jobs}"
     for tag in ${tags}; do  # a scheduler can lose a job and report success
         [ -f "exp/plm/${tag}/config.yaml" ] || die "exp/plm/${tag}: no rescorer here, its training ended without one; call it again to go on"
     done

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from toy_recipe import ROOT, kept, make_recipe, needs_recipe, run_sh, wait_for
 
+from lorescore.files import read_yaml
+
 # What run.sh has when it comes to its jobs.
 HEAD = f"""\
 set -euo pipefail
@@ -177,11 +179,14 @@ def test_every_scoring_goes_through_the_command(tmp_path: Path) -> None:
     through = tmp_path / "through"
     through.write_text(f'#!/usr/bin/env bash\necho "${{@:4}}" >> {tmp_path}/calls\nexec "$@"\n')
     through.chmod(0o755)
+    options += ["--train_nj", "2"]
     run_sh(tmp_path, "--stage", "5", "--stop_stage", "9", *options, "--cmd", str(through))
     calls = (tmp_path / "calls").read_text().splitlines()
     verbs = [call.split()[0] for call in calls]
     # Verb by verb each rescorer by itself, then all of them.
     assert verbs == ["train", *["rescore"] * 2, "combine", "rescore", "perturb", *["nprr"] * 3]
+    assert "--nj 2" in calls[0]  # which shares itself out
+    assert read_yaml(tmp_path / "exp/plm/llama_clm_vanilla_mwer_s1/config.yaml")["training"]["processes"] == 2
     together = "--tags llama_clm_none llama_clm_vanilla_mwer_s1 combined"
     assert calls[4].endswith(together) and calls[-1].endswith(together)
 

@@ -1,7 +1,9 @@
 """Dev during training: WER at the weights tuned there, the choice of the best weights, and when to stop."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -10,7 +12,8 @@ from lorescore.combine import ScoredLists, Weights, wer
 from lorescore.nbest import NbestSet
 from lorescore.nbest.lists import COST_DECIMALS
 from lorescore.progress import Progress, silent
-from lorescore.scoring.rescorer import Rescorer
+from lorescore.scoring.rescorer import NotFiniteError, Rescorer
+from lorescore.training.workers import ALONE, Workers
 from lorescore.tuning import tune
 
 State = dict[str, torch.Tensor]
@@ -79,6 +82,7 @@ def evaluate(
     ranks: Mapping[str, int],
     costs: Sequence[Sequence[float]] | None = None,
     progress: Progress = silent,
+    workers: Workers = ALONE,
 ) -> Evaluation:
     """What dev says of a rescorer as it is now.
 
@@ -89,15 +93,35 @@ def evaluate(
         ranks: The ranks in use.
         costs: The rescorer's costs of dev, where they are known.
         progress: Wraps the loop over the lists.
+        workers: The processes that share the lists.
 
     Raises:
         NotFiniteError: A score is not a finite number.
         InputError: The memory is too small.
     """
     if costs is None:
-        costs = [[-score for score in one] for one in rescorer.score_lists(dev, progress)]
+        costs = _costs(rescorer, dev, progress, workers)
     weights, dev_wer = tuned_on(dev, costs)
     return Evaluation(step, dev_wer, weights, ranks)
+
+
+def _costs(rescorer: Rescorer, dev: NbestSet, progress: Progress, workers: Workers) -> list[list[float]]:
+    """The costs of all lists, each of which one of the processes scores."""
+    ends = list(accumulate(len(one.hypotheses) for one in dev))
+    costs = torch.zeros(ends[-1] if ends else 0, dtype=torch.float64)
+    own = workers.of(list(zip(dev, ends, strict=True)))
+    failure = None
+    try:
+        scores = rescorer.score_lists([one for one, _ in own], progress)
+        for (one, end), of_list in zip(own, scores, strict=True):
+            costs[end - len(one.hypotheses) : end] = -torch.tensor(of_list, dtype=torch.float64)
+    except NotFiniteError as error:
+        failure = error
+        costs.fill_(math.nan)
+    costs = workers.sum(costs)
+    if not costs.isfinite().all():
+        raise failure or NotFiniteError("a score that is not a finite number")
+    return [part.tolist() for part in costs.split([len(one.hypotheses) for one in dev])]
 
 
 class ModelChoice:

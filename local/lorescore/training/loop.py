@@ -19,6 +19,7 @@ from lorescore.training.teacher import TeacherScores
 from lorescore.training.tensorboard import Curves, no_curves
 from lorescore.training.trainer import Trainer
 from lorescore.training.twins import Twins
+from lorescore.training.workers import ALONE, Workers
 from lorescore.tuning import tune
 
 Costs = Sequence[Sequence[float]]  # PLM costs (negative scores) of each list's hypotheses by rank
@@ -38,6 +39,7 @@ def train_rescorer(
     teacher_score: Score | None = None,
     checkpoint: Checkpoint | None = None,
     curves: Curves = no_curves,
+    workers: Workers = ALONE,
 ) -> TrainingResult:
     """Adapt a new rescorer with a strategy and train it; it is changed in place.
 
@@ -55,6 +57,7 @@ def train_rescorer(
         teacher_score: Gives the teacher's scores of further texts, for `distill` with `perturb_train`.
         checkpoint: Where the run keeps its state, and goes on from.
         curves: Takes what there is to watch.
+        workers: The processes that share the training; all call this alike.
 
     Raises:
         InputError: The objective is not for this scorer or lacks its teacher or texts, `perturb_train` lacks its
@@ -89,6 +92,7 @@ def train_rescorer(
         twins=twins,
         checkpoint=checkpoint,
         curves=curves,
+        workers=workers,
     )
     return trainer.train(progress)
 

@@ -22,6 +22,7 @@ class TrainingResult:
         steps: Optimizer steps that were taken.
         epochs: Passes over the lists; not whole where training stopped early.
         num_lists: Lists that were trained on in each epoch.
+        processes: That shared the training, in its last part where it was resumed.
         precision: Of the matrix products, as `ScoringOptions.describe` names it: what `auto` came to.
         seconds: Wall time, with that of the earlier parts of a run that was resumed.
         peak_memory_mb: Largest memory during the training, in its last part where it was resumed, in MiB: of the
@@ -36,6 +37,7 @@ class TrainingResult:
     steps: int
     epochs: float
     num_lists: int
+    processes: int
     precision: str
     seconds: float
     peak_memory_mb: float
@@ -50,6 +52,7 @@ class TrainingResult:
             "best_step": self.best.step,
             "epochs": int(self.epochs) if self.epochs == int(self.epochs) else round(self.epochs, 2),
             "lists": self.num_lists,
+            "processes": self.processes,
             "precision": self.precision,
             "seconds": round(self.seconds, 1),
             "peak_memory_mb": round(self.peak_memory_mb),

@@ -14,6 +14,7 @@ from lorescore.training.data import TrainingList
 from lorescore.training.memory import autocast
 from lorescore.training.objectives import Objective, correlation_loss
 from lorescore.training.states import sentence_states
+from lorescore.training.workers import ALONE, Workers
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ class StepGradients:
         correlation: Weight of the correlation regulariser.
         precision: Of the forward passes (`training.memory.autocast`).
         token_budget: Tokens in one forward and backward pass.
+        workers: The processes that share the step.
 
     Attributes:
         token_budget: What it has come down to where memory ran out.
@@ -42,10 +44,12 @@ class StepGradients:
         correlation: float,
         precision: str,
         token_budget: int,
+        workers: Workers = ALONE,
     ) -> None:
         self.scorer: Any = scorer
         self.adaptation, self.objective = adaptation, objective
         self.correlation, self.precision, self.token_budget = correlation, precision, token_budget
+        self.workers = workers
 
     def accumulate(self, lists: Sequence[TrainingList]) -> float:
         """Leave the gradients of a step in the parameters; the loss.
@@ -57,17 +61,24 @@ class StepGradients:
         """
         while True:
             try:
-                return self._accumulate(lists)
+                loss = self._accumulate(lists)
+                break
             except (MemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error):
                     raise
             # Past the handler, when nothing holds the tensors of the failed attempt any more.
             self.scorer.zero_grad(set_to_none=True)
-            batches = batches_in_order(lists, range(len(lists)), self.token_budget)
-            largest = max(sum(len(lists[index]) for index in batch) for batch in batches)
+            largest = max(sum(len(lists[index]) for index in batch) for batch in self._batches(lists))
             self.token_budget = halved(min(self.token_budget, largest))
+        self.workers.sum_gradients(one for one in self.scorer.parameters() if one.requires_grad)
+        return self.workers.sum(torch.tensor(loss, dtype=torch.float64)).item()
+
+    def _batches(self, lists: Sequence[TrainingList]) -> list[list[int]]:
+        """What goes through the model at once, of the lists that this process takes; indices."""
+        return list(batches_in_order(lists, self.workers.of(range(len(lists))), self.token_budget))
 
     def _accumulate(self, lists: Sequence[TrainingList]) -> float:
+        """The part of this process."""
         # No dropout: the hypotheses of a list differ by a word or two, less than noise of their own would; and what is
         # drawn would depend on the batches.
         self.scorer.eval()
@@ -76,7 +87,7 @@ class StepGradients:
         num_lists = sum(len(one.errors) > 0 for one in lists) + num_twins
         num_references = sum(one.with_reference for one in lists)
         total = 0.0
-        for batch in batches_in_order(lists, range(len(lists)), self.token_budget):
+        for batch in self._batches(lists):
             with autocast(self.precision, self.scorer.device):
                 scores = self.scorer([lists[index].encoded for index in batch])
             losses = []
@@ -91,6 +102,8 @@ class StepGradients:
                 if one.with_reference:
                     losses.append(self.objective.of_reference(one, score) / num_references)
             total += self._backward(torch.stack(losses).sum())
+        if not self.workers.is_leader:  # what is left is of the step as a whole
+            return total
         if self.correlation:
             with autocast(self.precision, self.scorer.device):
                 states = sentence_states(self.scorer, [one.encoded for one in lists], self.token_budget)

@@ -32,6 +32,7 @@ from lorescore.training.settings import TrainingSettings
 from lorescore.training.step import StepGradients
 from lorescore.training.tensorboard import Curves, no_curves
 from lorescore.training.twins import Twins
+from lorescore.training.workers import ALONE, Workers
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ class Trainer:
         twins: Makes the perturbed twins of the lists; None: there are none.
         checkpoint: Where the run keeps its state, and goes on from; None: nowhere.
         curves: Takes what there is to watch.
+        workers: The processes that share each step. All read the checkpoint, the leader alone writes it and the curves.
     """
 
     def __init__(
@@ -73,10 +75,12 @@ class Trainer:
         twins: Twins | None = None,
         checkpoint: Checkpoint | None = None,
         curves: Curves = no_curves,
+        workers: Workers = ALONE,
     ) -> None:
         self.rescorer, self.adaptation, self.lists, self.dev = rescorer, adaptation, lists, dev
         self.settings, self.start_costs, self.start_weights = settings, start_costs, start_weights
         self.centred, self.twins, self.checkpoint, self.curves = centred, twins, checkpoint, curves
+        self.workers = workers
         self.scorer: Any = rescorer.scorer
         self.plan = plan_steps(len(lists), texts, settings)
         self.named = {name: one for name, one in self.scorer.named_parameters() if one.requires_grad}
@@ -138,6 +142,7 @@ class Trainer:
     def _begin(self, progress: Progress) -> tuple[int, ModelChoice]:
         """The steps that are done, and the choice so far: from the checkpoint, or before the first step."""
         found = self.checkpoint.read() if self.checkpoint else None
+        self.workers.wait()  # until all have read, what is there stays
         if found is not None:
             step, state = found
             logger.info("going on after step %d of %d", step, len(self.plan))
@@ -146,8 +151,9 @@ class Trainer:
             self.seconds_before = state["seconds"]
             self.rank_history = RankHistory.from_dict(state["rank_history"])
             return step, take_on(state, self.scorer, self.named, self.optimizer, self.adaptation)
-        if self.checkpoint:
+        if self.checkpoint and self.workers.is_leader:
             self.checkpoint.remove()
+        self.workers.share(self.named.values())
         self.rank_history.add(0, self.adaptation.ranks())
         first = self._evaluate(0, progress, self.start_costs)
         choice = ModelChoice(first, trainable_state(self.scorer), self.adaptation.first_choice_step)
@@ -165,6 +171,7 @@ class Trainer:
             correlation=self.settings.correlation,
             precision=self.settings.precision,
             token_budget=self.token_budget,
+            workers=self.workers,
         )
 
     def _update(self, step: int, rate: float, gradients: StepGradients, lists: Sequence[TrainingList]) -> str:
@@ -185,7 +192,7 @@ class Trainer:
     def _evaluate(self, step: int, progress: Progress, costs: Sequence[Sequence[float]] | None = None) -> Evaluation:
         """Dev, as the model is now."""
         with autocast(self.settings.precision, self.scorer.device):
-            evaluation = evaluate(self.rescorer, self.dev, step, self.adaptation.ranks(), costs, progress)
+            evaluation = evaluate(self.rescorer, self.dev, step, self.adaptation.ranks(), costs, progress, self.workers)
         weights = evaluation.weights
         rate = weights.metric.upper()
         logger.info("step %d of %d: dev %s %.2f at %s", step, len(self.plan), rate, evaluation.dev_wer, weights)
@@ -203,7 +210,7 @@ class Trainer:
 
     def _save(self, step: int, choice: ModelChoice) -> None:
         """Write the checkpoint."""
-        if self.checkpoint is None:
+        if self.checkpoint is None or not self.workers.is_leader:
             return
         state = training_state(step, self.scorer, self.named, self.optimizer, self.adaptation, choice)
         run = {"token_budget": self.token_budget, "seconds": self._seconds()}
@@ -230,6 +237,7 @@ class Trainer:
             steps=step,
             epochs=self.settings.epochs * step / len(self.plan),
             num_lists=len(self.lists),
+            processes=self.workers.count,
             precision=ScoringOptions(dtype=self.settings.precision).describe(self.scorer.device),
             seconds=self._seconds(),
             peak_memory_mb=peak_memory_mb(self.scorer.device),
