@@ -85,6 +85,21 @@ def test_one_process_alone_has_everything() -> None:
     assert ALONE.of([1, 2, 3]) == [1, 2, 3]
 
 
+def test_what_lies_by_columns_is_summed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`torch.distributed` takes it by rows alone."""
+
+    def twice(tensor: torch.Tensor) -> None:
+        assert tensor.is_contiguous()
+        tensor.mul_(2)
+
+    monkeypatch.setattr(workers.distributed, "all_reduce", twice)
+    parameter = torch.nn.Parameter(torch.ones(2, 3).T)
+    parameter.grad = torch.arange(6.0).reshape(2, 3).T
+    Workers(0, 2).sum_gradients([parameter])
+    assert not parameter.grad.is_contiguous()
+    assert parameter.grad.tolist() == [[0, 6], [2, 8], [4, 10]]
+
+
 def test_more_processes_than_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "default_device", lambda: torch.device("cuda"))
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)

@@ -87,10 +87,13 @@ class Workers:
 
     @staticmethod
     def _together(operation: Callable[[torch.Tensor], object], tensor: torch.Tensor) -> None:
+        dense = tensor.contiguous()  # weights may lie by columns, and their gradients with them
         try:
-            operation(tensor)
+            operation(dense)
         except RuntimeError as error:  # gloo: another one has closed its connection
             raise EndedError from error
+        if dense is not tensor:
+            tensor.copy_(dense)
 
 
 ALONE = Workers()
