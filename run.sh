@@ -46,6 +46,7 @@ context=                         # stage 4: utterances before each one, as the f
 expand=                          # stage 4: homophone versions of each hypothesis that join its list, at most so many: 8 (default: none)
 expand_cost=1                    # stage 4: how much lower their first-pass log score is for each replaced word
 metric=wer                       # stage 4: what all stages count errors in: words (wer), or characters (cer): Mandarin, Japanese
+nlsyms_txt=                      # stage 4: ESPnet's file of non-linguistic symbols, one a line, that come out of lists and references (default: none)
 ref="data/{set}/text"            # stage 4: references; {set} stands for the set; also sought beside each decode; empty: the lists' own, as without this file
 train_set=train                  # set to train on
 dev_set=dev                      # set to choose models and to tune weights on
@@ -192,8 +193,11 @@ done
 [[ "${metric}" =~ ^(wer|cer)$ ]] || die "--metric is '${metric}', expected wer or cer"
 if [ -n "${nbest_sh}" ]; then
     [ "${metric}" = wer ] || die "--metric ${metric}: ${nbest_sh} makes the lists, give it to import-nbest there"
+    [ -z "${nlsyms_txt}" ] || die "--nlsyms_txt ${nlsyms_txt}: ${nbest_sh} makes the lists, give it to import-nbest there"
     [ "${nbest_source}" = beam ] || die "--nbest_source ${nbest_source}: ${nbest_sh} makes the lists, and from what it likes"
 fi
+
+[ -z "${nlsyms_txt}" ] || [ "${nbest_source}" = beam ] || die "--nlsyms_txt is for lists of a beam search, not for those of lattices"
 
 mkdir -p exp
 echo "$(date '+%F %T') ${command_line}" >> exp/run.log
@@ -348,6 +352,7 @@ if begins 4 "N-best lists: ${asr_decode} -> exp/nbest/<set>; PLM ${plm} -> exp/p
                 [ -n "${acwt}" ] || die "${decode_dir}: Kaldi's archives do not say what acoustic costs weigh: give --acwt, usually 0.1"
                 import_options+=(--acoustic_scale "${acwt}")
             fi
+            [ -z "${nlsyms_txt}" ] || import_options+=(--nlsyms_txt "${nlsyms_txt}")
             lorescore import-nbest --decode_dir "${decode_dir}" "${import_options[@]}"
         fi
         [ -f "exp/nbest/${set}/text" ] || ! needs_ref "${set}" ||

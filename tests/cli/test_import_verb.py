@@ -39,6 +39,20 @@ def test_without_references(decode: Path, tmp_path: Path, call: Call) -> None:
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["acwt", "nbest.yaml", "words_text"]
 
 
+def test_non_linguistic_symbols(decode: Path, nbest_dir: Path, tmp_path: Path, call: Call) -> None:
+    symbols = tmp_path / "nlsyms.txt"
+    symbols.write_text("eye\n")
+    options = ("import-nbest", "--decode_dir", decode, "--ref", decode / "ref_text", "--out", nbest_dir)
+    before = (nbest_dir / "words_text").read_text()
+    outcome = call(*options, "--nlsyms_txt", symbols)
+    assert outcome.out.splitlines()[-2] == f"{nbest_dir}: 1-best %WER 50.00 [ 3 / 6, 0 ins, 2 del, 1 sub ]"
+    assert (nbest_dir / "words_text").read_text() == before.replace("eye see", "see")
+    assert read_nbest_dir(nbest_dir).info["nlsyms"] == ["eye"]
+    assert "up to date" in call(*options, "--nlsyms_txt", symbols).out
+    assert "up to date" not in call(*options).out
+    assert (nbest_dir / "words_text").read_text() == before
+
+
 def test_finished_work_is_kept_and_damaged_work_redone(decode: Path, nbest_dir: Path, call: Call) -> None:
     arguments = ("import-nbest", "--decode_dir", decode, "--ref", decode / "ref_text", "--out", nbest_dir)
     words = nbest_dir / "words_text"

@@ -24,13 +24,14 @@ from lorescore.nbest.espnet import read_espnet_decode
 from lorescore.nbest.formats import FORMATS, Format, FormatOptions, find_format, format_named, reading_lines
 from lorescore.nbest.formats.format import NO_CHOICE
 from lorescore.nbest.info import INFO, is_nbest_dir
+from lorescore.nbest.nlsyms import read_nlsyms, without_nlsyms
 from lorescore.wer import CER, METRICS, WER, EditCounts, edit_counts, wer_line
 from lorescore.wer.units import first_decomposed
 
 logger = logging.getLogger(__name__)
 
 NO_REFS = "without references, so no WER; weights cannot be tuned on these lists, nor a rescorer trained (--ref)"
-DECODE_OPTIONS = ("format", "utts")
+DECODE_OPTIONS = ("format", "utts", "nlsyms_txt")
 LATTICE_OPTIONS = ("words", "num_hyps", "lm_arpa", "sample", "seed", "nbest_scale", "fallback")
 EMPTY = "empty"  # what --fallback may say instead of naming a first pass
 LATTICE_ORACLE = "lattice_oracle"  # where nbest.yaml has the lattices' %WER line, which needs the lattices
@@ -71,6 +72,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", help=f"format of --decode_dir: {', '.join(FORMATS)}; else it is found by looking (see `convert`)"
     )
     decode.add_argument("--utts", type=Path, help="nemo: its manifest, or the utterance ids in the order of the beams")
+    decode.add_argument(
+        "--nlsyms_txt",
+        type=Path,
+        help="ESPnet's file of non-linguistic symbols, such as [noise], one a line: hypotheses and references are taken "
+        "without them",
+    )
     lattices = parser.add_argument_group("with --lattice_dir")
     lattices.add_argument("--words", type=Path, help="words.txt of the lattices; else the one that lies beside them")
     lattices.add_argument("--num_hyps", type=int, default=10, help="distinct hypotheses of a list at most")
@@ -183,6 +190,10 @@ def _from_decode(args: argparse.Namespace, form: Format) -> tuple[NbestSet, bool
     """The lists of a decode, and whether the directory has yet to be written."""
     nbest = form.read(args.decode_dir, FormatOptions(args.ref, args.utts, args.acoustic_scale))
     info = {**nbest.info, "metric": args.metric or nbest.metric, **_context_settings(args)}
+    if args.nlsyms_txt:
+        symbols = read_nlsyms(args.nlsyms_txt)
+        info["nlsyms"] = symbols
+        nbest = without_nlsyms(replace(nbest, info=info), symbols)
     return replace(nbest, info=info), not _is_up_to_date(args.out, info)
 
 

@@ -42,7 +42,8 @@ def split_units(text: str, metric: str = WER) -> list[str]:
 def espnet_characters(text: str) -> list[str]:
     """The tokens that ESPnet's scoring makes of a text: `tokenize_text --token_type char` of what str.split() leaves.
 
-    ESPnet's recipes may have a file of non-linguistic symbols and a text cleaner besides; neither is applied here.
+    ESPnet's recipes may have a file of non-linguistic symbols besides, which lists come in without
+    (`lorescore.nbest.nlsyms`), and a text cleaner, which is not applied.
 
     >>> espnet_characters("OK 吗")
     ['O', 'K', '<space>', '吗']
