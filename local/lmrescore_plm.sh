@@ -12,7 +12,8 @@
 #   lat.1.gz, num_jobs, words.txt      from lattices, rescored lattices of these lists: at the acoustic scale acwt a
 #                                      path's cost is minus its combined score
 #   text, ctm, weights.yaml            what was chosen, and how
-#   scoring_kaldi/{wer_*,best_wer}     (cer_*, best_cer) at these weights, which are never chosen on the set that they score but by --tune
+#   scoring_kaldi/{wer_*,best_wer}     (cer_*, best_cer) at these weights, which are never chosen on the set that they score but by --tune;
+#                                      after local/wer_{output,ref,hyp}_filter where the recipe has them (tuning is without)
 #
 # Stages: 1 N-best lists, 2 rescoring, 3 scoring.
 set -euo pipefail
@@ -170,7 +171,19 @@ fi
 
 if [ "${stage}" -le 3 ] && [ "${skip_scoring}" = false ]; then
     if [ -f "${data}/text" ]; then
-        score_options=(--ref "${data}/text" --hyp "${out_dir}/text" --out "${out_dir}" --metric "${metric}")
+        ref="${data}/text" hyp="${out_dir}/text"
+        # As in Kaldi's scoring, the recipe's own filters of these files, where it has some.
+        for side in ref hyp; do
+            filter=""
+            for candidate in local/wer_output_filter "local/wer_${side}_filter"; do
+                [ ! -x "${candidate}" ] || filter="${candidate}"
+            done
+            [ -n "${filter}" ] || continue
+            echo "$0: ${!side} through ${filter}"
+            "./${filter}" < "${!side}" > "${out_dir}/${side}_filt.txt" || die "${filter} failed on ${!side}"
+            declare "${side}=${out_dir}/${side}_filt.txt"
+        done
+        score_options=(--ref "${ref}" --hyp "${hyp}" --out "${out_dir}" --metric "${metric}")
         score_options+=(--weights "${out_dir}/weights.yaml")
         [ ! -f "${data}/utt2spk" ] || score_options+=(--utt2spk "${data}/utt2spk")
         run "${out_dir}/log/score.log" "${lorescore[@]}" score "${score_options[@]}"

@@ -153,6 +153,27 @@ def test_dev_is_tuned_and_test_takes_its_weights(kaldi: Path) -> None:
     assert (test / "scoring_kaldi/best_wer").read_text().startswith("%WER 0.00 ")
 
 
+@needs_environment
+def test_the_filters_of_the_recipe_are_applied(kaldi: Path) -> None:
+    """As Kaldi's scoring does it: wer_output_filter on both sides, but for one that has a filter of its own."""
+    new_rescorer(kaldi / "plm", "llama", plm_text="lower").save(kaldi / "exp/plm" / TAG)
+    (kaldi / "local").mkdir()
+    for name, expression in (("wer_output_filter", "s/ the//"), ("wer_hyp_filter", "s/ the/ THE/")):
+        (kaldi / "local" / name).write_text(f"#!/bin/sed -f\n{expression}\n")
+        (kaldi / "local" / name).chmod(0o755)
+    options = ("--plm-dir", f"exp/plm/{TAG}", "--acwt", str(ACWT), "--lm-weight", "0.5")
+    done = call(kaldi, *options, "data/dev", "exp/tri3/decode_dev", "out")
+    assert done.returncode == 0, done.stderr
+    assert (kaldi / "out/ref_filt.txt").read_text() == "u1 cat sat\nu2 rain sea\n"
+    assert (kaldi / "out/hyp_filt.txt").read_text().startswith("u1 THE ")
+    assert (kaldi / "out/text").read_text().startswith("u1 the ")
+    assert " / 4, " in (kaldi / "out/scoring_kaldi/best_wer").read_text()  # of five words one is filtered out
+    assert "data/dev/text through local/wer_output_filter" in done.stdout
+    (kaldi / "local/wer_hyp_filter").write_text("#!/bin/sh\nexit 3\n")
+    done = call(kaldi, *options, "--stage", "3", "data/dev", "exp/tri3/decode_dev", "out")
+    assert (done.returncode, done.stderr) == (1, f"{SCRIPT}: local/wer_hyp_filter failed on out/text\n")
+
+
 # As Kaldi's run.pl: JOB=FIRST:LAST, a log, a command.
 RUN_PL = """#!/usr/bin/env bash
 [[ "$1" != JOB=* ]] || { jobs="${1#JOB=}"; shift; }

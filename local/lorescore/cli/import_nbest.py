@@ -75,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     decode.add_argument(
         "--nlsyms_txt",
         type=Path,
-        help="ESPnet's file of non-linguistic symbols, such as [noise], one a line: hypotheses and references are taken "
+        help="ESPnet's file of non-linguistic symbols, such as [noise], one a line: hypotheses and references come in "
         "without them",
     )
     lattices = parser.add_argument_group("with --lattice_dir")
