@@ -17,6 +17,8 @@ import argparse
 import gzip
 import math
 import os
+import platform
+import re
 import sys
 from array import array
 from collections.abc import Iterator
@@ -27,6 +29,7 @@ import kaldiio
 import numpy as np
 import torch
 
+OWN_NAME = f"{re.sub('[^A-Za-z0-9]', '-', platform.node())}-{os.getpid()}"  # as lorescore.files.process_name
 BACKOFF = "#0"
 WIDER = 2.0  # factor on the beam where no path reached the end
 MAX_TRIES = 4
@@ -56,7 +59,7 @@ def main() -> None:
         save_graph(compile_graph(args.compile), args.compile / "HLG.k2.npz")
         return
     graph = load_graph(args.graph_dir / "HLG.k2.npz").to(args.device)
-    partial = args.out.with_name(f".{args.out.name}.{os.getpid()}.tmp")
+    partial = args.out.with_name(f".{args.out.name}.{OWN_NAME}.tmp")
     left_out = 0
     try:
         # Level 1: these archives are read once and deleted.
@@ -171,7 +174,7 @@ def read_fst(path: Path) -> k2.Fsa:
 
 def save_graph(graph: k2.Fsa, path: Path) -> None:
     """Write a graph as plain arrays, not as torch.save's pickle; it appears when it is complete."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.npz")
+    partial = path.with_name(f".{path.name}.{OWN_NAME}.npz")
     np.savez(
         partial,
         arcs=graph.arcs.values().numpy(),

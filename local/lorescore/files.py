@@ -4,6 +4,7 @@ import codecs
 import glob
 import hashlib
 import os
+import platform
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +20,7 @@ CHUNK_BYTES = 1 << 20
 CHECK_PATH = "check the path"
 GZIP = b"\x1f\x8b"  # the first bytes of a gzip file (RFC 1952)
 GUNZIP = "gunzip it first"
+MACHINE = re.sub(r"[^A-Za-z0-9]", "-", platform.node())
 # Kaldi, sclite and awk split at ASCII white space alone; str.split() would also split at a no-break space (U+00A0).
 WORD = re.compile(r"[^ \t\n\r\f\v]+")
 
@@ -116,7 +118,15 @@ def temporary_beside(path: Path) -> Path:
     """
     if not path.name:
         raise InputError(f"{path} names no file", mend=CHECK_PATH)
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    return path.with_name(f".{path.name}.{process_name()}.tmp")
+
+
+def process_name(process: int | None = None) -> str:
+    """What names a process, by default this one, in the names of what it has half-written.
+
+    The machine is part of it: the jobs of a cluster share their files, and two may have the same id.
+    """
+    return f"{MACHINE}-{os.getpid() if process is None else process}"
 
 
 def remove_left_behind(folder: Path, before: str, after: str = "") -> None:
@@ -124,9 +134,10 @@ def remove_left_behind(folder: Path, before: str, after: str = "") -> None:
 
     Args:
         folder: Where it is.
-        before: What its names have before the id of a process.
+        before: What its names have before the `process_name`.
         after: What they have after it.
     """
+    before += f"{MACHINE}-"  # what runs elsewhere is not known here
     for path in folder.glob(f"{glob.escape(before)}*{glob.escape(after)}"):
         process = path.name[len(before) : len(path.name) - len(after)]
         if process.isdecimal() and not _runs(int(process)):

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 import lat_decode
 from lorescore.errors import InputError
-from lorescore.files import read_table, read_yaml
+from lorescore.files import process_name, read_table, read_yaml
 from lorescore.lattice.archives import read_lattices
 from lorescore.lattice.backends import LOCAL, Backend, choose_backend, make_lattices, prepare_backend
 from lorescore.lattice.graph import Graph, make_graph
@@ -238,7 +238,7 @@ def test_k2_ends_where_its_caller_was_killed(tmp_path: Path, graph: Graph) -> No
 def test_what_a_killed_job_has_left_is_removed(tmp_path: Path, graph: Graph) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    for name in (f".lat.1.gz.{ended.pid}.tmp", f"..lat.1.gz.raw.gz.{ended.pid}.tmp"):
+    for name in (f".lat.1.gz.{process_name(ended.pid)}.tmp", f"..lat.1.gz.raw.gz.{process_name(ended.pid)}.tmp"):
         (tmp_path / name).touch()
     scp = write_posteriors(tmp_path, {"spoken": spoken(units_of(graph)["the"], graph.num_tokens)})
     make_lattices(choose_backend("kaldi"), graph, scp, tmp_path / "lat.1.gz", WIDE)

@@ -24,7 +24,6 @@ none at its ends, as the transcripts that the model was trained on.
 
 import hashlib
 import logging
-import os
 import shutil
 import subprocess
 import sys
@@ -38,7 +37,16 @@ from typing import TYPE_CHECKING
 import kaldifst
 
 from lorescore.errors import InputError
-from lorescore.files import atomic_write, checksum, read_lines, read_yaml, remove_left_behind, split_words, write_yaml
+from lorescore.files import (
+    atomic_write,
+    checksum,
+    process_name,
+    read_lines,
+    read_yaml,
+    remove_left_behind,
+    split_words,
+    write_yaml,
+)
 from lorescore.lattice.lexicon import SPACE, Lexicon, make_lexicon, token_names, write_lexicon
 from lorescore.lattice.ngram import ARPA_MEND, BACKOFF, BOS, EOS, NO_WORDS, NgramModel, estimate_arpa
 from lorescore.lattice.words import EPSILON_SYMBOL, WordTable, read_words, write_words
@@ -135,7 +143,7 @@ def make_graph(
 
     before, after = f".{directory.name}.", ".part"
     remove_left_behind(directory.parent, before, after)
-    partial = directory.with_name(f"{before}{os.getpid()}{after}")
+    partial = directory.with_name(f"{before}{process_name()}{after}")
     shutil.rmtree(partial, ignore_errors=True)
     try:
         partial.mkdir(parents=True)

@@ -28,6 +28,7 @@ from typing import Any
 from lorescore.errors import InputError
 from lorescore.files import (
     checksum,
+    process_name,
     read_table,
     remove_left_behind,
     single_spaced,
@@ -54,7 +55,7 @@ CONTEXT = "context"
 BETWEEN = "<s>"  # in it, between two utterances
 PART_FILES = ("lmwt.nolm", "lmwt.lmonly")
 MAX_RANK_DIGITS = 9
-PARTIAL = ".partial."  # then a process's id: the folder in which it writes a directory
+PARTIAL = ".partial."  # then a `process_name`: the folder in which it writes a directory
 # The files that nbest.yaml has the checksum of, in this order; those after the first two need not be there.
 CONTENT = ("words_text", "acwt", "text", *PART_FILES, CONTEXT, "added")
 
@@ -117,7 +118,7 @@ def write_nbest_dir(nbest_dir: Path, nbest: NbestSet) -> None:
     require_replaceable(nbest_dir)
     # All is written in a folder of its own first: where it cannot be, what the directory holds stays.
     remove_left_behind(nbest_dir, PARTIAL)
-    partial = nbest_dir / f"{PARTIAL}{os.getpid()}"
+    partial = nbest_dir / f"{PARTIAL}{process_name()}"
     try:
         write_table(partial / "words_text", [(key, hypothesis.text) for key, hypothesis in keyed])
         if parts:
