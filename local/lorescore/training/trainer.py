@@ -141,6 +141,7 @@ class Trainer:
 
     def _begin(self, progress: Progress) -> tuple[int, ModelChoice]:
         """The steps that are done, and the choice so far: from the checkpoint, or before the first step."""
+        self.workers.share(self.scorer.parameters())  # pissa changes frozen weights too, by what each GPU computes
         found = self.checkpoint.read() if self.checkpoint else None
         self.workers.wait()  # until all have read, what is there stays
         if found is not None:
@@ -153,7 +154,6 @@ class Trainer:
             return step, take_on(state, self.scorer, self.named, self.optimizer, self.adaptation)
         if self.checkpoint and self.workers.is_leader:
             self.checkpoint.remove()
-        self.workers.share(self.named.values())
         self.rank_history.add(0, self.adaptation.ranks())
         first = self._evaluate(0, progress, self.start_costs)
         choice = ModelChoice(first, trainable_state(self.scorer), self.adaptation.first_choice_step)
