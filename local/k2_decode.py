@@ -8,20 +8,16 @@ HLG is composed as by icefall's compile_hlg.py, with pushed costs, and searched 
 written are the decoder's own lattices, one token an arc, not determinized, as Kaldi CompactLattice text: acoustic cost
 unscaled, token ids those of tokens.txt (posterior column + 1). An utterance without a complete path is left out.
 
-Runs on Python 3.9 with k2 1.23.4; imports nothing of this project.
+Runs on Python 3.9 with k2 1.23.4; imports nothing of this project but the module beside it.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
 import math
 import os
-import platform
-import re
 import sys
 from array import array
-from collections.abc import Iterator
 from pathlib import Path
 
 import k2
@@ -29,7 +25,8 @@ import kaldiio
 import numpy as np
 import torch
 
-OWN_NAME = f"{re.sub('[^A-Za-z0-9]', '-', platform.node())}-{os.getpid()}"  # as lorescore.files.process_name
+from k2_lattices import OWN_NAME, LatticeWriter, lattice_lines
+
 BACKOFF = "#0"
 WIDER = 2.0  # factor on the beam where no path reached the end
 MAX_TRIES = 4
@@ -59,22 +56,17 @@ def main() -> None:
         save_graph(compile_graph(args.compile), args.compile / "HLG.k2.npz")
         return
     graph = load_graph(args.graph_dir / "HLG.k2.npz").to(args.device)
-    partial = args.out.with_name(f".{args.out.name}.{OWN_NAME}.tmp")
     left_out = 0
-    try:
-        # Level 1: these archives are read once and deleted.
-        with gzip.open(partial, "wt", compresslevel=1, encoding="utf-8", newline="\n") as file:
-            for utt, log_probs in kaldiio.load_scp_sequential(str(args.scp)):
-                if os.getppid() != caller:  # it was killed, and nobody waits for the lattices
-                    sys.exit("the calling process has ended")
-                text = decode(graph, log_probs, args)
-                print("decoded", utt, flush=True)
-                left_out += not text
-                if text:
-                    file.write(f"{utt} \n{text}\n")
-        partial.replace(args.out)
-    finally:
-        partial.unlink(missing_ok=True)
+    # Level 1: these archives are read once and deleted.
+    with LatticeWriter(args.out, compresslevel=1) as lattices:
+        for utt, log_probs in kaldiio.load_scp_sequential(str(args.scp)):
+            if os.getppid() != caller:  # it was killed, and nobody waits for the lattices
+                sys.exit("the calling process has ended")
+            lines = decode(graph, log_probs, args)
+            print("decoded", utt, flush=True)
+            left_out += not lines
+            if lines:
+                lattices.write_one(utt, lines)
     if left_out:
         print(f"{args.out}: {left_out} utterances without a complete path", file=sys.stderr)
 
@@ -193,8 +185,8 @@ def load_graph(path: Path) -> k2.Fsa:
     return graph
 
 
-def decode(graph: k2.Fsa, log_probs: np.ndarray, args: argparse.Namespace) -> str:
-    """The lattice of an utterance as lines of CompactLattice text; empty where no path reaches the end."""
+def decode(graph: k2.Fsa, log_probs: np.ndarray, args: argparse.Namespace) -> list[str]:
+    """The lattice of an utterance as lines of CompactLattice text; none where no path reaches the end."""
     scores = torch.tensor(log_probs, dtype=torch.float32, device=args.device)
     segments = torch.tensor([[0, 0, len(scores)]], dtype=torch.int32)
     beam = args.beam
@@ -210,42 +202,12 @@ def decode(graph: k2.Fsa, log_probs: np.ndarray, args: argparse.Namespace) -> st
             frame_idx_name="frame",
         )
         if lattice.num_arcs:
-            return "".join(lattice_lines(lattice.to("cpu"), log_probs))
+            lattice = lattice.to("cpu")
+            # Of posteriors as they are, not scaled; the arcs to the final state are after the last frame and have none.
+            frames = lattice.frame.clamp(max=len(log_probs) - 1)
+            return list(lattice_lines(lattice, (-log_probs[frames, lattice.labels]).tolist()))
         beam *= WIDER
-    return ""
-
-
-def lattice_lines(lattice: k2.Fsa, log_probs: np.ndarray) -> Iterator[str]:
-    """A lattice, state by state; an arc with several words becomes a chain, of equal arcs the best stays."""
-    splits = lattice.aux_labels.shape.row_splits(1).tolist()
-    all_words = lattice.aux_labels.values.tolist()
-    # (source, target, label, words): graph cost and frame
-    arcs: dict[tuple[int, int, int, tuple[int, ...]], tuple[float, int]] = {}
-    columns = lattice.arcs.values()[:, :3].tolist(), (-lattice.lm_scores).tolist(), lattice.frame.tolist()
-    for number, ((source, target, label), graph_cost, frame) in enumerate(zip(*columns)):  # noqa: B905 (Python 3.9)
-        words = tuple(word for word in all_words[splits[number] : splits[number + 1]] if word > 0)
-        arc = (source, target, label, words)
-        if arc not in arcs or graph_cost < arcs[arc][0]:
-            arcs[arc] = (graph_cost, frame)
-
-    by_state: dict[int, list[str]] = {}
-    # k2's one final state, its last, is not written: the first new state has its number, so that none is left out.
-    num_states = max(target for _, target, _, _ in arcs)
-    for (source, target, label, words), (graph_cost, frame) in sorted(arcs.items()):
-        is_final = label < 0  # k2's way to its one final state; a final state here may be entered by words first
-        chain = [source, *range(num_states, num_states + len(words) - (not is_final and bool(words)))]
-        num_states += len(chain) - 1
-        if is_final:
-            by_state.setdefault(chain[-1], []).append(f"{chain[-1]}\t{graph_cost:.9g},0,\n")
-            weights = []
-        else:
-            chain.append(target)
-            weights = [f"{graph_cost:.9g},{-float(log_probs[frame, label]):.9g},{label + 1}"]
-        weights += ["0,0,"] * (len(chain) - 1 - len(weights))
-        for start, end, word, weight in zip(chain, chain[1:], words or (0,), weights):  # noqa: B905 (Python 3.9)
-            by_state.setdefault(start, []).append(f"{start}\t{end}\t{word}\t{weight}\n")
-    for state in sorted(by_state):
-        yield from by_state[state]
+    return []
 
 
 if __name__ == "__main__":

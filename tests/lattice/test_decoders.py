@@ -3,6 +3,7 @@
 k2 runs for real where .venv-k2 is (local/setup_k2.sh makes it; K2_VENV names another place).
 """
 
+import gzip
 import os
 import re
 import subprocess
@@ -166,15 +167,94 @@ def test_both_backends_have_the_same_paths(tmp_path: Path, trigrams: Graph) -> N
     assert differing <= 2 * len(posteriors)  # where the twentieth costs as much as the next
 
 
+# A decode.py of icefall, as local/k2_lattices.py says: get_lattice's search over batches, longest utterance first.
+ICEFALL = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import kaldiio, k2, torch
+from pathlib import Path
+from k2_decode import load_graph
+from k2_lattices import LatticeWriter
+
+HLG = load_graph(Path(sys.argv[2]))
+posteriors = dict(kaldiio.load_scp(sys.argv[3]))
+utts = sorted(posteriors, key=lambda utt: -len(posteriors[utt]))
+with LatticeWriter(sys.argv[4]) as lattices:
+    for batch in (utts[:3], utts[3:]):
+        rows = [torch.from_numpy(posteriors[utt].copy()) for utt in batch]
+        segments = torch.tensor([[row, 0, len(one)] for row, one in enumerate(rows)], dtype=torch.int32)
+        dense = k2.DenseFsaVec(torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), segments)
+        lattice = k2.intersect_dense_pruned(HLG, dense, 200.0, 10.0, 30, 10000)
+        print(lattices.write(batch, lattice))
+    try:
+        lattices.write(batch[:1], lattice)
+    except ValueError as error:
+        print(error)
+"""
+
+
+def test_lattices_of_icefall(tmp_path: Path, trigrams: Graph) -> None:
+    """Its batches give the paths and costs of utterances that are decoded one by one, whatever the search does."""
+    k2 = choose_backend("k2", k2_python=K2_PYTHON)
+    if k2.name != "k2":
+        pytest.skip(k2.reason)
+    posteriors = log_probs_of(trigrams)
+    options = SearchOptions(acoustic_scale=1.0, beam=200.0, lattice_beam=10.0)
+    expected = decoded(tmp_path / "k2", k2, trigrams, posteriors, options)
+    scp, archive = write_posteriors(tmp_path, posteriors), tmp_path / "exp/lat_test/lat.1.gz"
+    command = [
+        str(k2.python),
+        "-c",
+        ICEFALL,
+        str(LOCAL),
+        str(trigrams.directory / "HLG.k2.npz"),
+        str(scp),
+        str(archive),
+    ]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    said = subprocess.run(command, env=environment, capture_output=True, check=True, encoding="utf-8").stdout
+    assert said.splitlines() == ["[]", "[]", "5 lattices for 1 utterances"]
+    assert [path.name for path in archive.parent.iterdir()] == ["lat.1.gz"]
+    found = {one.utt: one for one in read_lattices(archive, trigrams.words)}
+    assert found.keys() == expected.keys() and len(found) == 8
+    for utt, lattice in found.items():
+        some, others = (
+            {path.words: path.cost for path in n_best_paths(one, 20).paths} for one in (lattice, expected[utt])
+        )
+        assert next(iter(some)) == next(iter(others))
+        assert len(some.keys() ^ others.keys()) <= 2  # where the twentieth costs as much as the next
+        for words in some.keys() & others.keys():
+            assert some[words].graph == pytest.approx(others[words].graph, abs=1e-3)
+            assert some[words].acoustic == pytest.approx(others[words].acoustic, abs=1e-3)
+
+
+def test_an_archive_of_icefall_appears_when_it_is_complete(tmp_path: Path) -> None:
+    sys.path.insert(0, str(LOCAL))
+    try:
+        from k2_lattices import LatticeWriter
+    finally:
+        sys.path.remove(str(LOCAL))
+    path = tmp_path / "lat.1.gz"
+    path.write_bytes(b"before")
+    with pytest.raises(KeyboardInterrupt), LatticeWriter(path) as lattices:
+        lattices.write_one("utt", ["0\t0,0,\n"])
+        raise KeyboardInterrupt
+    assert path.read_bytes() == b"before"
+    with LatticeWriter(path) as lattices:
+        lattices.write_one("utt", ["0\t0,0,\n"])
+    assert gzip.decompress(path.read_bytes()) == b"utt \n0\t0,0,\n\n"
+    assert [one.name for one in tmp_path.iterdir()] == ["lat.1.gz"]
+
+
 # A token, a token with two words and the way to the final state with two: as k2's search may give it.
 SEVERAL_WORDS = """
 import sys
 sys.path.insert(0, sys.argv[1])
-import k2, numpy, torch, k2_decode
+import k2, k2_lattices
 lattice = k2.Fsa.from_str("0 1 1 -0.5\\n1 2 2 -0.25\\n2 3 -1 -1\\n3")
 lattice.aux_labels = k2.RaggedTensor([[], [1, 2], [3, 4]])
-lattice.lm_scores, lattice.frame = lattice.scores.clone(), torch.tensor([0, 1, 2], dtype=torch.int32)
-print("utt\\n" + "".join(k2_decode.lattice_lines(lattice, numpy.full((2, 3), -2.0))))
+lattice.lm_scores = lattice.scores.clone()
+print("utt\\n" + "".join(k2_lattices.lattice_lines(lattice, [2.0, 2.0, 0.0])))
 """
 
 

@@ -5,7 +5,7 @@
 
 `store_transcripts` of github.com/k2-fsa/icefall (icefall/utils.py) writes them; a text instead of a list is read too.
 There is one hypothesis an utterance and no score: enough to be scored or converted, nothing to rescore. icefall keeps
-N-best lists in memory and writes none; those of its `Nbest` can be written as TSV or JSON Lines.
+lattices and N-best lists in memory and writes none; local/k2_lattices.py makes it write the lattices.
 """
 
 import ast
@@ -108,5 +108,5 @@ FORMAT = Format(
     write,
     drops,
     unread="timestamps",
-    more="recogs hold the best alone: write the paths and scores of icefall's Nbest as tsv or jsonl",
+    more="recogs hold the best alone: write the lattices, with local/k2_lattices.py, for import-nbest --lattice_dir",
 )
