@@ -110,9 +110,9 @@ def test_read_weights(tmp_path: Path) -> None:
     [
         ("lm_weight: high\n", "lm_weight is 'high', expected a number (correct it, or tune the weights again"),
         ("lm_weight: 1e-3\n", "lm_weight is '1e-3', expected a number (for YAML it is a word: write 1.0e-3)"),
-        ("lm_weight: .nan\n", "lm_weight is nan, expected a finite number (correct it"),
+        ("lm_weight: .nan\n", "lm_weight is nan, expected a finite number, at least 0 (correct it"),
         ("word_bonus: true\n", "word_bonus is True, expected a number (correct it"),
-        ("lm_weight: -1\n", "lm_weight is -1.0, expected at least 0 (correct it"),
+        ("lm_weight: -1\n", "lm_weight is -1, expected a finite number, at least 0 (correct it"),
         ("lm_wieght: 0.5\n", "neither lm_weight nor word_bonus, expected weights (write `lm_weight: 0.5`, or name "),
         ("{}\n", "neither lm_weight nor word_bonus, expected weights"),
     ],

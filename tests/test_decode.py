@@ -171,7 +171,7 @@ def test_read_posterior_scale(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", ["0", "-1", ".nan", "high", "true"])
 def test_posterior_scales_that_are_none(tmp_path: Path, value: str) -> None:
     (tmp_path / "weights.yaml").write_text(f"posterior_scale: {value}\n")
-    with pytest.raises(InputError, match=r"weights.yaml: posterior_scale is .*, expected a number above 0"):
+    with pytest.raises(InputError, match=r"weights.yaml: posterior_scale is .*, expected a number"):
         read_posterior_scale(tmp_path / "weights.yaml")
 
 

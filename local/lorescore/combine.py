@@ -7,7 +7,7 @@ and the errors are those of characters. The weights are tuned in `lorescore.tuni
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -225,22 +225,34 @@ def read_weights(path: Path) -> Weights:
             negative, or there is no such metric.
     """
     content = read_yaml(path)
-    names = ("lm_weight", "word_bonus")
-    if not any(name in content for name in names):
+    if not any(name in content for name in ("lm_weight", "word_bonus")):
         mend = "write `lm_weight: 0.5`, or name another file"
         raise InputError("neither lm_weight nor word_bonus, expected weights", path=path, mend=mend)
-    lm_weight, word_bonus = (_require_weight(name, content.get(name, 0.0), path) for name in names)
-    if lm_weight < 0:
-        raise InputError(f"lm_weight is {lm_weight}, expected at least 0", path=path, mend=CORRECT_WEIGHT)
-    return Weights(lm_weight, word_bonus, require_metric(content, path))
+    return Weights(
+        number_in(content, "lm_weight", 0.0, path, lambda value: 0 <= value < math.inf, "a finite number, at least 0"),
+        number_in(content, "word_bonus", 0.0, path),
+        require_metric(content, path),
+    )
 
 
-def _require_weight(name: str, value: Any, path: Path) -> float:
-    """A weight as YAML has it, if it is a finite number."""
+def number_in(
+    content: Mapping[str, Any],
+    key: str,
+    default: float,
+    path: Path | None,
+    fits: Callable[[float], bool] = math.isfinite,
+    expected: str = "a finite number",
+) -> float:
+    """A number of `weights.yaml`; the default where it is left out.
+
+    Raises:
+        InputError: It is no number, or does not fit: the error says what was expected.
+    """
+    value = content.get(key, default)
     try:
-        require_kind(name, value, float)
+        require_kind(key, value, float)
     except InputError as error:
         raise InputError(error.message, path=path, mend=error.mend or CORRECT_WEIGHT) from error
-    if not math.isfinite(value):
-        raise InputError(f"{name} is {value}, expected a finite number", path=path, mend=CORRECT_WEIGHT)
+    if not fits(value):
+        raise InputError(f"{key} is {value}, expected {expected}", path=path, mend=CORRECT_WEIGHT)
     return float(value)

@@ -25,6 +25,7 @@ from lorescore.combine import (
     best_ranks,
     combined_scores,
     error_count,
+    number_in,
 )
 from lorescore.errors import InputError
 from lorescore.files import read_yaml
@@ -124,10 +125,8 @@ def read_posterior_scale(path: Path) -> float:
     Raises:
         InputError: The file cannot be read, or the scale is not above 0.
     """
-    value = read_yaml(path).get("posterior_scale", MAP_SCALE)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise InputError(f"posterior_scale is {value!r}, expected a number above 0, or .inf for MAP", path=path)
-    return float(value)
+    expected = "a number above 0, or .inf for MAP"
+    return number_in(read_yaml(path), "posterior_scale", MAP_SCALE, path, lambda value: value > 0, expected)
 
 
 def _list_distances(nbest: NbestSet) -> list[Ints]:

@@ -81,11 +81,11 @@ def test_written_and_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("confidence_scale: 0", "confidence_scale is 0, expected a number above 0 (tune the weights again)"),
-        ("confidence_scale: .inf", "confidence_scale is inf, expected a number above 0"),
-        ("confidence_slope: steep", "confidence_slope is 'steep', expected a number (tune"),
-        ("confidence_intercept: true", "confidence_intercept is True, expected a number (tune"),
-        ("confidence_intercept: .nan", "confidence_intercept is nan, expected a number (tune"),
+        ("confidence_scale: 0", "confidence_scale is 0, expected a finite number above 0 (correct it, or tune"),
+        ("confidence_scale: .inf", "confidence_scale is inf, expected a finite number above 0"),
+        ("confidence_slope: steep", "confidence_slope is 'steep', expected a number (correct"),
+        ("confidence_intercept: true", "confidence_intercept is True, expected a number (correct"),
+        ("confidence_intercept: .nan", "confidence_intercept is nan, expected a finite number (correct"),
     ],
 )
 def test_what_is_no_calibration(tmp_path: Path, line: str, message: str) -> None:

@@ -11,17 +11,16 @@ with p the posterior, at the posterior scale at which the lists' posteriors are 
 (`lorescore.decode.tune_confidence_scale`).
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from lorescore.combine import ScoredLists, Weights, best_ranks, select
+from lorescore.combine import ScoredLists, Weights, best_ranks, number_in, select
 from lorescore.decode import tune_confidence_scale
-from lorescore.errors import InputError
 from lorescore.files import read_yaml, split_words
 from lorescore.lattice.confusion import confusion_network
 from lorescore.lattice.lattices import EPSILON, Lattice
@@ -69,14 +68,13 @@ class Calibration:
         Raises:
             InputError: A value is no finite number, or the scale not above 0.
         """
-        content: Mapping[str, Any] = read_yaml(weights_path) if weights_path else {}
-        values = {name: content[key] for name, key in KEYS.items() if key in content}
-        for name, value in values.items():
-            is_number = isinstance(value, int | float) and not isinstance(value, bool) and np.isfinite(value)
-            if not is_number or (name == "scale" and value <= 0):
-                message = f"{KEYS[name]} is {value!r:.40}, expected a number{' above 0' if name == 'scale' else ''}"
-                raise InputError(message, path=weights_path, mend="tune the weights again")
-        return cls(**{name: float(value) for name, value in values.items()})
+        content = read_yaml(weights_path) if weights_path else {}
+        above_0 = (lambda value: 0 < value < math.inf), "a finite number above 0"
+        return cls(
+            number_in(content, KEYS["scale"], cls.scale, weights_path, *above_0),
+            number_in(content, KEYS["slope"], cls.slope, weights_path),
+            number_in(content, KEYS["intercept"], cls.intercept, weights_path),
+        )
 
 
 def word_posteriors(lattice: Lattice, words: Sequence[str], posterior_scale: float, acoustic_scale: float) -> Floats:
