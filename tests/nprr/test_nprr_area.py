@@ -8,8 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lorescore.errors import InputError
-from lorescore.nprr import Curve, NprrArea, nprr, nprr_area, nprr_area_difference
+from lorescore.nprr import Curve, nprr, nprr_area, nprr_area_difference
 from lorescore.nprr.area import nprr_area_p_by_exchanges, rate_weights
+from lorescore.wer.resampling import Estimate
 
 CLEAN = [1, 0, 2, 1]  # 4 errors
 AT_01 = [[1, 1, 2, 1], [2, 1, 2, 1]]  # 5 and 6 errors: NPRR 25 and 50, mean 37.5
@@ -40,12 +41,12 @@ def test_one_rate_is_half_of_its_nprr() -> None:
 
 def test_rate_0_adds_nothing_and_unchanged_errors_give_exactly_0() -> None:
     assert nprr_area(Curve.of(CLEAN, {0.0: [CLEAN], 0.3: AT_03})) == nprr_area(Curve.of(CLEAN, {0.3: AT_03}))
-    assert nprr_area(Curve.of(CLEAN, {0.1: [CLEAN] * 3, 0.3: [CLEAN] * 3})) == NprrArea(0, 0, 0)
+    assert nprr_area(Curve.of(CLEAN, {0.1: [CLEAN] * 3, 0.3: [CLEAN] * 3})) == Estimate(0, 0, 0)
 
 
 def test_no_clean_errors_is_undefined() -> None:
     undefined = Curve.of([0, 0], {0.1: [[1, 0]]})
-    assert nprr_area(undefined) == NprrArea(None, None, None)
+    assert nprr_area(undefined) == Estimate(None, None, None)
     one_error = Curve.of([1, 0], {0.1: [[1, 1]]})
     assert nprr_area(one_error).value == 50
     difference = nprr_area_difference(undefined, one_error)

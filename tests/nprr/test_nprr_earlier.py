@@ -10,12 +10,13 @@ from toy_nbest import toy_nbest
 
 from lorescore.nbest import write_nbest_dir
 from lorescore.nbest.directory import content_checksum
-from lorescore.nprr import AreaRecord, Nprr, NprrArea, NprrRecord, WordErrors, write_records, write_word_errors
+from lorescore.nprr import AreaRecord, Nprr, NprrRecord, WordErrors, write_records, write_word_errors
 from lorescore.nprr.conditions import Condition, condition_of
 from lorescore.nprr.earlier import Earlier, read_earlier
+from lorescore.wer.resampling import Estimate
 
 CONDITIONS = [Condition(name, "homophone", "nbest", (0.1, 0.3), (1,)) for name in ("dev", "test")]
-NPRR, AREA = Nprr(1.0, 0.0, 2.0, (1.0,), 10.0, 10.1), NprrArea(1.0, 0.0, 2.0)
+NPRR, AREA = Nprr(1.0, 0.0, 2.0, (1.0,), 10.0, 10.1), Estimate(1.0, 0.0, 2.0)
 RECORDS = [
     NprrRecord("tiny", one.set, one.kind, rate, one.seeds, NPRR, NPRR) for one in CONDITIONS for rate in one.rates
 ]

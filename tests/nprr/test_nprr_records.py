@@ -12,7 +12,6 @@ from lorescore.nprr import (
     AreaRecord,
     Losses,
     Nprr,
-    NprrArea,
     NprrDifference,
     NprrRecord,
     WordErrors,
@@ -22,12 +21,13 @@ from lorescore.nprr import (
     write_records,
     write_word_errors,
 )
+from lorescore.wer.resampling import Estimate
 
 DEFINED = Nprr(35.0, 10.0, 60.0, (20.0, 50.0), 10.0, 13.5)
 UNDEFINED = Nprr(None, None, None, (None, None), 0.0, 10.0)
 LOSSES = Losses(30.0, 10.0, 35.0, 15.0, 50.0, None, None, None, None, 5.0, 0.0)
 FIRST = NprrRecord("smollm2_adalora", "test", "1best", 0.1, (1, 2), DEFINED, UNDEFINED)
-AREA = AreaRecord("m", "test", "nbest", (0.1, 0.3), (1,), NprrArea(4.0, 1.0, 7.0), NprrArea(None, None, None))
+AREA = AreaRecord("m", "test", "nbest", (0.1, 0.3), (1,), Estimate(4.0, 1.0, 7.0), Estimate(None, None, None))
 
 
 def test_records_round_trip_and_are_sorted(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from lorescore.report import collect, write_report
 from lorescore.report.mbr import base_tag
 from lorescore.report.models import frozen_counterpart, read_models
 from lorescore.scoring.stored import scores_checksum
-from lorescore.wer.resampling import RelativeChange
+from lorescore.wer.resampling import Estimate
 
 REFS = {"a-1": "one two three", "a-2": "four five", "b-1": "six"}
 WRONG = {"a-1": "one two", "a-2": "four", "b-1": "seven"}
@@ -62,7 +62,7 @@ def test_mbr_stands_after_map_and_is_compared_with_it(tmp_path: Path) -> None:
         ("test", lora, 0.25),
     ]
     (one, _) = results.mbr
-    assert (one.map_wer, one.mbr_wer, one.change) == (50.0, 0.0, RelativeChange(-100.0, -100.0, -100.0))
+    assert (one.map_wer, one.mbr_wer, one.change) == (50.0, 0.0, Estimate(-100.0, -100.0, -100.0))
 
     # What stage 6 left of an earlier training is not compared with the new one.
     write_scores(tmp_path, "dev", REFS, {lora: WRONG}, **{lora: (0.6, 0.1)})

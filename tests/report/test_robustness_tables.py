@@ -2,15 +2,16 @@
 
 from dataclasses import replace
 
-from lorescore.nprr import AreaRecord, Losses, Nprr, NprrArea, NprrDifference, NprrRecord
+from lorescore.nprr import AreaRecord, Losses, Nprr, NprrDifference, NprrRecord
 from lorescore.report.robustness import area_table, difference_legend, losses_table
+from lorescore.wer.resampling import Estimate
 
-AREA = NprrArea(4.0, 1.0, 7.0)
-UNDEFINED = NprrArea(None, None, None)
+AREA = Estimate(4.0, 1.0, 7.0)
+UNDEFINED = Estimate(None, None, None)
 NPRR = Nprr(4.0, 1.0, 7.0, (4.0,), 10.0, 10.4)
 
 
-def area(tag: str, value: NprrArea, difference: NprrDifference | None = None, reference: str = "none") -> AreaRecord:
+def area(tag: str, value: Estimate, difference: NprrDifference | None = None, reference: str = "none") -> AreaRecord:
     return AreaRecord(tag, "test", "nbest", (0.1, 0.3), (1,), value, AREA, "homophone", reference, difference)
 
 
@@ -18,7 +19,7 @@ def test_areas_rank_the_models_of_each_group() -> None:
     records = [
         area("none", AREA),
         area("full", UNDEFINED, NprrDifference(None, None, None, None)),
-        area("vanilla", NprrArea(-2.0, -3.0, 1.0), NprrDifference(-6.0, -8.0, -1.0, 0.001)),
+        area("vanilla", Estimate(-2.0, -3.0, 1.0), NprrDifference(-6.0, -8.0, -1.0, 0.001)),
         AreaRecord("none", "test", "1best", (0.1,), (1,), AREA, UNDEFINED),
     ]
     rows = area_table(records).rows
@@ -40,7 +41,7 @@ def test_the_legend_names_the_reference_where_there_is_one() -> None:
 
 
 def test_areas_of_other_seeds_are_not_ranked_together() -> None:
-    records = [area("a", NprrArea(5.0, 4.0, 6.0)), replace(area("b", AREA), seeds=(1, 2)), area("c", AREA)]
+    records = [area("a", Estimate(5.0, 4.0, 6.0)), replace(area("b", AREA), seeds=(1, 2)), area("c", AREA)]
     assert [row[3:5] for row in area_table(records).rows] == [("1", "c"), ("1", "a"), ("1 2", "b")]
 
 

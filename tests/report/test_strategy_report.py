@@ -21,7 +21,7 @@ from lorescore.report.strategy_tables import comparison_tables, cost_table, rank
 from lorescore.report.style import line_styles
 from lorescore.scoring.rank_file import RankCurve, RankScore, write_ranks
 from lorescore.wer import Interval
-from lorescore.wer.resampling import RelativeChange
+from lorescore.wer.resampling import Estimate
 from lorescore.wer.sc_stats import MatchedPairs
 
 
@@ -53,12 +53,12 @@ def test_a_row_of_the_comparison() -> None:
         [model("adalora", seed, 1030 + seed) for seed in (1, 2)],
         [5.0, 6.0],
         interval=Interval(4.5, 6.5),
-        change=RelativeChange(-12.0, -15.0, -9.0),
+        change=Estimate(-12.0, -15.0, -9.0),
         gap=30.0,
         against={"vanilla": Against("p_clm_vanilla_mwer", 0.25, tests), "full": Against("p_clm_full_mwer", 0.0, {})},
         off_budget=3.15,
     )
-    alone = score([model("vanilla")], [5.5], change=RelativeChange(None, None, None))
+    alone = score([model("vanilla")], [5.5], change=Estimate(None, None, None))
     (table,) = comparison_tables([Comparison("test", "p", "clm", "mwer", 6.25, 3.0, (row, alone), 500)])
     assert table.title == "test: p, scorer clm, objective mwer"
     first_pass, adalora, vanilla, oracle = table.rows

@@ -18,7 +18,7 @@ from lorescore.report.tables import (
     wer_tables,
 )
 from lorescore.wer import Interval
-from lorescore.wer.resampling import RelativeChange
+from lorescore.wer.resampling import Estimate
 
 
 def score(errors: int, p_first_pass: float | None = None, p_frozen: float | None = None) -> SetScore:
@@ -76,8 +76,8 @@ def test_a_model_has_its_parameters_when_mbr_decodes_too() -> None:
 def test_mbr_rows() -> None:
     table = mbr_table(
         [
-            MbrComparison("dev", "lora", 8.0, 7.0, RelativeChange(-12.5, -20.0, 1.0), 0.25),
-            MbrComparison("test", "lora", 0.0, 0.5, RelativeChange(None, None, None), float("inf")),
+            MbrComparison("dev", "lora", 8.0, 7.0, Estimate(-12.5, -20.0, 1.0), 0.25),
+            MbrComparison("test", "lora", 0.0, 0.5, Estimate(None, None, None), float("inf")),
         ]
     )
     assert table.rows == (

@@ -9,11 +9,18 @@ from lorescore.nprr import nprr
 from lorescore.wer import resampling
 from lorescore.wer.resampling import (
     NUM_REPLICATIONS,
-    RelativeChange,
+    Counts,
+    Estimate,
+    estimate,
     percentile_interval,
-    relative_change,
+    relative_changes,
     resampled_totals,
 )
+
+
+def relative_change(errors: Counts, other_errors: Counts) -> Estimate:
+    """From the other system's errors to these."""
+    return estimate(np.stack([other_errors, errors]), relative_changes)
 
 
 def test_by_hand() -> None:
@@ -37,11 +44,11 @@ def test_chunks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_resample_of_a_constant_change_is_the_change() -> None:
-    assert relative_change(np.array([2, 4, 6]), np.array([1, 2, 3])) == RelativeChange(100.0, 100.0, 100.0)
+    assert relative_change(np.array([2, 4, 6]), np.array([1, 2, 3])) == Estimate(100.0, 100.0, 100.0)
 
 
 def test_no_errors_before() -> None:
-    assert relative_change(np.array([1, 0]), np.array([0, 0])) == RelativeChange(None, None, None)
+    assert relative_change(np.array([1, 0]), np.array([0, 0])) == Estimate(None, None, None)
 
 
 @given(pairs=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=8), data=st.data())

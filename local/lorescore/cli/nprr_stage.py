@@ -23,7 +23,6 @@ from lorescore.nprr import (
     AreaRecord,
     ListErrors,
     Nprr,
-    NprrArea,
     NprrRecord,
     read_word_errors,
     write_records,
@@ -41,7 +40,7 @@ from lorescore.scoring.part import WHOLE, Part
 from lorescore.scoring.sets import rescorer_checksum
 from lorescore.scoring.stored import WEIGHTS_FILE, is_finished, read_config, require_tuned_for
 from lorescore.stamp import Stamp
-from lorescore.wer.resampling import Counts
+from lorescore.wer.resampling import Counts, Estimate
 
 logger = logging.getLogger(__name__)
 
@@ -210,7 +209,7 @@ def _print(records: Iterable[NprrRecord], areas: Iterable[AreaRecord]) -> None:
         print(f"{area.tag} {area.set} {area.lists}: area under the curve {text}{_against(area)}")
 
 
-def _text(value: Nprr | NprrArea, metric: str) -> str:
+def _text(value: Nprr | Estimate, metric: str) -> str:
     if value.value is None:
         return f"undefined (clean {metric.upper()} is 0)"
     figure, low, high = ("-" if one is None else rounded(one, ".2f") for one in (value.value, value.low, value.high))

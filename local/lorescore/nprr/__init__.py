@@ -12,7 +12,7 @@ section 3), which the abstract does not fix:
 - `earlier`: what of both stays when stage 9 measures something else.
 """
 
-from lorescore.nprr.area import Curve, NprrArea, nprr_area, nprr_area_difference
+from lorescore.nprr.area import Curve, nprr_area, nprr_area_difference
 from lorescore.nprr.lists import ListErrors, Robustness
 from lorescore.nprr.losses import Losses, losses_of
 from lorescore.nprr.measure import Nprr, NprrDifference, nprr, nprr_difference
@@ -25,7 +25,6 @@ __all__ = [
     "ListErrors",
     "Losses",
     "Nprr",
-    "NprrArea",
     "NprrDifference",
     "NprrRecord",
     "Robustness",

@@ -21,25 +21,10 @@ import numpy.typing as npt
 from lorescore.errors import InputError
 from lorescore.nprr.counts import clean_and_perturbed
 from lorescore.nprr.measure import NprrDifference, paired_difference
-from lorescore.wer.resampling import PERCENT, Counts, Floats, defined_value, percentile_interval, resampled_totals
+from lorescore.wer.resampling import PERCENT, Counts, Estimate, Floats, estimate
 from lorescore.wer.speakers import exchanges
 
 ROUNDING = 1e-9  # percent: areas that are equal but for the order of a sum; not relative, as a difference may be 0
-
-
-@dataclass(frozen=True)
-class NprrArea:
-    """The area under a model's NPRR curve, divided by the largest rate, in percent.
-
-    Attributes:
-        value: None where the clean lists have no errors (undefined).
-        low: Lower end of the 95 % interval, by paired bootstrap over utterances; None where undefined.
-        high: Upper end.
-    """
-
-    value: float | None
-    low: float | None
-    high: float | None
 
 
 @dataclass(frozen=True)
@@ -94,13 +79,9 @@ class Curve:
         return areas
 
 
-def nprr_area(curve: Curve) -> NprrArea:
-    """The area under the NPRR curve of a model.
-
-    A resample that draws no clean errors has no area and is left out of the interval.
-    """
-    low, high = percentile_interval(curve.areas(resampled_totals(curve.errors)))
-    return NprrArea(defined_value(curve.areas(curve.errors.sum(axis=1)[None])), low, high)
+def nprr_area(curve: Curve) -> Estimate:
+    """The area under the NPRR curve of a model, divided by the largest rate."""
+    return estimate(curve.errors, curve.areas)
 
 
 def nprr_area_difference(first: Curve, second: Curve) -> NprrDifference:

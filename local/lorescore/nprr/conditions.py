@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from lorescore.nprr.area import Curve, NprrArea, nprr_area, nprr_area_difference, nprr_area_p_by_exchanges
+from lorescore.nprr.area import Curve, nprr_area, nprr_area_difference, nprr_area_p_by_exchanges
 from lorescore.nprr.lists import ListErrors, area_of, robustness_of
 from lorescore.nprr.measure import NprrDifference, nprr_difference
 from lorescore.nprr.records import AreaRecord, NprrRecord
 from lorescore.nprr.stored import WordErrors
 from lorescore.perturb.settings import WORST, Perturbation
-from lorescore.wer.resampling import Counts
+from lorescore.wer.resampling import Counts, Estimate
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ def compared_at(condition: Condition, rate: float, tags: Sequence[str], models: 
     return nprr_difference(first.errors[clean], first.rows(names), second.errors[clean], second.rows(other_names))
 
 
-def area_in(condition: Condition, model: WordErrors) -> NprrArea:
+def area_in(condition: Condition, model: WordErrors) -> Estimate:
     """The area of a model.
 
     Raises:

@@ -10,9 +10,9 @@ from lorescore.errors import InputError
 from lorescore.files import atomic_write
 from lorescore.nbest import NbestSet, cost_file, read_costs, read_nbest_dir
 from lorescore.nbest.costs import costs_by_list
-from lorescore.nprr.area import NprrArea
 from lorescore.nprr.groups import Group, group_dirs, require_one_curve, require_versions
 from lorescore.nprr.lists import ListErrors, Robustness, area_of, robustness_of
+from lorescore.wer.resampling import Estimate
 
 MEND_COSTS = "the scorer's costs, `<utt>-<rank> cost` a line, of every hypothesis of this directory"
 
@@ -38,8 +38,8 @@ class GroupArea:
 
     lists: str
     rates: tuple[float, ...]
-    area: NprrArea
-    first_pass: NprrArea
+    area: Estimate
+    first_pass: Estimate
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from lorescore.combine import ScoredLists, Weights, best_ranks, oracle_ranks
-from lorescore.nprr.area import Curve, NprrArea, nprr_area
+from lorescore.nprr.area import Curve, nprr_area
 from lorescore.nprr.losses import Losses, losses_of
 from lorescore.nprr.measure import Nprr, nprr
-from lorescore.wer.resampling import Counts
+from lorescore.wer.resampling import Counts, Estimate
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def robustness_of(clean: ListErrors, perturbed: Sequence[ListErrors], ref_words:
     )
 
 
-def area_of(clean: ListErrors, perturbed: Mapping[float, Sequence[ListErrors]]) -> tuple[NprrArea, NprrArea]:
+def area_of(clean: ListErrors, perturbed: Mapping[float, Sequence[ListErrors]]) -> tuple[Estimate, Estimate]:
     """The area under the NPRR curve of the model, and that of the first pass.
 
     Args:

@@ -12,9 +12,7 @@ utterances would have given.
 Where the clean lists have no errors NPRR is undefined: its value, interval and per-seed values are None, never NaN.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -25,13 +23,13 @@ from lorescore.wer.resampling import (
     PERCENT,
     Counts,
     Floats,
+    Measure,
     defined_value,
+    estimate,
     percentile_interval,
     relative_changes,
     resampled_totals,
 )
-
-Measure: TypeAlias = Callable[[Counts], Floats]
 
 
 @dataclass(frozen=True)
@@ -94,10 +92,8 @@ def nprr(clean_errors: npt.ArrayLike, perturbed_errors: npt.ArrayLike, ref_words
     if not totals[0]:
         return Nprr(None, None, None, (None,) * len(perturbed_wers), clean_wer, perturbed_wer)
     per_seed = PERCENT * (totals[1:] - totals[0]) / totals[0]
-    low, high = percentile_interval(relative_changes(resampled_totals(errors)))
-    return Nprr(
-        defined_value(relative_changes(totals[None])), low, high, tuple(per_seed.tolist()), clean_wer, perturbed_wer
-    )
+    found = estimate(errors, relative_changes)
+    return Nprr(found.value, found.low, found.high, tuple(per_seed.tolist()), clean_wer, perturbed_wer)
 
 
 def nprr_difference(

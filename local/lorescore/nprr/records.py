@@ -12,15 +12,15 @@ from typing import Any, TypeVar
 
 from lorescore.errors import InputError
 from lorescore.files import atomic_write, read_lines
-from lorescore.nprr.area import NprrArea
 from lorescore.nprr.losses import Losses
 from lorescore.nprr.measure import Nprr, NprrDifference
 from lorescore.perturb.settings import HOMOPHONE
+from lorescore.wer.resampling import Estimate
 from lorescore.wer.units import WER
 
 MEND = "stage 9 writes it: ./run.sh --stage 9 --stop_stage 9"
 Record = TypeVar("Record")
-OptionalFloats = TypeVar("OptionalFloats", NprrArea, NprrDifference, Losses)
+OptionalFloats = TypeVar("OptionalFloats", Estimate, NprrDifference, Losses)
 
 
 def lists_in_words(perturbation: str, kind: str) -> str:
@@ -89,8 +89,8 @@ class AreaRecord:
     kind: str
     rates: tuple[float, ...]
     seeds: tuple[int, ...]
-    area: NprrArea
-    first_pass: NprrArea
+    area: Estimate
+    first_pass: Estimate
     perturbation: str = HOMOPHONE
     reference: str = ""
     difference: NprrDifference | None = None
@@ -164,8 +164,8 @@ def _area_record(item: dict[str, Any]) -> AreaRecord:
     return AreaRecord(
         **_common(item),
         rates=tuple(float(rate) for rate in item["rates"]),
-        area=_floats(NprrArea, item["area"]),
-        first_pass=_floats(NprrArea, item["first_pass"]),
+        area=_floats(Estimate, item["area"]),
+        first_pass=_floats(Estimate, item["first_pass"]),
     )
 
 

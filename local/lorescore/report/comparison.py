@@ -24,7 +24,7 @@ from lorescore.report.collect import Results
 from lorescore.report.models import Model
 from lorescore.report.systems import Systems, has_sc_stats
 from lorescore.wer import Interval
-from lorescore.wer.resampling import RelativeChange
+from lorescore.wer.resampling import Estimate
 from lorescore.wer.sc_stats import MatchedPairs
 
 BASELINES = ("vanilla", "full")
@@ -69,7 +69,7 @@ class StrategyScore:
     models: tuple[Model, ...]
     wers: tuple[float, ...]
     interval: Interval | None
-    change: RelativeChange | None
+    change: Estimate | None
     gap: float | None
     against: Mapping[str, Against]
     off_budget: float | None

@@ -7,7 +7,7 @@ import numpy as np
 
 from lorescore.decode import MBR
 from lorescore.wer import edit_counts, word_error_rate
-from lorescore.wer.resampling import RelativeChange, relative_change
+from lorescore.wer.resampling import Estimate, estimate, relative_changes
 from lorescore.wer.units import WER, split_units
 
 MBR_SUFFIX = f"_{MBR}"
@@ -30,7 +30,7 @@ class MbrComparison:
     tag: str
     map_wer: float
     mbr_wer: float
-    change: RelativeChange
+    change: Estimate
     posterior_scale: float
 
 
@@ -66,4 +66,5 @@ def compare_mbr(
     )
     ref_words = sum(len(split_units(ref, metric)) for ref in refs.values())
     map_wer, mbr_wer = (word_error_rate(int(errors.sum()), ref_words) for errors in (by_map, by_mbr))
-    return MbrComparison(set_name, tag, map_wer, mbr_wer, relative_change(by_mbr, by_map), posterior_scale)
+    change = estimate(np.stack([by_map, by_mbr]), relative_changes)
+    return MbrComparison(set_name, tag, map_wer, mbr_wer, change, posterior_scale)

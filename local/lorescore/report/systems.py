@@ -15,7 +15,7 @@ from lorescore.wer.bootstrap import interval_of_resamples
 from lorescore.wer.distances import count_words
 from lorescore.wer.resampling import (
     Counts,
-    RelativeChange,
+    Estimate,
     defined_value,
     percentile_interval,
     relative_changes,
@@ -122,13 +122,13 @@ class Systems:
         """`by_speaker` over the resamples of the speakers, (R, systems + 1)."""
         return totals_over_resamples(self.by_speaker)
 
-    def change(self, tags: Sequence[str]) -> RelativeChange | None:
+    def change(self, tags: Sequence[str]) -> Estimate | None:
         """From the first pass to the systems' mean."""
         if FIRST_PASS not in self.columns:
             return None
         both = [FIRST_PASS, *tags]
         value, replicates = (relative_changes(each) for each in (self.totals(both), self.resampled_totals(both)))
-        return RelativeChange(defined_value(value), *percentile_interval(replicates))
+        return Estimate(defined_value(value), *percentile_interval(replicates))
 
     def gap(self, tags: Sequence[str]) -> float | None:
         """Share of the gap between first pass and oracle that the systems' mean closes."""

@@ -5,14 +5,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from lorescore.combine import FIRST_PASS, ORACLE
-from lorescore.nprr import AreaRecord, Nprr, NprrArea, NprrRecord
+from lorescore.nprr import AreaRecord, Nprr, NprrRecord
 from lorescore.report.collect import Results
 from lorescore.report.mbr import MbrComparison, base_tag
 from lorescore.report.models import Model
 from lorescore.report.scores import SetScore
 from lorescore.rounding import rounded
 from lorescore.wer.bootstrap import REPLICATIONS, Interval
-from lorescore.wer.resampling import RelativeChange
+from lorescore.wer.resampling import Estimate
 from lorescore.wer.units import CER
 
 NONE = "-"
@@ -221,7 +221,7 @@ def _wer_row(tag: str, by_tag: Mapping[str, SetScore], model: Model | None, with
     )
 
 
-def change_cells(change: Nprr | NprrArea | RelativeChange, base: str) -> tuple[str, str]:
+def change_cells(change: Nprr | Estimate, base: str) -> tuple[str, str]:
     """A change in percent of the base's WER, and its interval."""
     if change.value is None:
         return UNDEFINED.format(base), NONE

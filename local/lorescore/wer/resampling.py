@@ -6,8 +6,9 @@ seed, and the order of the utterances does not matter. The systems' errors are c
 that the number of reference words cancels in a relative change.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,15 +21,16 @@ CHUNK_CELLS = 1 << 22  # utterances x replications resampled at a time: 32 MB fo
 
 Counts = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Measure: TypeAlias = Callable[[Counts], Floats]
 
 
 @dataclass(frozen=True)
-class RelativeChange:
-    """How much the word errors of one system differ from those of another, in percent of the latter's.
+class Estimate:
+    """A figure in percent with its 95 % interval, such as a change, or an area under the curve of NPRR.
 
     Attributes:
-        value: Negative where the first system is better; None where the other one has no errors (undefined).
-        low: Lower end of the 95 % interval; None where undefined.
+        value: None where it is undefined: what it is a percentage of is no errors.
+        low: Lower end of the interval; None where undefined.
         high: Upper end.
     """
 
@@ -37,17 +39,15 @@ class RelativeChange:
     high: float | None
 
 
-def relative_change(errors: Counts, other_errors: Counts) -> RelativeChange:
-    """The change from the other system's word errors to these, on the same utterances.
+def estimate(errors: Counts, measure: Measure) -> Estimate:
+    """A figure and its interval; resamples of which it is undefined are left out of that.
 
     Args:
-        errors: Word errors of each utterance, shape (U,), at least one.
-        other_errors: Of the other system, the same utterances in the same order, shape (U,).
+        errors: Word errors of each utterance, at least one, shape (rows, U).
+        measure: Gives the figure from total errors, (R, rows) -> (R,); NaN where it is undefined.
     """
-    rows = np.stack([other_errors, errors])
-    low, high = percentile_interval(relative_changes(resampled_totals(rows)))
-    value = defined_value(relative_changes(rows.sum(axis=1)[None]))
-    return RelativeChange(value, low, high)
+    low, high = percentile_interval(measure(resampled_totals(errors)))
+    return Estimate(defined_value(measure(errors.sum(axis=1)[None])), low, high)
 
 
 def relative_changes(totals: Counts) -> Floats:
