@@ -4,10 +4,12 @@ from dataclasses import replace
 
 from lorescore.nprr import AreaRecord, Losses, Nprr, NprrDifference, NprrRecord
 from lorescore.report.robustness import area_table, difference_legend, losses_table
+from lorescore.report.word_errors import MeasuredErrors
 from lorescore.wer.resampling import Estimate
 
 AREA = Estimate(4.0, 1.0, 7.0)
 UNDEFINED = Estimate(None, None, None)
+NOTHING_MEASURED = MeasuredErrors({}, {})
 NPRR = Nprr(4.0, 1.0, 7.0, (4.0,), 10.0, 10.4)
 
 
@@ -22,7 +24,7 @@ def test_areas_rank_the_models_of_each_group() -> None:
         area("vanilla", Estimate(-2.0, -3.0, 1.0), NprrDifference(-6.0, -8.0, -1.0, 0.001)),
         AreaRecord("none", "test", "1best", (0.1,), (1,), AREA, UNDEFINED),
     ]
-    rows = area_table(records).rows
+    rows = area_table(records, NOTHING_MEASURED).rows
     first_pass = ("+4.00", "[1.00, 7.00]")
     assert rows == (
         ("test", "nbest", "0.3", "1", "vanilla", "-2.00", "[-3.00, 1.00]", "-6.00", "0.0010", *first_pass),
@@ -42,7 +44,7 @@ def test_the_legend_names_the_reference_where_there_is_one() -> None:
 
 def test_areas_of_other_seeds_are_not_ranked_together() -> None:
     records = [area("a", Estimate(5.0, 4.0, 6.0)), replace(area("b", AREA), seeds=(1, 2)), area("c", AREA)]
-    assert [row[3:5] for row in area_table(records).rows] == [("1", "c"), ("1", "a"), ("1 2", "b")]
+    assert [row[3:5] for row in area_table(records, NOTHING_MEASURED).rows] == [("1", "c"), ("1", "a"), ("1 2", "b")]
 
 
 def test_losses() -> None:

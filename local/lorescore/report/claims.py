@@ -123,7 +123,7 @@ def claims_table(claims: Sequence[Claim]) -> Table:
             one.number,
             one.text,
             NONE if one.value is None else rounded(one.value, "+.2f"),
-            NONE if one.low is None or one.high is None else interval_text(one.low, one.high),
+            interval_text(one.low, one.high),
             p_text(one.p),
             p_text(one.p_speakers),
             one.outcome,

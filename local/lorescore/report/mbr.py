@@ -8,7 +8,7 @@ import numpy as np
 from lorescore.decode import MBR
 from lorescore.wer import edit_counts, word_error_rate
 from lorescore.wer.resampling import Estimate, estimate, relative_changes
-from lorescore.wer.units import WER, split_units
+from lorescore.wer.units import split_units
 
 MBR_SUFFIX = f"_{MBR}"
 
@@ -47,7 +47,7 @@ def compare_mbr(
     map_hyps: Mapping[str, str],
     mbr_hyps: Mapping[str, str],
     posterior_scale: float,
-    metric: str = WER,
+    metric: str,
 ) -> MbrComparison:
     """Compare the hypotheses that MBR chose with those that MAP chose.
 

@@ -23,7 +23,6 @@ the last two columns: `list` is what it would lose if it still recovered its cle
 it loses because its share changed (below 0: it recovers a larger one than before). A robust rescorer has a `rescorer`
 loss near 0, however bad the lists become.
 """
-NOTHING_MEASURED = MeasuredErrors({}, {})
 LIST_COLUMNS: tuple[str, ...] = ("1-best", "oracle")
 LOSS_COLUMNS = (*LIST_COLUMNS, "gap clean %", "gap perturbed %", "change", "95 % interval", "list", "rescorer")
 UNDEFINED_SHARE = "undefined (no gap)"
@@ -43,7 +42,7 @@ def difference_legend(records: Iterable[NprrRecord | AreaRecord]) -> str:
     return DIFFERENCE_LEGEND.format(reference=f" ({of_each})")
 
 
-def area_table(areas: Sequence[AreaRecord], measured: MeasuredErrors = NOTHING_MEASURED) -> Table:
+def area_table(areas: Sequence[AreaRecord], measured: MeasuredErrors) -> Table:
     """A row for each set, perturbation, kind and rescorer; of equal rates and seeds the smallest area first.
 
     Args:
@@ -74,7 +73,7 @@ def area_table(areas: Sequence[AreaRecord], measured: MeasuredErrors = NOTHING_M
             " ".join(map(str, one.seeds)),
             one.tag,
             *change_cells(one.area, "clean"),
-            *difference_cells(one, measured.p_over_speakers(one, one.reference) if one.difference else None),
+            *difference_cells(one, measured.p_over_speakers(one) if one.difference else None),
             *change_cells(one.first_pass, "clean"),
         )
         for group in groups.values()
@@ -94,16 +93,13 @@ def losses_table(records: Iterable[NprrRecord]) -> Table:
 
 def loss_cells(losses: Losses) -> tuple[str, ...]:
     """The cells under `LOSS_COLUMNS`."""
-    interval = NONE
-    if losses.change_low is not None and losses.change_high is not None:
-        interval = interval_text(losses.change_low, losses.change_high)
     return (
         _points(losses.first_pass_loss, 2),
         _points(losses.oracle_loss, 2),
         _share(losses.clean_share),
         _share(losses.perturbed_share),
         _points(losses.change, 1),
-        interval,
+        interval_text(losses.change_low, losses.change_high),
         _points(losses.list_loss, 2),
         _points(losses.rescorer_loss, 2),
     )

@@ -225,8 +225,7 @@ def change_cells(change: Nprr | Estimate, base: str) -> tuple[str, str]:
     """A change in percent of the base's WER, and its interval."""
     if change.value is None:
         return UNDEFINED.format(base), NONE
-    interval = NONE if change.low is None or change.high is None else interval_text(change.low, change.high)
-    return rounded(change.value, "+.2f"), interval
+    return rounded(change.value, "+.2f"), interval_text(change.low, change.high)
 
 
 def difference_cells(record: NprrRecord | AreaRecord, p_speakers: float | None = None) -> tuple[str, str]:
@@ -261,13 +260,13 @@ def _training_row(model: Model) -> tuple[str, ...]:
     )
 
 
-def interval_text(low: float, high: float) -> str:
-    """An interval of percentages."""
-    return f"[{rounded(low, '.2f')}, {rounded(high, '.2f')}]"
+def interval_text(low: float | None, high: float | None) -> str:
+    """An interval of percentages, where there is one."""
+    return NONE if low is None or high is None else f"[{rounded(low, '.2f')}, {rounded(high, '.2f')}]"
 
 
 def optional_interval(interval: Interval | None) -> str:
-    """An interval of percentages, where there is one."""
+    """The same of an interval that is one value."""
     return interval_text(interval.low, interval.high) if interval else NONE
 
 

@@ -71,7 +71,7 @@ class MeasuredErrors:
 
     def compared(self, record: Record) -> Record:
         """A record with its difference to the reference model as both are now; stage 9 wrote it as they were then."""
-        pair = self._pair(record, record.reference)
+        pair = self._pair(record)
         if record.difference is None or pair is None:
             return record
         tags, condition = (record.tag, record.reference), condition_of(record)
@@ -81,13 +81,13 @@ class MeasuredErrors:
             return replace(record, difference=areas_compared(condition, tags, pair))
         return replace(record, difference=compared_at(condition, record.rate, tags, pair))
 
-    def p_over_speakers(self, area: AreaRecord, other: str) -> float | None:
-        """Two-sided p of the difference between an area and another rescorer's on the same lists.
+    def p_over_speakers(self, area: AreaRecord) -> float | None:
+        """Two-sided p of the difference between an area and the reference model's on the same lists.
 
         Returns:
             None where speakers are too few or unknown, or the two were not measured on the same lists.
         """
-        tags, condition, pair = (area.tag, other), condition_of(area), self._pair(area, other)
+        tags, condition, pair = (area.tag, area.reference), condition_of(area), self._pair(area)
         return None if pair is None or mismatch(condition, tags, pair) else self.p_by_exchanges(condition, tags, pair)
 
     def p_by_exchanges(self, condition: Condition, tags: Sequence[str], pair: Sequence[WordErrors]) -> float | None:
@@ -97,7 +97,7 @@ class MeasuredErrors:
             return None
         return areas_exchanged(condition, tags, [one.by_speaker(speakers) for one in pair])
 
-    def _pair(self, record: NprrRecord | AreaRecord, other: str) -> tuple[WordErrors, WordErrors] | None:
-        """The word errors of a record's rescorer and of another; None where they are not there."""
-        first, second = self.by_tag.get(record.tag), self.by_tag.get(other)
+    def _pair(self, record: NprrRecord | AreaRecord) -> tuple[WordErrors, WordErrors] | None:
+        """The word errors of a record's rescorer and of its reference model; None where they are not there."""
+        first, second = self.by_tag.get(record.tag), self.by_tag.get(record.reference)
         return None if first is None or second is None else (first, second)

@@ -91,7 +91,7 @@ def write_details(
     hyps: Mapping[str, str],
     utt2spk: Mapping[str, str],
     interval: Interval,
-    metric: str = WER,
+    metric: str,
 ) -> dict[str, EditCounts]:
     """Write `wer_details`, or `cer_details`; returns the counts of each utterance, sorted by utterance."""
     counts: dict[str, EditCounts] = {}
