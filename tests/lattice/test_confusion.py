@@ -2,21 +2,19 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 import pytest
 from drawn_lattices import lattices
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lorescore.combine import Weights
 from lorescore.errors import InputError
 from lorescore.lattice.confusion import Bin, confusion_network
 from lorescore.lattice.lattices import EPSILON, Arc, Cost, Final, Lattice
-from lorescore.lattice.rescored import NbestPath, kaldi_graph_cost, rescored_lattice
+from lorescore.lattice.rescored import NbestPath, rescored_lattice
 from lorescore.nbest.lists import CostParts
 from lorescore.wer import edit_counts
-
-UNCHANGED = partial(kaldi_graph_cost, lm_weight=0.0)
 
 scales = st.sampled_from([0.25, 1.0, 3.0])
 texts = st.lists(st.sampled_from("abc"), max_size=4).map(" ".join)
@@ -28,7 +26,7 @@ def list_lattice(probabilities: Mapping[str, float]) -> Lattice:
     paths = [
         NbestPath(tuple(text.split()), CostParts(-math.log(value), 0.0, 0.0)) for text, value in probabilities.items()
     ]
-    return rescored_lattice("u", paths, UNCHANGED)
+    return rescored_lattice("u", paths, Weights())
 
 
 def rounded(network: Sequence[Bin]) -> list[dict[str, float]]:

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import replace
-from functools import partial
 from itertools import permutations
 
 import numpy as np
@@ -20,13 +19,12 @@ from lorescore.lattice.rescored import (
     NbestPath,
     combined_graph_cost,
     first_pass_acoustic_scale,
-    kaldi_graph_cost,
     lists_with_lattices,
     nbest_paths,
     reproduces,
     rescored_lattice,
 )
-from lorescore.lattice.word_paths import AlignedPath, WordPaths, path_of_words
+from lorescore.lattice.word_paths import AlignedPath, WordPaths
 from lorescore.lattice.words import WordTable
 from lorescore.nbest.lists import CostParts, Hypothesis, NbestList, NbestSet
 
@@ -37,7 +35,7 @@ def hyp(text: str, acoustic: float, nolm: float = 0.0, lmonly: float = 0.0, plm:
 
 
 PATH = hyp("a b c", 100.0, 1.0, 4.0, 10.0)
-UNCHANGED = partial(kaldi_graph_cost, lm_weight=0.0)
+UNCHANGED = Weights()
 
 eighths = st.integers(-40, 80).map(lambda number: number / 8)  # sums are exact
 texts = st.lists(st.sampled_from("ab"), max_size=3).map(tuple)
@@ -71,8 +69,7 @@ def paths_of(lattice: Lattice, num_paths: int = 50) -> list[NbestPath]:
 
 
 def test_graph_costs_by_hand() -> None:
-    assert kaldi_graph_cost(PATH, 0.25) == 1 + 0.25 * 10 + 0.75 * 4
-    assert kaldi_graph_cost(PATH, 0.0) == 5
+    assert combined_graph_cost(PATH, UNCHANGED) == 5
     assert combined_graph_cost(PATH, Weights(0.5, 2.0)) == 1 + 4 + 5 - 2 * 3
 
 
@@ -82,7 +79,8 @@ def test_the_combined_cost_is_kaldis_but_for_a_scale(path: NbestPath, at: Weight
     combined = acoustic_scale * path.parts.acoustic + combined_graph_cost(path, at)
     scaled_rest = scale * (path.parts.nolm - at.word_bonus * len(path.words))
     kaldi_path = replace(path, parts=replace(path.parts, nolm=scaled_rest))
-    kaldi = scale * acoustic_scale * path.parts.acoustic + kaldi_graph_cost(kaldi_path, w)
+    kaldi_graph = kaldi_path.parts.nolm + w * kaldi_path.plm + (1 - w) * kaldi_path.parts.lmonly
+    kaldi = scale * acoustic_scale * path.parts.acoustic + kaldi_graph
     assert kaldi == pytest.approx(scale * combined)
 
 
@@ -116,7 +114,7 @@ def test_a_shared_word_emits_what_all_its_paths_emit() -> None:
         ),
         {3: Final(Cost(), (5,))},
     )
-    lattice = rescored_lattice("u", [hyp("a b", 1.0), hyp("a c", 2.0)], UNCHANGED, source=source)
+    lattice = rescored_lattice("u", [hyp("a b", 1.0), hyp("a c", 2.0)], UNCHANGED, source=WordPaths(source))
     assert [(arc.word, arc.alignment) for arc in lattice.arcs] == [("a", (7, 7)), ("b", (0, 8, 0)), ("c", (9, 9, 9))]
     assert [final.alignment for final in lattice.finals.values()] == [(5,), (5,)]
 
@@ -128,7 +126,7 @@ def test_a_word_lasts_until_the_next_one() -> None:
         tuple(Arc(state, state + 1, word, Cost(), frames) for state, (word, frames) in enumerate(arcs)),
         {5: Final(Cost(), (6,))},
     )
-    path = path_of_words(lattice, ("a", "b"))
+    path = WordPaths(lattice).find(("a", "b"))
     assert path is not None and path.word_alignments() == [(1, 2, 3), (4, 5), (6,)]
     wordless = AlignedPath((Arc(0, 1, "", Cost(), (1,)),), Final(Cost(), (2,)))
     assert wordless.word_alignments() == [(1, 2)]
@@ -136,11 +134,10 @@ def test_a_word_lasts_until_the_next_one() -> None:
 
 @given(nbests, weights)
 def test_the_lattice_has_exactly_these_paths(paths: list[NbestPath], at: Weights) -> None:
-    graph_cost = partial(combined_graph_cost, weights=at)
-    lattice = rescored_lattice("u", paths, graph_cost)
+    lattice = rescored_lattice("u", paths, at)
     expected: dict[tuple[str, ...], float] = {}
     for path in paths:
-        total = graph_cost(path) + path.parts.acoustic
+        total = combined_graph_cost(path, at) + path.parts.acoustic
         expected[path.words] = min(total, expected.get(path.words, total))
     found = list(every_path(lattice))
     assert len(found) == len(expected)
@@ -156,11 +153,11 @@ def test_its_best_path_has_the_best_combined_score(paths: list[NbestPath], at: W
     nbest = NbestSet((NbestList("u", tuple(hypotheses)),))
     lists = ScoredLists.build(nbest, [[path.plm for path in paths]])
     chosen = paths[int(best_ranks(lists, at)[0])]
-    lattice = rescored_lattice("u", paths, partial(combined_graph_cost, weights=at), acoustic_scale=acoustic_scale)
+    lattice = rescored_lattice("u", paths, at, acoustic_scale=acoustic_scale)
     best = best_path(lattice, acoustic_scale=acoustic_scale)
     combined = acoustic_scale * chosen.parts.acoustic + combined_graph_cost(chosen, at)
     assert best.cost.graph + acoustic_scale * best.cost.acoustic == combined
-    same = path_of_words(lattice, chosen.words)
+    same = WordPaths(lattice).find(chosen.words)
     assert same is not None and same.cost.graph + acoustic_scale * same.cost.acoustic == combined
 
 
@@ -171,11 +168,11 @@ def test_the_path_of_words_is_the_cheapest(lattice: Lattice, acoustic_scale: flo
         total = cost.graph + acoustic_scale * cost.acoustic
         cheapest[words] = min(total, cheapest.get(words, total))
     for words, total in cheapest.items():
-        path = path_of_words(lattice, words, acoustic_scale=acoustic_scale)
+        path = WordPaths(lattice, acoustic_scale).find(words)
         assert path is not None
         assert path.cost.graph + acoustic_scale * path.cost.acoustic == total
         assert sum(path.word_alignments(), ()) == emitted(path)
-    assert path_of_words(lattice, ("a", "z")) is None
+    assert WordPaths(lattice).find(("a", "z")) is None
 
 
 def total_of(cost: Cost, acoustic_scale: float) -> float:
@@ -266,10 +263,10 @@ def test_a_large_lattice_that_is_not_determinized() -> None:
 @given(lattices().map(aligned))
 def test_unchanged_scores_reproduce_the_lattice(lattice: Lattice) -> None:
     paths = paths_of(lattice)
-    rescored = rescored_lattice(lattice.utt, paths, UNCHANGED, source=lattice)
+    rescored = rescored_lattice(lattice.utt, paths, UNCHANGED, source=WordPaths(lattice))
     assert reproduces(lattice, rescored)
     for path in paths:
-        before, after = path_of_words(lattice, path.words), path_of_words(rescored, path.words)
+        before, after = WordPaths(lattice).find(path.words), WordPaths(rescored).find(path.words)
         assert before is not None and after is not None
         assert emitted(after) == emitted(before)
         assert after.cost == Cost(path.parts.nolm + path.parts.lmonly, path.parts.acoustic)
@@ -296,14 +293,14 @@ def test_what_differs_is_counted_and_what_ties_is_not() -> None:
 def test_a_list_that_does_not_fit_its_lattice() -> None:
     source = rescored_lattice("u", [hyp("a", 1.0)], UNCHANGED)
     with pytest.raises(InputError, match="hypothesis `a b` of utterance u is not in its lattice"):
-        rescored_lattice("u", [hyp("a b", 1.0)], UNCHANGED, source=source)
+        rescored_lattice("u", [hyp("a b", 1.0)], UNCHANGED, source=WordPaths(source))
     with pytest.raises(InputError, match="no hypotheses for the lattice of utterance u"):
         rescored_lattice("u", [], UNCHANGED)
 
 
 @given(nbest=nbests)
 def test_kaldi_archives_hold_it(tmp_path_factory: pytest.TempPathFactory, nbest: list[NbestPath]) -> None:
-    lattice = rescored_lattice("u", nbest, partial(kaldi_graph_cost, lm_weight=0.5))
+    lattice = rescored_lattice("u", nbest, Weights(0.5))
     path = tmp_path_factory.getbasetemp() / "lat.1.gz"
     table = WordTable({0: "<eps>"}).extended(("a", "b"))
     write_lattices(path, [lattice], table)
@@ -322,7 +319,7 @@ def test_a_first_pass_without_separate_costs() -> None:
     paths = nbest_paths(NBEST.lists[0], [7.0, 1.0])
     assert paths == [hyp("a b", 1.5, plm=7.0), hyp("", 2.0, plm=1.0)]
     assert first_pass_acoustic_scale(NBEST) == 1.0
-    lattice = rescored_lattice("u1", paths, partial(combined_graph_cost, weights=Weights(0.5)))
+    lattice = rescored_lattice("u1", paths, Weights(0.5))
     assert best_path(lattice).words == ()  # 1.5 + 3.5 and 2.0 + 0.5
     assert best_path(lattice).cost == Cost(0.5, 2.0)
 
@@ -342,14 +339,16 @@ def test_separate_costs_at_their_acoustic_scale() -> None:
     )
     scale = first_pass_acoustic_scale(nbest)
     assert scale == 0.1
-    lattice = rescored_lattice("u", nbest_paths(nbest.lists[0], None), UNCHANGED, acoustic_scale=scale)
+    lattice = rescored_lattice("u", nbest_paths(nbest.lists[0], [0.0, 0.0]), UNCHANGED, acoustic_scale=scale)
     assert lattice.finals == {1: Final(Cost(5.0, 100.0))}
     assert -nbest.lists[0].scores[0] == 5.0 + 0.1 * 100.0
 
 
 def test_lists_in_the_order_of_their_lattices() -> None:
     first, second = NBEST
-    of_first, of_second = (rescored_lattice(one.utt, nbest_paths(one, None), UNCHANGED) for one in NBEST)
+    of_first, of_second = (
+        rescored_lattice(one.utt, nbest_paths(one, [0.0] * len(one.hypotheses)), UNCHANGED) for one in NBEST
+    )
     stranger = Lattice("u0", (), {0: Final()})
     found = lists_with_lattices(NBEST, iter([stranger, of_second, of_first]))
     assert list(found) == [(second, of_second), (first, of_first)]
@@ -360,7 +359,7 @@ def test_lists_in_the_order_of_their_lattices() -> None:
 def test_a_list_of_one_hypothesis_needs_no_lattice() -> None:
     """It may be the first pass's best, which stands in where a lattice is missing or has no path."""
     first, second = NBEST
-    of_first = rescored_lattice("u1", nbest_paths(first, None), UNCHANGED)
+    of_first = rescored_lattice("u1", nbest_paths(first, [0.0, 0.0]), UNCHANGED)
     no_path = Lattice("u2", (Arc(0, 1, "c", Cost()),), {})
     cycle = Lattice("u2", (Arc(0, 1, "c", Cost()), Arc(1, 0, "c", Cost())), {1: Final()})
     for sources in ([of_first], [no_path, of_first], [cycle, of_first]):
@@ -371,6 +370,8 @@ def test_a_list_of_one_hypothesis_needs_no_lattice() -> None:
 def test_the_cost_of_a_long_list_is_the_lists() -> None:
     rng = np.random.default_rng(1)
     paths = [hyp(" ".join(map(str, rng.integers(3, size=20))), *map(float, rng.normal(size=4))) for _ in range(100)]
-    graph_cost = partial(kaldi_graph_cost, lm_weight=0.3)
-    best = best_path(rescored_lattice("u", paths, graph_cost), acoustic_scale=1.0)
-    assert best.cost.graph + best.cost.acoustic == min(graph_cost(path) + path.parts.acoustic for path in paths)
+    weights = Weights(0.3)
+    best = best_path(rescored_lattice("u", paths, weights), acoustic_scale=1.0)
+    assert best.cost.graph + best.cost.acoustic == min(
+        combined_graph_cost(path, weights) + path.parts.acoustic for path in paths
+    )

@@ -14,7 +14,6 @@ with p the posterior, at the posterior scale at which the lists' posteriors are 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,7 @@ from lorescore.decode import tune_confidence_scale
 from lorescore.files import read_yaml, split_words
 from lorescore.lattice.confusion import confusion_network
 from lorescore.lattice.lattices import EPSILON, Lattice
-from lorescore.lattice.rescored import combined_graph_cost, first_pass_acoustic_scale, nbest_paths, rescored_lattice
+from lorescore.lattice.rescored import first_pass_acoustic_scale, nbest_paths, rescored_lattice
 from lorescore.lattice.trellis import Floats
 from lorescore.nbest.lists import NbestSet
 from lorescore.wer.alignment import NO_WORD, align
@@ -104,13 +103,12 @@ def tune_confidences(nbest: NbestSet, lists: ScoredLists, weights: Weights) -> C
     hyps = select(nbest, best_ranks(lists, weights))
     scale = tune_confidence_scale(lists, weights)
     acoustic_scale = first_pass_acoustic_scale(nbest)
-    graph_cost = partial(combined_graph_cost, weights=weights)
     posteriors: list[Floats] = []
     is_right: list[bool] = []
     for one in nbest:
         words = split_words(hyps[one.utt])
         paths = nbest_paths(one, lists.plm_costs[one.utt])
-        lattice = rescored_lattice(one.utt, paths, graph_cost, acoustic_scale=acoustic_scale)
+        lattice = rescored_lattice(one.utt, paths, weights, acoustic_scale=acoustic_scale)
         units = [len(split_units(word, nbest.metric)) for word in words]
         posteriors.append(np.repeat(word_posteriors(lattice, words, scale, acoustic_scale), units))
         pairs = align(nbest.refs[one.utt], hyps[one.utt], nbest.metric)

@@ -2,7 +2,7 @@
 
 Kaldi's convention (scripts/rnnlm/lmrescore_nbest.sh) at the interpolation weight w; the acoustic cost stays:
 
-    graph = nolm + w x plm + (1 - w) x lmonly                                            (`kaldi_graph_cost`)
+    graph = nolm + w x plm + (1 - w) x lmonly
 
 This project's combined score (`lorescore.combine`), as a cost, where the first-pass score is minus
 (acoustic_scale x acoustic + nolm + lmonly):
@@ -19,14 +19,14 @@ scale x combined cost is the cost, at the acoustic scale `scale x acoustic_scale
 without separate costs, or graphs without pronunciation and transition costs) the two conventions rank alike.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lorescore.combine import Weights
 from lorescore.errors import InputError
 from lorescore.lattice.lattices import Arc, Cost, Final, Lattice
 from lorescore.lattice.paths import best_path
-from lorescore.lattice.word_paths import COST_TOLERANCE, Alignment, WordPaths, path_of_words, total_cost
+from lorescore.lattice.word_paths import COST_TOLERANCE, Alignment, WordPaths, total_cost
 from lorescore.nbest.lists import CostParts, NbestList, NbestSet
 from lorescore.wer.units import split_units
 
@@ -46,28 +46,17 @@ class NbestPath:
     plm: float = 0.0
 
 
-def nbest_paths(nbest: NbestList, plm_costs: Sequence[float] | None) -> list[NbestPath]:
-    """The paths of a list, by rank.
-
-    Args:
-        nbest: The list.
-        plm_costs: PLM cost of each hypothesis; None: 0, for unchanged scores.
-    """
-    costs = [0.0] * len(nbest.hypotheses) if plm_costs is None else plm_costs
+def nbest_paths(nbest: NbestList, plm_costs: Sequence[float]) -> list[NbestPath]:
+    """The paths of a list with the PLM's cost of each, by rank."""
     return [
         NbestPath(tuple(one.words), one.parts or CostParts(-one.score, 0.0, 0.0), cost)
-        for one, cost in zip(nbest.hypotheses, costs, strict=True)
+        for one, cost in zip(nbest.hypotheses, plm_costs, strict=True)
     ]
 
 
 def first_pass_acoustic_scale(nbest: NbestSet) -> float:
     """The acoustic scale at which a path's cost is its first-pass cost; 1 where that is not in parts."""
     return float(nbest.info["acoustic_scale"]) if nbest.has_parts else 1.0
-
-
-def kaldi_graph_cost(path: NbestPath, lm_weight: float) -> float:
-    """The graph cost of a rescored path in Kaldi's convention; `lm_weight` is its w, of the PLM, from 0 to 1."""
-    return path.parts.nolm + lm_weight * path.plm + (1.0 - lm_weight) * path.parts.lmonly
 
 
 def combined_graph_cost(path: NbestPath, weights: Weights) -> float:
@@ -107,9 +96,9 @@ def lists_with_lattices(
 def rescored_lattice(
     utt: str,
     paths: Iterable[NbestPath],
-    graph_cost: Callable[[NbestPath], float],
+    weights: Weights,
     *,
-    source: Lattice | WordPaths | None = None,
+    source: WordPaths | None = None,
     acoustic_scale: float = 1.0,
 ) -> Lattice:
     """The lattice of exactly these paths: a deterministic acceptor in which common beginnings are shared.
@@ -121,8 +110,8 @@ def rescored_lattice(
     Args:
         utt: The utterance's id.
         paths: At least one.
-        graph_cost: New graph cost of a path: `kaldi_graph_cost` or `combined_graph_cost` at its weights.
-        source: The lattice that the list is of, or its paths at this acoustic scale; None: no alignments.
+        weights: Of the combined score, which the paths' new graph costs are of (`combined_graph_cost`).
+        source: The paths of the lattice that the list is of, at this acoustic scale; None: no alignments.
         acoustic_scale: At which paths are compared, here and in the source.
 
     Raises:
@@ -131,20 +120,19 @@ def rescored_lattice(
     costs: dict[tuple[str, ...], Cost] = {}
     first_pass: dict[tuple[str, ...], float] = {}
     for path in paths:
-        cost = Cost(graph_cost(path), path.parts.acoustic)
+        cost = Cost(combined_graph_cost(path, weights), path.parts.acoustic)
         own = path.parts.nolm + path.parts.lmonly + acoustic_scale * path.parts.acoustic
         first_pass[path.words] = min(own, first_pass.get(path.words, own))
         if path.words not in costs or total_cost(cost, acoustic_scale) < total_cost(costs[path.words], acoustic_scale):
             costs[path.words] = cost
     if not costs:
         raise InputError(f"no hypotheses for the lattice of utterance {utt}", mend="make the lists again: stage 4")
-    source_paths = WordPaths(source, acoustic_scale) if isinstance(source, Lattice) else source
-    alignments = {words: _source_alignments(source_paths, utt, words, first_pass[words]) for words in costs}
+    alignments = {words: _source_alignments(source, utt, words, first_pass[words]) for words in costs}
     return _prefix_tree(utt, costs, alignments)
 
 
 def reproduces(original: Lattice, rescored: Lattice, *, acoustic_scale: float = 1.0) -> bool:
-    """The check of a rescoring with unchanged scores (w = 0): whether it reproduces the original.
+    """The check of a rescoring with unchanged scores (both weights 0): whether it reproduces the original.
 
     It does where the original's best path has the same graph and acoustic cost in the rescored lattice (to
     COST_TOLERANCE), and no path there is cheaper; a tie is no difference.
@@ -158,7 +146,7 @@ def reproduces(original: Lattice, rescored: Lattice, *, acoustic_scale: float = 
         InputError: A lattice has a cycle or no path.
     """
     first, best = (best_path(lattice, acoustic_scale=acoustic_scale) for lattice in (original, rescored))
-    again = path_of_words(rescored, first.words, acoustic_scale=acoustic_scale)
+    again = WordPaths(rescored, acoustic_scale).find(first.words)
     return (
         again is not None
         and abs(again.cost.graph - first.cost.graph) <= COST_TOLERANCE

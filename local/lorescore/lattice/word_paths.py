@@ -54,11 +54,6 @@ class AlignedPath:
         return [*map(tuple, parts), end]
 
 
-def path_of_words(lattice: Lattice, words: Sequence[str], *, acoustic_scale: float = 1.0) -> AlignedPath | None:
-    """The cheapest path of these words, as `WordPaths` finds it; for several hypotheses of a lattice make that once."""
-    return WordPaths(lattice, acoustic_scale).find(words)
-
-
 class WordPaths:
     """The paths of a lattice by their words.
 

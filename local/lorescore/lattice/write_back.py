@@ -1,6 +1,6 @@
 """What goes back to the user of lattices: the rescored lattices of a set, and its words with times and confidences.
 
-    rescore/<tag>/<set>/lat.1.gz, words.txt    rescored lattices for Kaldi's lattice-* programs (`combined_graph_cost`),
+    rescore/<tag>/<set>/lat.1.gz, words.txt    rescored lattices for Kaldi's lattice-* programs (`lattice.rescored`),
                                                and beside them what the times of their words need (`LatticeSource`)
     rescore/<system>/<set>/ctm                 words that the system chose; <system> is <tag> or <tag>_mbr
     rescore/<tag>/<set>/rescored.yaml          how they were made, and the check; written last: without it unfinished
@@ -12,7 +12,6 @@ where a lattice is missing) is added at its end. One pass makes all, with one so
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,7 @@ from lorescore.lattice.archives import WORDS_FILE, write_lattices
 from lorescore.lattice.confidence import Calibration, word_posteriors
 from lorescore.lattice.lattices import Lattice
 from lorescore.lattice.rescored import (
-    combined_graph_cost,
     first_pass_acoustic_scale,
-    kaldi_graph_cost,
     lists_with_lattices,
     nbest_paths,
     reproduces,
@@ -39,8 +36,6 @@ from lorescore.wer.ctm import CtmWord, timed_words, write_ctm
 
 ARCHIVE, CTM, RECORD = "lat.1.gz", "ctm", "rescored.yaml"
 EDITION = 3  # of the files: what an earlier one wrote (no frame_shift beside the lattices) is made again
-
-unchanged_graph_cost = partial(kaldi_graph_cost, lm_weight=0.0)
 
 
 @dataclass(frozen=True)
@@ -152,14 +147,13 @@ class _Pass:
     def lattices(self) -> Iterator[Lattice]:
         """The rescored lattices; what else there is to know of an utterance is kept when its lattice is made."""
         chosen, scale = self._chosen, self.acoustic_scale
-        graph_cost = partial(combined_graph_cost, weights=chosen.weights)
         sources = self._source.lattices() if self._source else None
         for one, original in lists_with_lattices(chosen.nbest, sources):
             paths = nbest_paths(one, chosen.lists.plm_costs[one.utt])
             source_paths = WordPaths(original, scale) if original is not None else None
-            lattice = rescored_lattice(one.utt, paths, graph_cost, source=source_paths, acoustic_scale=scale)
+            lattice = rescored_lattice(one.utt, paths, chosen.weights, source=source_paths, acoustic_scale=scale)
             if original is not None:
-                unchanged = rescored_lattice(one.utt, paths, unchanged_graph_cost, acoustic_scale=scale)
+                unchanged = rescored_lattice(one.utt, paths, Weights(), acoustic_scale=scale)
                 if not reproduces(original, unchanged, acoustic_scale=scale):
                     self.differing.append(one.utt)
             else:
