@@ -359,11 +359,6 @@ def test_a_k2_that_does_not_work_is_said(tmp_path: Path) -> None:
     assert chosen.name == "k2" or "ImportError: libcudart.so.11" in chosen.reason
 
 
-def test_an_unknown_backend_is_refused() -> None:
-    with pytest.raises(InputError, match="expected k2 or kaldi"):
-        choose_backend("htk")  # type: ignore[arg-type]
-
-
 class TestLatDecode:
     """local/lat_decode.py with kaldi-decoder: what is there afterwards, and what a second call does."""
 

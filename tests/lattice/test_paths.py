@@ -83,11 +83,6 @@ def test_lattices_without_a_best_path(lattice: Lattice, message: str) -> None:
             search(lattice)
 
 
-def test_no_paths_wanted() -> None:
-    with pytest.raises(ValueError, match="0 paths, expected 1 or more"):
-        n_best_paths(CAT, 0)
-
-
 @settings(deadline=None, max_examples=400)
 @given(lattices(), st.integers(1, 40), st.sampled_from([0.0, 0.25, 1.0, 2.0]))
 def test_n_best_is_brute_force(lattice: Lattice, num_paths: int, scale: float) -> None:

@@ -203,7 +203,7 @@ def test_no_sentence_is_cheaper_than_the_best_path(result: Decoded) -> None:
 def test_words_are_where_their_phones_are(tmp_path: Path, result: Decoded) -> None:
     for name in ("words.txt", "tokens.txt", "lexicon.txt"):
         (tmp_path / name).write_bytes((result.graph.directory / name).read_bytes())
-    write_lattices(tmp_path / "lat.1.gz", result.lattices.values(), tmp_path / "words.txt")
+    write_lattices(tmp_path / "lat.1.gz", result.lattices.values(), result.graph.words)
     source = LatticeSource.read(tmp_path, 0.04)
     for utt, (phones, _) in SPOKEN.items():
         path = aligned_best(result, utt)

@@ -14,6 +14,7 @@ from lorescore.lattice.archives import read_lattices, write_lattices
 from lorescore.lattice.backends import choose_backend
 from lorescore.lattice.lattices import Lattice
 from lorescore.lattice.paths import LatticePath, best_path
+from lorescore.lattice.words import read_words
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "egs/demo/rescore1"
@@ -66,7 +67,7 @@ def test_the_lattices_are_sound_and_come_back(recipe: Path, tmp_path: Path) -> N
         assert all(lattice.leaving[state] or state in lattice.finals for state in range(lattice.num_states))
     for archive in sorted((recipe / "exp/asr/lat_test").glob("lat.*.gz")):
         again = tmp_path / archive.name
-        words = recipe / "exp/asr/lat_test/words.txt"
+        words = read_words(recipe / "exp/asr/lat_test/words.txt")
         write_lattices(again, read_lattices(archive), words)
         assert filecmp.cmp(archive, again, shallow=False)
 

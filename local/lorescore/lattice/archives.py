@@ -107,7 +107,7 @@ def have_word_ids(directory: Path) -> bool:
     return False
 
 
-def write_lattices(path: Path, lattices: Iterable[Lattice], words: WordTable | Path) -> int:
+def write_lattices(path: Path, lattices: Iterable[Lattice], words: WordTable) -> int:
     """Write a Kaldi text archive of CompactLattices, which appears under its name only when it is complete.
 
     The same lattices give the same bytes. What Kaldi or this function wrote is written again as it was, provided that
@@ -125,7 +125,6 @@ def write_lattices(path: Path, lattices: Iterable[Lattice], words: WordTable | P
         InputError: A word is not in the table, a cost is not finite, an utterance stands twice, or the file cannot be
             written.
     """
-    table = words if isinstance(words, WordTable) else read_words(words)
     seen: set[str] = set()
     with atomic_write(path) as text:
         plain = cast(TextIO, text).buffer
@@ -137,7 +136,7 @@ def write_lattices(path: Path, lattices: Iterable[Lattice], words: WordTable | P
                     message = f"utterance {lattice.utt} for the second time"
                     raise InputError(message, path=path, mend="keep one lattice an utterance")
                 seen.add(lattice.utt)
-                file.write("".join(text_lines(lattice, table)).encode("utf-8"))
+                file.write("".join(text_lines(lattice, words)).encode("utf-8"))
     return len(seen)
 
 

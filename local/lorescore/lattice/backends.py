@@ -49,20 +49,15 @@ class Backend:
     python: Path | None = None
 
 
-def choose_backend(wanted: BackendName = "k2", *, k2_python: Path = K2_PYTHON) -> Backend:
+def choose_backend(wanted: BackendName, *, k2_python: Path = K2_PYTHON) -> Backend:
     """The wanted backend, or kaldi-decoder where there is no k2.
 
     Args:
         wanted: k2 or kaldi.
         k2_python: Interpreter of the environment made for k2.
-
-    Raises:
-        InputError: Neither is wanted.
     """
     if wanted == "kaldi":
         return Backend("kaldi", "kaldi-decoder was asked for")
-    if wanted != "k2":
-        raise InputError(f"lattice backend {wanted}, expected k2 or kaldi")
     here = _problem(Path(sys.executable))
     if here is None:
         return Backend("k2", "k2 can be imported in the recipe's environment", Path(sys.executable))
@@ -108,10 +103,13 @@ def make_lattices(
         InputError: The posteriors do not fit the graph, k2 fails, or the archive cannot be written.
     """
     found: set[str] = set()
-    raw = _k2_lattices if backend.name == "k2" else _kaldi_lattices
+    if backend.name == "k2":
+        raw = _k2_lattices(backend, graph, scp, archive, options, device)
+    else:
+        raw = _kaldi_lattices(graph, scp, options)
 
     def determinized() -> Iterator[Lattice]:
-        for lattice in raw(backend, graph, scp, archive, options, device):
+        for lattice in raw:
             found.add(lattice.utt)
             yield determinize(lattice, acoustic_scale=options.acoustic_scale, beam=options.lattice_beam)
 
@@ -124,9 +122,7 @@ def make_lattices(
     return failed
 
 
-def _kaldi_lattices(
-    _backend: Backend, graph: Graph, scp: Path, _archive: Path, options: SearchOptions, _device: str
-) -> Iterator[Lattice]:
+def _kaldi_lattices(graph: Graph, scp: Path, options: SearchOptions) -> Iterator[Lattice]:
     import kaldiio
 
     from lorescore.lattice.decode_kaldi import KaldiDecoder

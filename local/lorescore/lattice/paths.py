@@ -73,8 +73,6 @@ def n_best_paths(
     Raises:
         InputError: The lattice has a cycle, no path, or a cost that is not a finite number.
     """
-    if num_paths < 1:
-        raise ValueError(f"{num_paths} paths, expected 1 or more")
     ranked = RankedLattice(lattice, acoustic_scale)
     found = ranked.search(num_paths, max_arcs)
     if not found.paths:

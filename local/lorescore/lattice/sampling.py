@@ -42,8 +42,6 @@ def random_paths(
     Raises:
         InputError: The lattice has a cycle, no path, or a cost that is not a finite number.
     """
-    if num_paths < 1:
-        raise ValueError(f"{num_paths} paths, expected 1 or more")
     ranked = RankedLattice(lattice, acoustic_scale)
     sampler = _Sampler(ranked, nbest_scale)
     digest = hashlib.blake2b(f"{seed} {lattice.utt}".encode()).digest()
