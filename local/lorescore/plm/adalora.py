@@ -33,8 +33,8 @@ AVERAGES = ("ipt", "exp_avg_ipt", "exp_avg_unc")  # what the allocator remembers
 class AdaLora(Adaptation):
     """Adds the orthogonality term, and moves the ranks between the layers."""
 
-    def __init__(self, model: PeftModel, strategy: Strategy, total_steps: int, seed: int) -> None:
-        super().__init__(model, strategy, total_steps, seed)
+    def __init__(self, model: PeftModel, strategy: Strategy) -> None:
+        super().__init__(model, strategy)
         self._tuner: Any = model.base_model
         self._config: Any = self._tuner.peft_config[ADAPTER]
         self._tuner.rankallocator = EqualParametersAllocator(self._tuner.model, self._config, ADAPTER)

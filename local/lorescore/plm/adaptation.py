@@ -33,12 +33,10 @@ class Adaptation:
     Args:
         model: The PLM, or a `peft.PeftModel` around it.
         strategy: The strategy's settings.
-        total_steps: Optimizer steps of the training.
-        seed: Of what the strategy draws.
     """
 
-    def __init__(self, model: nn.Module, strategy: Strategy, total_steps: int, seed: int) -> None:
-        self.model, self.strategy, self.total_steps, self.seed = model, strategy, total_steps, seed
+    def __init__(self, model: nn.Module, strategy: Strategy) -> None:
+        self.model, self.strategy = model, strategy
 
     @property
     def first_choice_step(self) -> int:

@@ -16,8 +16,8 @@ from lorescore.plm.strategy import Strategy
 class BitFit(Adaptation):
     """Freezes the update that carries the bias terms."""
 
-    def __init__(self, model: nn.Module, strategy: Strategy, total_steps: int, seed: int) -> None:
-        super().__init__(model, strategy, total_steps, seed)
+    def __init__(self, model: nn.Module, strategy: Strategy) -> None:
+        super().__init__(model, strategy)
         for layer in lora_layers(model).values():
             layer.lora_A[ADAPTER].requires_grad_(False)
             layer.lora_B[ADAPTER].requires_grad_(False)

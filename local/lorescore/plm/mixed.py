@@ -24,10 +24,17 @@ from lorescore.plm.strategy import Strategy
 
 
 class Mixed(Adaptation):
-    """Trains at a rank drawn for each step; between `after_step` and `before_step` the model is at full rank."""
+    """Trains at a rank drawn for each step; between `after_step` and `before_step` the model is at full rank.
 
-    def __init__(self, model: nn.Module, strategy: Strategy, total_steps: int, seed: int) -> None:
-        super().__init__(model, strategy, total_steps, seed)
+    Args:
+        model: A PLM with LoRA.
+        strategy: The strategy's settings.
+        seed: Of the ranks that are drawn.
+    """
+
+    def __init__(self, model: nn.Module, strategy: Strategy, seed: int) -> None:
+        super().__init__(model, strategy)
+        self.seed = seed
         self._drawn = ExitStack()
 
     def before_step(self, step: int) -> None:

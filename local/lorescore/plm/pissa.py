@@ -24,8 +24,8 @@ class Pissa(Adaptation):
         InputError: A weight has fewer singular values than the adapter has ranks.
     """
 
-    def __init__(self, model: nn.Module, strategy: Strategy, total_steps: int, seed: int) -> None:
-        super().__init__(model, strategy, total_steps, seed)
+    def __init__(self, model: nn.Module, strategy: Strategy) -> None:
+        super().__init__(model, strategy)
         self._trained_parameters = super().trained_parameters()
         self._start = {
             name: (layer.lora_A[ADAPTER].weight.detach().clone(), layer.lora_B[ADAPTER].weight.detach().clone())

@@ -35,14 +35,8 @@ from lorescore.plm.settings import ALL_LINEAR
 from lorescore.plm.strategy import Strategy
 from lorescore.plm.warmup import Warmup
 
-# The strategies that do more than to train what `adapt` made trainable.
-ADAPTATIONS: dict[str, type[Adaptation]] = {
-    "adalora": AdaLora,
-    "warmup": Warmup,
-    "mixed": Mixed,
-    "pissa": Pissa,
-    "bitfit": BitFit,
-}
+# The strategies that do more than to train what `adapt` made trainable; warmup and mixed have arguments of their own.
+ADAPTATIONS: dict[str, type[Adaptation]] = {"adalora": AdaLora, "pissa": Pissa, "bitfit": BitFit}
 # What makes PEFT's LoRA the strategy of this name.
 VARIANTS: dict[str, dict[str, Any]] = {
     "dora": {"use_dora": True},
@@ -76,7 +70,7 @@ def adapt(
     """
     if strategy.name in (FROZEN, "full"):
         model.requires_grad_(strategy.name == "full")
-        return Adaptation(model, strategy, total_steps, seed)
+        return Adaptation(model, strategy)
     config = bias_config(model) if strategy.name == "bitfit" else _peft_config(model, strategy, targets, total_steps)
     torch.manual_seed(seed)
     try:
@@ -90,7 +84,11 @@ def adapt(
                 "this PLM has no linear layers to put an adapter on", mend="choose --lora full, or another PLM"
             ) from error
         raise
-    return ADAPTATIONS.get(strategy.name, Adaptation)(adapted, strategy, total_steps, seed)
+    if strategy.name == "warmup":
+        return Warmup(adapted, strategy, total_steps)
+    if strategy.name == "mixed":
+        return Mixed(adapted, strategy, seed)
+    return ADAPTATIONS.get(strategy.name, Adaptation)(adapted, strategy)
 
 
 def count_parameters(model: nn.Module) -> tuple[int, int]:

@@ -27,13 +27,15 @@ class Warmup(Adaptation):
 
     Args:
         model: A PLM with LoRA of rank `strategy.init_rank`.
+        strategy: The strategy's settings.
+        total_steps: Optimizer steps of the training.
 
     Raises:
         InputError: There are too few steps for both parts.
     """
 
-    def __init__(self, model: nn.Module, strategy: Strategy, total_steps: int, seed: int) -> None:
-        super().__init__(model, strategy, total_steps, seed)
+    def __init__(self, model: nn.Module, strategy: Strategy, total_steps: int) -> None:
+        super().__init__(model, strategy)
         self.switch_step = max(1, round(strategy.warmup_share * total_steps))
         if self.switch_step >= total_steps:
             raise InputError(
