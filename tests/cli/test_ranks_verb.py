@@ -16,7 +16,7 @@ from lorescore.nbest import read_nbest_dir, write_nbest_dir
 from lorescore.plm.adaptation import ADAPTER, lora_layers
 from lorescore.plm.strategies import adapt
 from lorescore.plm.strategy import Strategy
-from lorescore.scoring.rank_file import read_ranks
+from lorescore.scoring.ranks import read_ranks
 from lorescore.scoring.rescorer import Rescorer
 from lorescore.tuning import tune
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from toy_recipe import make_recipe, needs_recipe, run_sh
 
-from lorescore.scoring.rank_file import read_ranks
+from lorescore.scoring.ranks import read_ranks
 
 
 @pytest.mark.slow

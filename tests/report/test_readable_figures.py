@@ -25,7 +25,7 @@ from lorescore.report.rank_steps import rank_steps_figure
 from lorescore.report.ranks import ranks_figure
 from lorescore.report.strategy_figures import parameters_figure, rank_curves_figure, seeds_ranks_figure
 from lorescore.report.style import DPI, WIDTH_INCH, drawing, line_styles
-from lorescore.scoring.rank_file import RankCurve, RankScore
+from lorescore.scoring.ranks import RankCurve, RankScore
 from lorescore.training.rank_history import RankHistory
 from lorescore.wer import Interval
 

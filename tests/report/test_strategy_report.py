@@ -19,7 +19,7 @@ from lorescore.report.strategy_figures import (
 )
 from lorescore.report.strategy_tables import comparison_tables, cost_table, rank_text
 from lorescore.report.style import line_styles
-from lorescore.scoring.rank_file import RankCurve, RankScore, write_ranks
+from lorescore.scoring.ranks import RankCurve, RankScore, write_ranks
 from lorescore.wer import Interval
 from lorescore.wer.resampling import Estimate
 from lorescore.wer.sc_stats import MatchedPairs

@@ -9,8 +9,7 @@ from lorescore.cli.rescore import require_rescorers
 from lorescore.cli.scoring_options import add_scoring_arguments, scoring_options
 from lorescore.errors import InputError
 from lorescore.nbest import read_nbest_dir
-from lorescore.scoring.rank_file import RANKS_FILE
-from lorescore.scoring.ranks import score_ranks
+from lorescore.scoring.ranks import RANKS_FILE, score_ranks
 from lorescore.scoring.stored import read_config, require_nested_ranks
 
 ALL = "all"

@@ -14,7 +14,7 @@ from lorescore.report.models import Model
 from lorescore.report.ranks import rank_map
 from lorescore.report.style import WIDTH_INCH, LineStyle, line_styles
 from lorescore.report.text_room import SIDES_INCH, set_suptitle, shared_legend, wrapped
-from lorescore.scoring.rank_file import RANKS_FILE, RankCurve, read_ranks
+from lorescore.scoring.ranks import RANKS_FILE, RankCurve, read_ranks
 from lorescore.wer.units import WER
 
 PANEL_INCH = 3.6  # high

@@ -7,20 +7,57 @@ The file has the ranks that are done, so that a run that was cut off goes on wit
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from lorescore.combine import ScoredLists, wer
+from lorescore.combine import ScoredLists, Weights, wer
+from lorescore.errors import InputError
+from lorescore.files import atomic_write, read_lines
 from lorescore.nbest import NbestSet
 from lorescore.progress import Progress, silent
 from lorescore.scoring.options import ScoringOptions, default_device
-from lorescore.scoring.rank_file import RankCurve, RankScore, ordered, read_ranks, write_ranks
 from lorescore.scoring.sets import rescorer_checksum
 from lorescore.tuning import tune
+from lorescore.wer.units import WER
 
 if TYPE_CHECKING:
     from lorescore.scoring.rescorer import Rescorer
+
+RANKS_FILE = "ranks.json"
+MEND = "delete it and run stage 6 again"
+
+
+@dataclass(frozen=True)
+class RankScore:
+    """An adapter at one of its ranks.
+
+    Attributes:
+        rank: From 1 to the adapter's.
+        weights: As tuned on dev at this rank.
+        wers: WER in percent by set.
+    """
+
+    rank: int
+    weights: Weights
+    wers: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class RankCurve:
+    """What the file has.
+
+    Attributes:
+        dev_set: The set on which the weights were tuned.
+        stamp: What the scores depend on: rescorer, options, lists.
+        scores: The ranks that are done, in increasing order.
+    """
+
+    dev_set: str
+    stamp: str
+    scores: tuple[RankScore, ...]
 
 
 def score_ranks(
@@ -62,8 +99,37 @@ def score_ranks(
         }
         weights = tune(lists[dev_set])
         done[rank] = RankScore(rank, weights, {name: wer(one, weights) for name, one in lists.items()})
-        write_ranks(path, RankCurve(dev_set, stamp, ordered(done)))
-    return RankCurve(dev_set, stamp, ordered(done))
+        write_ranks(path, RankCurve(dev_set, stamp, _ordered(done)))
+    return RankCurve(dev_set, stamp, _ordered(done))
+
+
+def read_ranks(path: Path) -> RankCurve:
+    """Read the file.
+
+    Raises:
+        InputError: It cannot be read, or is not what `score_ranks` writes.
+    """
+    text = "\n".join(line for _, line in read_lines(path))
+    try:
+        content = json.loads(text)
+        scores = {int(one["rank"]): _parsed(one) for one in content["ranks"]}
+        curve = RankCurve(str(content["dev_set"]), str(content["stamp"]), _ordered(scores))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError("not the file of ranks that stage 6 writes", path=path, mend=MEND) from error
+    if not all(math.isfinite(value) for one in curve.scores for value in one.wers.values()):
+        raise InputError("a WER is not a finite number", path=path, mend=MEND)
+    return curve
+
+
+def write_ranks(path: Path, curve: RankCurve) -> None:
+    """Write the file."""
+    ranks = [
+        {"rank": one.rank, **asdict(one.weights), "wer": {name: round(value, 4) for name, value in one.wers.items()}}
+        for one in curve.scores
+    ]
+    with atomic_write(path) as file:
+        json.dump({"dev_set": curve.dev_set, "stamp": curve.stamp, "ranks": ranks}, file, indent=1)
+        file.write("\n")
 
 
 def _scored(rescorer: "Rescorer", nbest: NbestSet, progress: Progress) -> ScoredLists:
@@ -75,3 +141,13 @@ def _stamp(rescorer_dir: Path, sets: Mapping[str, NbestSet], dev_set: str, optio
     lists = [(name, nbest.info["checksum"]) for name, nbest in sorted(sets.items())]
     parts = [rescorer_checksum(rescorer_dir), options.describe(default_device()), dev_set, lists]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _parsed(content: Mapping[str, Any]) -> RankScore:
+    weights = Weights(float(content["lm_weight"]), float(content["word_bonus"]), str(content.get("metric", WER)))
+    return RankScore(int(content["rank"]), weights, {str(name): float(one) for name, one in content["wer"].items()})
+
+
+def _ordered(scores: Mapping[int, RankScore]) -> tuple[RankScore, ...]:
+    """Scores by rank, in increasing order of the rank."""
+    return tuple(scores[rank] for rank in sorted(scores))
