@@ -15,6 +15,7 @@ from lorescore.combine import FIRST_PASS, ORACLE
 from lorescore.decode import MBR
 from lorescore.errors import InputError
 from lorescore.nbest import read_nbest_dir
+from lorescore.nbest.checks import require_refs
 from lorescore.scoring.combination import combine_rescorers
 from lorescore.scoring.directories import Scoring
 
@@ -43,8 +44,7 @@ def run(args: argparse.Namespace) -> None:
     plm_root, dev_dir = args.exp_dir / "plm", args.exp_dir / "nbest" / args.dev
     require_rescorers(tags, plm_root)
     dev = read_nbest_dir(dev_dir)
-    if not dev.refs:
-        raise InputError("no references to tune on", path=dev_dir / "text", mend="give stage 4 --ref")
+    require_refs(dev, dev_dir, "to tune on")
     scoring = Scoring(scoring_options(args), cache_path(args.score_cache, args.exp_dir), progress)
     for tag in tags:
         scoring.score(plm_root / tag, {dev_dir: dev}, args.dev)

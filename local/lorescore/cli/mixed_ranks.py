@@ -9,6 +9,7 @@ from lorescore.cli.rescore import require_rescorers
 from lorescore.cli.scoring_options import add_scoring_arguments, scoring_options
 from lorescore.errors import InputError
 from lorescore.nbest import read_nbest_dir
+from lorescore.nbest.checks import require_refs
 from lorescore.scoring.ranks import RANKS_FILE, score_ranks
 from lorescore.scoring.stored import read_config, require_nested_ranks
 
@@ -33,10 +34,8 @@ def run(args: argparse.Namespace) -> None:
     ranks = {tag: _ranks(args.exp_dir / "plm" / tag, args.ranks) for tag in tags}
     names = [args.dev, *(name for name in args.sets.split() if name != args.dev)]
     sets = {name: read_nbest_dir(args.exp_dir / "nbest" / name) for name in names}
+    require_refs(sets[args.dev], args.exp_dir / "nbest" / args.dev, "to tune on")
     for name in [name for name, nbest in sets.items() if not nbest.refs]:
-        if name == args.dev:
-            path = args.exp_dir / "nbest" / name / "text"
-            raise InputError("no references to tune on", path=path, mend="give stage 4 --ref")
         print(f"{name}: left out, there are no references to score with")
         del sets[name]
     for tag in tags:

@@ -18,6 +18,7 @@ from lorescore.cli.scoring_options import scoring_options
 from lorescore.combine import ScoredLists, Weights, read_weights
 from lorescore.errors import InputError
 from lorescore.nbest import NbestSet, list_costs, read_nbest_dir
+from lorescore.nbest.checks import require_refs
 from lorescore.nbest.info import INFO
 from lorescore.nprr import (
     AreaRecord,
@@ -30,7 +31,7 @@ from lorescore.nprr import (
 )
 from lorescore.nprr.conditions import Condition, MeasuredSet, mismatch, records_of, with_differences, word_errors_of
 from lorescore.nprr.earlier import read_earlier
-from lorescore.nprr.groups import require_one_curve, require_versions
+from lorescore.nprr.groups import FOR_NPRR, require_one_curve, require_versions
 from lorescore.nprr.stored import SUFFIX
 from lorescore.perturb import KINDS, PERTURBATIONS
 from lorescore.rounding import rounded
@@ -182,9 +183,7 @@ def _score(
         if not (nbest_dirs[name] / INFO).is_file():
             raise InputError("no perturbed lists", path=nbest_dirs[name], mend=MEND_LISTS)
     clean = read_nbest_dir(nbest_dirs[set_name])
-    if not clean.refs:
-        path = nbest_dirs[set_name] / "text"
-        raise InputError("no references, which NPRR needs", path=path, mend="give stage 4 --ref")
+    require_refs(clean, nbest_dirs[set_name], FOR_NPRR)
     sets = {path: clean if name == set_name else read_nbest_dir(path) for name, path in nbest_dirs.items()}
     for curve in curves:
         _require_versions(clean, nbest_dirs[set_name], {nbest_dirs[name]: sets[nbest_dirs[name]] for name in curve})

@@ -36,7 +36,7 @@ from lorescore.lattice.confidence import tune_confidences
 from lorescore.lattice.source import FRAME_SHIFT_S, LatticeSource
 from lorescore.lattice.write_back import CTM, Chosen, write_back
 from lorescore.nbest import NbestSet, read_nbest_dir
-from lorescore.nbest.checks import require_acoustic_scale, require_same_metric
+from lorescore.nbest.checks import require_acoustic_scale, require_refs, require_same_metric
 from lorescore.nbest.chosen import write_chosen
 from lorescore.nbest.info import INFO
 from lorescore.scoring.directories import Scoring
@@ -98,11 +98,8 @@ def run(args: argparse.Namespace) -> None:
     names = [args.dev, *(name for name in args.sets.split() if name != args.dev)]
     nbest_dirs = {name: args.exp_dir / "nbest" / name for name in names}
     sets = {name: read_nbest_dir(path) for name, path in nbest_dirs.items()}
-    if not sets[args.dev].refs:
-        raise InputError(
-            "no references to tune on", path=nbest_dirs[args.dev] / "text", mend="give stage 4 or convert --ref"
-        )
     dev = sets[args.dev]
+    require_refs(dev, nbest_dirs[args.dev], "to tune on")
     for name, nbest in sets.items():  # the weights are tuned on one set and used on all
         require_same_metric(nbest, nbest_dirs[name] / INFO, dev, args.dev)
         require_acoustic_scale(nbest, nbest_dirs[name] / INFO, dev.info.get("acoustic_scale"), args.dev)

@@ -29,7 +29,7 @@ from lorescore.lattice.confidence import Calibration, tune_confidences
 from lorescore.lattice.source import LatticeSource
 from lorescore.lattice.write_back import CTM, RECORD, Chosen, write_back
 from lorescore.nbest import read_nbest_dir
-from lorescore.nbest.checks import require_acoustic_scale
+from lorescore.nbest.checks import require_acoustic_scale, require_refs
 from lorescore.nbest.info import INFO, is_nbest_dir
 from lorescore.perturb.expansion import Expansion
 from lorescore.scoring.combination import load_list_scorer
@@ -161,8 +161,8 @@ def _rescore_directory(args: argparse.Namespace) -> None:
     given = given_weights(args, nbest.metric)
     if args.tune and given:
         raise InputError("--tune and given weights", mend="give one of them")
-    if args.tune and not nbest.refs:
-        raise InputError("no references to tune on", path=nbest_dir / "text", mend="make the lists with --ref")
+    if args.tune:
+        require_refs(nbest, nbest_dir, "to tune on")
     weights_path = args.weights
     if not (args.tune or given):
         weights_path = stored_weights_path(args.model)

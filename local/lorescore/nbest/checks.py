@@ -54,6 +54,16 @@ def require_references(
         )
 
 
+def require_refs(nbest: NbestSet, nbest_dir: Path, purpose: str) -> None:
+    """Check that lists have references; `purpose` says what for, such as `to tune on`.
+
+    Raises:
+        InputError: They have none.
+    """
+    if not nbest.refs:
+        raise InputError(f"no references {purpose}", path=nbest_dir / "text", mend="give stage 4 or convert --ref")
+
+
 def require_same_metric(nbest: NbestSet, path: Path, other: NbestSet, other_name: Path | str) -> None:
     """Check that the errors of two sets are counted in the same.
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from lorescore.errors import InputError
 from lorescore.nbest import NbestSet
+from lorescore.nbest.checks import require_refs
 from lorescore.nbest.info import INFO
 from lorescore.nprr.records import lists_in_words
 from lorescore.perturb.sets import INFO_KEY, SOURCE_KEY, was_made_from
@@ -18,6 +19,7 @@ from lorescore.perturb.settings import HOMOPHONE, Perturbation
 
 Number = TypeVar("Number", int, float)
 
+FOR_NPRR = "to measure NPRR with"
 MEND_INFO = "correct it, or delete the section `perturbation`: the directory is a group of its own then"
 
 # What a perturbed set records of how it was made besides its settings, and what another value means.
@@ -94,8 +96,7 @@ def require_versions(clean: NbestSet, clean_dir: Path, perturbed: Mapping[Path, 
     """
     if INFO_KEY in clean.info:
         raise InputError("is perturbed", path=clean_dir, mend="--clean is the directory that it was made from")
-    if not clean.refs:
-        raise InputError("no references, which NPRR needs", path=clean_dir / "text", mend="make the lists with --ref")
+    require_refs(clean, clean_dir, FOR_NPRR)
     utts = [one.utt for one in clean]
     for path, nbest in perturbed.items():
         others = [one.utt for one in nbest]
