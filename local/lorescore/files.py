@@ -3,6 +3,7 @@
 import codecs
 import glob
 import hashlib
+import math
 import os
 import platform
 import re
@@ -38,6 +39,14 @@ def single_spaced(text: str) -> str:
     if text.isprintable() and "  " not in text and text == text.strip(" "):
         return text
     return " ".join(split_words(text))
+
+
+def as_number(text: str) -> float:
+    """The number that a text is; NaN where it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def is_encodable(text: str) -> bool:

@@ -12,14 +12,13 @@ where its first unit does.
 
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from lorescore.errors import InputError
-from lorescore.files import CHECK_PATH, atomic_write, behind_link, checksum, read_lines, whole_file
+from lorescore.files import CHECK_PATH, as_number, atomic_write, behind_link, checksum, read_lines, whole_file
 from lorescore.lattice.archives import WORDS_FILE, have_word_ids, read_lattices, words_beside
 from lorescore.lattice.lattices import EPSILON, Lattice
 from lorescore.lattice.lexicon import SPACE, Lexicon, read_lexicon
@@ -171,7 +170,6 @@ def read_frame_shift(directory: Path) -> float:
     path = behind_link(directory / FRAME_SHIFT_FILE)
     mend = "give --frame_shift: hop length x subsampling / sampling rate"
     said = next((line.strip() for _, line in read_lines(path, mend=mend)), "")
-    with suppress(ValueError):
-        if 0 < (shift := float(said)) < float("inf"):
-            return shift
+    if 0 < (shift := as_number(said)) < float("inf"):
+        return shift
     raise InputError(f"expected seconds, found {said!r:.60}", path=path, line=1, mend=mend)

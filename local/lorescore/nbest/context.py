@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lorescore.errors import InputError
-from lorescore.files import read_table, split_words
+from lorescore.files import as_number, read_table, split_words
 from lorescore.nbest.lists import NbestSet
 
 Place = tuple[str, float]  # the recording, and the second in it, or the utterance's number
@@ -64,7 +64,7 @@ def read_segments(path: Path) -> dict[str, Place]:
     places: dict[str, Place] = {}
     for number, (utt, value) in enumerate(read_table(path).items(), start=1):
         fields = split_words(value)
-        start = _number(fields[1]) if len(fields) == 3 else math.nan
+        start = as_number(fields[1]) if len(fields) == 3 else math.nan
         if not math.isfinite(start):
             raise InputError(
                 f"expected `<utt> <recording> <start> <end>`, found {utt} {value!r:.60}",
@@ -84,10 +84,3 @@ def _place(utt: str, places: Mapping[str, Place] | None) -> Place:
     if utt not in places:
         raise InputError(f"utterance {utt} is not in segments", mend="give the segments of this set, or none")
     return places[utt]
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan

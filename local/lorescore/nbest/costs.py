@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from lorescore.errors import InputError
-from lorescore.files import read_lines, split_words, write_table
+from lorescore.files import as_number, read_lines, split_words, write_table
 from lorescore.nbest.lists import COST_DECIMALS, NbestSet
 
 
@@ -30,10 +30,7 @@ def read_costs(path: Path, *, mend: str = "score the set again: stage 6") -> dic
                 mend="score this hypothesis again or leave it out of the list",
             )
         key, value = fields
-        try:
-            cost = float(value)
-        except ValueError:
-            cost = math.nan
+        cost = as_number(value)
         if not math.isfinite(cost):
             raise InputError(
                 f"{key} has the cost {value:.20}, expected a finite number",

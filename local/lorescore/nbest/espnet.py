@@ -10,7 +10,7 @@ from collections.abc import Container
 from pathlib import Path
 
 from lorescore.errors import InputError
-from lorescore.files import checksum, read_lines, read_table
+from lorescore.files import as_number, checksum, read_lines, read_table
 from lorescore.nbest.checks import require_references, require_same_keys
 from lorescore.nbest.directory import ranked_list
 from lorescore.nbest.lists import Hypothesis, NbestSet
@@ -113,10 +113,7 @@ def _read_scores(path: Path) -> dict[str, float]:
     scores: dict[str, float] = {}
     for number, line in read_lines(path, mend=DECODE_AGAIN):
         match = SCORE.fullmatch(line)
-        try:
-            score = float(match[2] or match[3]) if match else math.nan
-        except ValueError:
-            score = math.nan
+        score = as_number(match[2] or match[3]) if match else math.nan
         if match is None or not math.isfinite(score):
             raise InputError(
                 f"expected `utt score` with a finite score, found {line!r:.80}",

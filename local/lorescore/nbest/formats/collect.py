@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lorescore.errors import InputError
-from lorescore.files import checksum, is_encodable, read_table, single_spaced, split_words
+from lorescore.files import as_number, checksum, is_encodable, read_table, single_spaced, split_words
 from lorescore.nbest.checks import require_references
 from lorescore.nbest.directory import MAX_RANK_DIGITS, ranked_list
 from lorescore.nbest.formats.format import FormatOptions
@@ -145,10 +145,7 @@ def parse_score(word: str, path: Path, line: int | None) -> float:
     Raises:
         InputError: It is none.
     """
-    try:
-        score = float(word)
-    except ValueError:
-        score = math.nan
+    score = as_number(word)
     if not math.isfinite(score):
         message = f"the score is {word!r:.40}, expected a finite number"
         raise InputError(message, path=path, line=line, mend="score this hypothesis again or leave it out of the list")
