@@ -81,7 +81,7 @@ def read_nbest_dir(nbest_dir: Path) -> NbestSet:
     lines: dict[str, tuple[Path, int]] = {}
     hypotheses = _hypotheses(nbest_dir, texts, info)
     for number, (key, hypothesis) in enumerate(zip(texts, hypotheses, strict=True), start=1):
-        utt, rank = _parsed_key(key, words_path, number)
+        utt, rank = parsed_key(key, words_path, number)
         if utt not in by_utt:
             by_utt[utt], lines[utt] = {}, (words_path, number)
         by_utt[utt][rank] = hypothesis
@@ -262,10 +262,19 @@ def _costs_in_order(nbest_dir: Path, name: str, texts: dict[str, str]) -> list[f
     return [costs[key] for key in texts]
 
 
-def _parsed_key(key: str, path: Path, line: int) -> tuple[str, int]:
-    """Utterance and rank of a key `<utt>-<rank>`."""
+def is_rank(word: str) -> bool:
+    """Whether this is a rank: 1, 2, ..."""
+    return word.isascii() and word.isdigit() and word[0] != "0" and len(word) <= MAX_RANK_DIGITS
+
+
+def parsed_key(key: str, path: Path, line: int) -> tuple[str, int]:
+    """Utterance and rank of a key `<utt>-<rank>`.
+
+    Raises:
+        InputError: It is none.
+    """
     utt, _, rank = key.rpartition("-")  # the utterance's id may have hyphens and digits itself
-    if not (utt and rank.isascii() and rank.isdigit() and rank[0] != "0" and len(rank) <= MAX_RANK_DIGITS):
+    if not utt or not is_rank(rank):
         raise InputError(
             f"key {key}, expected <utt>-<rank> with ranks from 1", path=path, line=line, mend="correct the key"
         )

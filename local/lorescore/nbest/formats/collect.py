@@ -7,7 +7,7 @@ from pathlib import Path
 from lorescore.errors import InputError
 from lorescore.files import as_number, checksum, is_encodable, read_table, single_spaced, split_words
 from lorescore.nbest.checks import require_references
-from lorescore.nbest.directory import MAX_RANK_DIGITS, ranked_list
+from lorescore.nbest.directory import is_rank, ranked_list
 from lorescore.nbest.formats.format import FormatOptions
 from lorescore.nbest.lists import Hypothesis, NbestSet
 
@@ -158,6 +158,6 @@ def parse_rank(word: str, path: Path, line: int | None) -> int:
     Raises:
         InputError: It is none.
     """
-    if not (word.isascii() and word.isdigit() and word[0] != "0" and len(word) <= MAX_RANK_DIGITS):
+    if not is_rank(word):
         raise InputError(f"the rank is {word!r:.40}, expected 1, 2, ...", path=path, line=line, mend=MEND_RANKS)
     return int(word)

@@ -108,6 +108,15 @@ def mostly(lines: list[str], fits: Callable[[str], object]) -> bool:
     return 2 * sum(bool(fits(line)) for line in lines) > len(lines)
 
 
+def is_number(word: str) -> bool:
+    """Whether a word is a number, finite or not."""
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
 def decimal(score: float) -> str:
     """A score as text from which exactly the same number is read."""
     return repr(float(score))

@@ -21,7 +21,8 @@ from lorescore.errors import InputError
 from lorescore.files import atomic_write, read_lines, read_table, whole_directory, write_table
 from lorescore.nbest.checks import require_same_keys
 from lorescore.nbest.costs import read_costs
-from lorescore.nbest.formats.collect import Collector, parse_rank
+from lorescore.nbest.directory import parsed_key
+from lorescore.nbest.formats.collect import Collector
 from lorescore.nbest.formats.format import (
     COSTS,
     Format,
@@ -71,7 +72,7 @@ def read(path: Path, options: FormatOptions) -> NbestSet:
         texts = read_table(words_path, mend=mend)
         acoustic, nolm, lmonly = _costs(job_dir, texts)
         for number, (key, text) in enumerate(texts.items(), start=1):
-            utt, rank = _utt_and_rank(key, words_path, number)
+            utt, rank = parsed_key(key, words_path, number)
             keyed.append((utt, rank, text, CostParts(acoustic[key], nolm[key], lmonly[key]), words_path, number))
         inputs += [words_path, *(job_dir / name for name in COST_FILES if (job_dir / name).is_file())]
     in_parts = options.acoustic_scale != 1 or any(parts.nolm or parts.lmonly for _, _, _, parts, _, _ in keyed)
@@ -81,15 +82,6 @@ def read(path: Path, options: FormatOptions) -> NbestSet:
         whole = Hypothesis.from_parts(text, parts, options.acoustic_scale)
         lists.add(utt, rank, whole if in_parts else Hypothesis(text, whole.score), line=number, path=words_path)
     return lists.nbest_set(NAME, options, inputs)
-
-
-def _utt_and_rank(key: str, path: Path, line: int) -> tuple[str, int]:
-    """The utterance and the rank of a key `<utt>-<rank>`; the utterance's id may have hyphens and digits itself."""
-    utt, _, rank = key.rpartition("-")
-    if not (utt and rank):
-        message = f"key {key}, expected <utt>-<rank> with ranks from 1"
-        raise InputError(message, path=path, line=line, mend=MAKE_AGAIN)
-    return utt, parse_rank(rank, path, line)
 
 
 def _job_dirs(path: Path) -> list[Path]:

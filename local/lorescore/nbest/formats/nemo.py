@@ -26,6 +26,7 @@ from lorescore.nbest.formats.format import (
     FormatOptions,
     decimal,
     head_lines,
+    is_number,
     lost_parts,
     lost_record,
     lost_references,
@@ -68,11 +69,7 @@ def looks_like(path: Path) -> str | None:
 def _is_candidate(line: str) -> bool:
     """Whether a line is a text, a tab and a number."""
     fields = line.split("\t")
-    try:
-        float(fields[-1])
-    except ValueError:
-        return False
-    return len(fields) == 2
+    return len(fields) == 2 and is_number(fields[1])
 
 
 def read(path: Path, options: FormatOptions) -> NbestSet:

@@ -18,6 +18,7 @@ from lorescore.nbest.formats.format import (
     FormatOptions,
     decimal,
     head_lines,
+    is_number,
     lost_parts,
     lost_record,
     lost_references,
@@ -47,7 +48,7 @@ def looks_like(path: Path) -> str | None:
 def _is_header(line: str) -> bool:
     """Whether a line names columns."""
     names = line.split("\t")
-    return set(WITHOUT_RANK) <= set(names) and not _is_number(names[names.index("score")])
+    return set(WITHOUT_RANK) <= set(names) and not is_number(names[names.index("score")])
 
 
 def _fits(fields: list[str], columns: tuple[str, ...]) -> bool:
@@ -55,16 +56,7 @@ def _fits(fields: list[str], columns: tuple[str, ...]) -> bool:
     if len(fields) != len(columns):
         return False
     values = dict(zip(columns, fields, strict=True))
-    return _is_number(values["score"]) and values.get("rank", "1").isdigit()
-
-
-def _is_number(word: str) -> bool:
-    """Whether a word is a number, finite or not."""
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
+    return is_number(values["score"]) and values.get("rank", "1").isdigit()
 
 
 def read(path: Path, options: FormatOptions) -> NbestSet:
@@ -92,7 +84,7 @@ def read(path: Path, options: FormatOptions) -> NbestSet:
         rank = parse_rank(values["rank"], path, number) if "rank" in values else None
         hypothesis = Hypothesis(words_of(values["text"], path, number), parse_score(values["score"], path, number))
         lists.add(values["utt"], rank, hypothesis, line=number)
-        unclear += values["score"].isdigit() and _is_number(values["text"])
+        unclear += values["score"].isdigit() and is_number(values["text"])
     nbest = lists.nbest_set(NAME, options, [path])
     if unclear == nbest.num_hypotheses and columns == WITHOUT_RANK:
         raise InputError("is the second column ranks or scores?", path=path, line=1, mend=HEADER_HINT)
