@@ -113,8 +113,8 @@ def _posteriors(trellis: Trellis, slots: Ints) -> Floats:
         _move_over_skipped(of_arc, step == SKIP)
         skipped = np.where(step == SKIP, of_arc[:, 1:], 0.0)
         matched = np.where(step == MATCH, of_arc[:, 1:], 0.0)
-        inserted = of_arc - np.pad(skipped + matched, ((0, 0), (1, 0)))
-        np.add.at(beta, source, inserted)
+        of_arc[:, 1:] -= skipped + matched  # what is left goes beside the slots
+        np.add.at(beta, source, of_arc)
         np.add.at(beta[:, :-1], source, matched)
         np.add.at(gamma, words, matched)
         gamma[0] += skipped.sum(axis=0)
