@@ -26,7 +26,7 @@ def tuned(lists: list[tuple[str, dict[str, float]]], metric: str = "wer") -> Cal
         {"metric": metric},
     )
     scored = ScoredLists.build(nbest, [[0.0] * len(one.hypotheses) for one in nbest])
-    return tune_confidences(nbest, scored, FIRST_PASS_ALONE)
+    return tune_confidences(nbest, scored, FIRST_PASS_ALONE)[0]
 
 
 def posterior(calibration: Calibration, *chances: float) -> float:

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 
 from lorescore.combine import ScoredLists, Weights, best_ranks, combined_scores, select
 from lorescore.errors import InputError
+from lorescore.lattice import write_back as write_back_module
 from lorescore.lattice.archives import read_lattices, write_lattices
-from lorescore.lattice.confidence import Calibration
+from lorescore.lattice.confidence import Calibration, tune_confidences
 from lorescore.lattice.lattices import Arc, Cost, Final, Lattice
 from lorescore.lattice.nbest import PathSettings, lists_from_lattices
 from lorescore.lattice.paths import best_path
@@ -88,6 +89,19 @@ def test_by_hand(tmp_path: Path, source: LatticeSource, nbest: NbestSet) -> None
         "u2 1 0.000 0.300 what 1.0000",
         "u2 1 0.300 0.300 kangaroo 1.0000",
     ]
+
+
+def test_known_posteriors_are_not_computed_again(
+    tmp_path: Path, nbest: NbestSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nbest = replace(nbest, refs={"u1": "a sun", "u2": "kangaroo", "u3": "b"})
+    chosen = chosen_of(nbest, tmp_path / "first")
+    calibration, posteriors = tune_confidences(nbest, chosen.lists, AT)
+    write_back(tmp_path / "first", replace(chosen, calibration=calibration), None)
+    monkeypatch.setattr(write_back_module, "word_posteriors", pytest.fail)
+    again = chosen_of(nbest, tmp_path / "second")
+    write_back(tmp_path / "second", replace(again, calibration=calibration, posteriors=posteriors), None)
+    assert (tmp_path / "second" / "ctm").read_text() == (tmp_path / "first" / "ctm").read_text()
 
 
 def test_rescored_lattices_have_beside_them_what_times_need(tmp_path: Path, source: LatticeSource) -> None:

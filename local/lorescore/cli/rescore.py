@@ -121,7 +121,7 @@ def run(args: argparse.Namespace) -> None:
         scales = {tag: MAP_SCALE}
         if args.decode == MBR:
             scales[f"{tag}_{MBR}"] = tune_posterior_scale(lists[args.dev], dev, weights)
-        calibration = tune_confidences(dev, lists[args.dev], weights)
+        calibration, posteriors = tune_confidences(dev, lists[args.dev], weights)
         record = calibration.to_dict() | scoring.of_tuned(args.exp_dir / "plm" / tag, dev)
         hyps = {
             system: _choose(system, args.dev, sets, lists, weights, scale, record, args.exp_dir)
@@ -129,7 +129,8 @@ def run(args: argparse.Namespace) -> None:
         }
         for name, nbest in sets.items():
             by_dir = {args.exp_dir / "rescore" / system / name: texts[name] for system, texts in hyps.items()}
-            chosen = Chosen(nbest, lists[name], weights, calibration, by_dir)
+            known = posteriors if name == args.dev else {}
+            chosen = Chosen(nbest, lists[name], weights, calibration, by_dir, known)
             _write_back(args.exp_dir / "rescore" / tag / name, chosen, sources[name])
 
 

@@ -182,7 +182,10 @@ def _rescore_directory(args: argparse.Namespace) -> None:
     lists = ScoredLists.build(nbest, scoring.costs(model, nbest_dir, nbest))
     weights = given or tune(lists)
     ranks = best_ranks(lists, weights)
-    calibration = tune_confidences(nbest, lists, weights) if args.tune else Calibration.read(weights_path)
+    if args.tune:
+        calibration, posteriors = tune_confidences(nbest, lists, weights)
+    else:
+        calibration, posteriors = Calibration.read(weights_path), {}
     record = asdict(weights) | calibration.to_dict()
     wer = ""
     if nbest.refs:
@@ -195,7 +198,7 @@ def _rescore_directory(args: argparse.Namespace) -> None:
     # First, as the weights of --tune cost hours of scoring, and as a text without them is somebody else's.
     write_yaml(out / WEIGHTS_FILE, record)
     write_table(out / "text", hyps)
-    written = write_back(out, Chosen(nbest, lists, weights, calibration, {out: hyps}), source)
+    written = write_back(out, Chosen(nbest, lists, weights, calibration, {out: hyps}, posteriors), source)
     how = "tuned on these lists" if args.tune else f"of {weights_path}" if weights_path else "given"
     print(f"{out}: lm_weight {weights.lm_weight:g}, word_bonus {weights.word_bonus:g} ({how}){wer}")
     if source:

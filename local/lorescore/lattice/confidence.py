@@ -31,6 +31,7 @@ from lorescore.wer.units import split_units
 
 CERTAIN = 1e-3  # posteriors closer to 0 or 1 count as this far from them: what else tells them apart is rounding
 KEYS = {"scale": "confidence_scale", "slope": "confidence_slope", "intercept": "confidence_intercept"}
+Posteriors = dict[tuple[str, str], Floats]  # of the words of a hypothesis, by utterance and text
 GRADIENT = 1e-9  # at which the regression has converged; its values have four decimals
 
 
@@ -90,7 +91,7 @@ def word_posteriors(lattice: Lattice, words: Sequence[str], posterior_scale: flo
     return np.clip([one.confidence for one in network if one.chosen != EPSILON], 0.0, 1.0)
 
 
-def tune_confidences(nbest: NbestSet, lists: ScoredLists, weights: Weights) -> Calibration:
+def tune_confidences(nbest: NbestSet, lists: ScoredLists, weights: Weights) -> tuple[Calibration, Posteriors]:
     """The calibration with which the words of the best hypotheses are likeliest to be right and wrong as they are.
 
     For a development set only. Where errors are counted in characters, each counts, with its word's posterior.
@@ -99,24 +100,30 @@ def tune_confidences(nbest: NbestSet, lists: ScoredLists, weights: Weights) -> C
         nbest: The lists, with references.
         lists: The same with the rescorer's scores.
         weights: Of the combined score, already tuned.
+
+    Returns:
+        The calibration, and the posteriors at its scale of the words of the best hypotheses, which take time.
     """
     hyps = select(nbest, best_ranks(lists, weights))
     scale = tune_confidence_scale(lists, weights)
     acoustic_scale = first_pass_acoustic_scale(nbest)
-    posteriors: list[Floats] = []
+    posteriors: Posteriors = {}
+    of_units: list[Floats] = []
     is_right: list[bool] = []
     for one in nbest:
         words = split_words(hyps[one.utt])
         paths = nbest_paths(one, lists.plm_costs[one.utt])
         lattice = rescored_lattice(one.utt, paths, weights, acoustic_scale=acoustic_scale)
         units = [len(split_units(word, nbest.metric)) for word in words]
-        posteriors.append(np.repeat(word_posteriors(lattice, words, scale, acoustic_scale), units))
+        of_words = word_posteriors(lattice, words, scale, acoustic_scale)
+        posteriors[one.utt, hyps[one.utt]] = of_words
+        of_units.append(np.repeat(of_words, units))
         pairs = align(nbest.refs[one.utt], hyps[one.utt], nbest.metric)
         is_right += [ref == hyp for ref, hyp in pairs if hyp != NO_WORD]
     if not is_right:  # not a word was chosen
-        return Calibration(scale)
-    slope, intercept = _fit(_logits(np.concatenate(posteriors)), np.array(is_right))
-    return Calibration(scale, round(slope, 4), round(intercept, 4))
+        return Calibration(scale), posteriors
+    slope, intercept = _fit(_logits(np.concatenate(of_units)), np.array(is_right))
+    return Calibration(scale, round(slope, 4), round(intercept, 4)), posteriors
 
 
 def _fit(logits: Floats, is_right: np.ndarray) -> tuple[float, float]:

@@ -10,8 +10,8 @@ where a lattice is missing) is added at its end. One pass makes all, with one so
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from lorescore.combine import ScoredLists, Weights
 from lorescore.errors import InputError
 from lorescore.files import read_yaml, split_words, write_yaml
 from lorescore.lattice.archives import WORDS_FILE, write_lattices
-from lorescore.lattice.confidence import Calibration, word_posteriors
+from lorescore.lattice.confidence import Calibration, Posteriors, word_posteriors
 from lorescore.lattice.lattices import Lattice
 from lorescore.lattice.rescored import (
     first_pass_acoustic_scale,
@@ -48,6 +48,7 @@ class Chosen:
         weights: Of the combined score.
         calibration: Makes the words' confidences.
         hyps: The text of each utterance, by the directory of the system that chose it.
+        posteriors: Of the words of hypotheses, at the calibration's scale, as far as they are known.
     """
 
     nbest: NbestSet
@@ -55,6 +56,7 @@ class Chosen:
     weights: Weights
     calibration: Calibration
     hyps: Mapping[Path, Mapping[str, str]]
+    posteriors: Posteriors = field(default_factory=dict)
 
     def made_from(self, source: LatticeSource | None) -> str:
         """Checksum of all that the files depend on."""
@@ -161,14 +163,17 @@ class _Pass:
             timed: dict[str, list[CtmWord]] = {}  # systems mostly choose the same
             for directory, texts in chosen.hyps.items():
                 text = texts[one.utt]
-                timed[text] = timed.get(text) or self._words(split_words(text), lattice, source_paths)
+                timed[text] = timed.get(text) or self._words(text, lattice, source_paths)
                 self.ctm[directory] += timed[text]
             yield lattice
 
-    def _words(self, words: Sequence[str], lattice: Lattice, original: WordPaths | None) -> list[CtmWord]:
+    def _words(self, text: str, lattice: Lattice, original: WordPaths | None) -> list[CtmWord]:
         """A hypothesis with confidences from the rescored lattice, and times from the original one, if it has any."""
-        calibration = self._chosen.calibration
-        confidences = calibration.confidences(word_posteriors(lattice, words, calibration.scale, self.acoustic_scale))
+        words, calibration = split_words(text), self._chosen.calibration
+        posteriors = self._chosen.posteriors.get((lattice.utt, text))
+        if posteriors is None:
+            posteriors = word_posteriors(lattice, words, calibration.scale, self.acoustic_scale)
+        confidences = calibration.confidences(posteriors)
         path = original.find(words) if original is not None else None
         if path is not None and not path.is_aligned:
             self.unaligned.add(lattice.utt)
