@@ -135,9 +135,9 @@ def test_what_cannot_be_read_is_known_before_anything_is_scored(tmp_path: Path) 
     words.write_text("<eps> 0\nthe 7\n")
     source = LatticeSource.read(lat_dir, words_path=words)
     assert [arc.word for one in source.lattices() for arc in one.arcs] == ["the"]
-    before = source.made_from()
+    before = source.made_from
     words.write_text("<eps> 0\na 7\n")
-    assert LatticeSource.read(lat_dir, words_path=words).made_from() != before
+    assert LatticeSource.read(lat_dir, words_path=words).made_from != before
 
 
 @pytest.mark.parametrize("said", ["", "10 ms", "0", "-0.01", "nan", "inf"])

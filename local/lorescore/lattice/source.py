@@ -13,6 +13,7 @@ where its first unit does.
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -99,8 +100,9 @@ class LatticeSource:
         """The lattices, one at a time; some may have no path."""
         return read_lattices(self.directory, self.words, require_path=False)
 
+    @cached_property
     def made_from(self) -> str:
-        """What identifies them."""
+        """What identifies them; read once for all rescorers, as they may be many gigabytes."""
         files = sorted(path for path in self.directory.iterdir() if path.is_file())
         words = [self.words.path] if self.words.path and self.words.path not in files else []
         return f"{checksum([*files, *words])} {self.frame_shift}"

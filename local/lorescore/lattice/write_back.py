@@ -61,7 +61,7 @@ class Chosen:
     def made_from(self, source: LatticeSource | None) -> str:
         """Checksum of all that the files depend on."""
         digest = hashlib.sha256(self.lists.plm.tobytes())
-        inputs = (self.nbest.info["checksum"], self.weights, self.calibration, source and source.made_from())
+        inputs = (self.nbest.info["checksum"], self.weights, self.calibration, source and source.made_from)
         for part in (*inputs, EDITION):
             digest.update(f"{part}\n".encode())
         for directory, texts in self.hyps.items():
