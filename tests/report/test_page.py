@@ -12,7 +12,6 @@ from made_up_exp import write_model, write_nprr
 from matplotlib.figure import Figure
 
 from lorescore.report import write_report
-from lorescore.report.alt_texts import alt_text
 from lorescore.report.blocks import Block, Heading, Picture, Prose
 from lorescore.report.example_blocks import KEY
 from lorescore.report.examples import Choice, Example
@@ -115,7 +114,7 @@ def page(tmp_path: Path) -> Path:
         Prose(f"Of `code <x>` and\nmore.\n\n{NASTY}\n"),
         *(Heading(2, NASTY) for _ in range(2)),
         TABLE,
-        Picture("a b.png", NASTY, 'what "it" shows'),
+        Picture("a b.png", NASTY),
         KEY,
         EXAMPLE,
     ]
@@ -132,7 +131,7 @@ def test_what_is_in_it(page: Path) -> None:
     assert parsed.texts["figcaption"] == [NASTY]
     assert "b" not in parsed.texts and "script" not in parsed.texts
     (image,) = [attributes for tag, attributes in parsed.attributes if tag == "img"]
-    assert (image["alt"], image["width"], image["height"]) == ('what "it" shows', "150", "150")
+    assert (image["alt"], image["width"], image["height"]) == (NASTY, "150", "150")
 
 
 def test_an_example(page: Path) -> None:
@@ -178,16 +177,16 @@ def test_the_same_tables_and_figures_as_results_md(exp_dir: Path) -> None:
     assert len(expected) > 15
     assert parsed.rows == expected
     figures = re.findall(r"^!\[(.*)\]\(figures/(.*)\)$", results(exp_dir), re.MULTILINE)
-    assert parsed.values("alt") == [alt_text(name, caption) for caption, name in figures]
+    assert parsed.values("alt") == [Picture(name, caption).alt for caption, name in figures]
     assert len(figures) == 5
 
 
 def test_every_kind_of_figure_says_what_it_shows() -> None:
     names = ["wer.png", *STRATEGY_FIGURES, "nprr.png", "nprr_map_a.png"]
     names += ["training.png", "ranks_a.png", "rank_steps_a.png"]
-    texts = [alt_text(name, "Caption") for name in names]
+    texts = [Picture(name, "Caption").alt for name in names]
     assert len(set(texts)) == len(names) and all(text.startswith("Caption. ") for text in texts)
-    assert alt_text("mine.png", "Caption") == "Caption"
+    assert Picture("mine.png", "Caption").alt == "Caption"
 
 
 @pytest.fixture(scope="module")

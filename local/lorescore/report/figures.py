@@ -56,7 +56,8 @@ def wer_figure(results: Results) -> Figure:
         axes.set_yticks(range(len(tags)), list(map(drawable, tags)))
         axes.set_ylim(len(tags) - 0.5, -0.7)
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=NICE_STEPS))
-    _hide_unused(figure, len(results.scores))
+    for axes in figure.axes[len(results.scores) :]:  # the panels that the grid has over
+        axes.set_axis_off()
     set_suptitle(figure, "Error rate with 95 % bootstrap intervals; dashed: first pass")
     return figure
 
@@ -245,9 +246,3 @@ def _training_line(axes: Axes, model: Model, style: LineStyle) -> None:
         axes.plot(
             steps[kept], wers[kept], color=style.colour, marker="o", markersize=13, fillstyle="none", linestyle="none"
         )
-
-
-def _hide_unused(figure: Figure, used: int) -> None:
-    """Switch off the panels that a grid has over."""
-    for axes in figure.axes[used:]:
-        axes.set_axis_off()

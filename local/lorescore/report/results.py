@@ -11,7 +11,6 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from lorescore.files import atomic_write
-from lorescore.report.alt_texts import alt_text
 from lorescore.report.blocks import Block, Heading, Picture, Prose
 from lorescore.report.claims import LEGEND as CLAIMS_LEGEND
 from lorescore.report.claims import check_claims, claims_table
@@ -246,4 +245,4 @@ def _subsection(table: Table, legend: str = "") -> list[Block]:
 
 def _embedded(captions: Mapping[str, str], *names: str) -> list[Block]:
     """The figures of these names that there are."""
-    return [Picture(name, captions[name], alt_text(name, captions[name])) for name in names if name in captions]
+    return [Picture(name, captions[name]) for name in names if name in captions]
