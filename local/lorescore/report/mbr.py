@@ -3,12 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from lorescore.decode import MBR
-from lorescore.wer import edit_counts, word_error_rate
+from lorescore.wer import word_error_rate
+from lorescore.wer.distances import errors_of_systems
 from lorescore.wer.resampling import Estimate, estimate, relative_changes
-from lorescore.wer.units import split_units
 
 MBR_SUFFIX = f"_{MBR}"
 
@@ -60,11 +58,8 @@ def compare_mbr(
         posterior_scale: Of MBR.
         metric: What errors are counted in: `wer` or `cer`.
     """
-    by_map, by_mbr = (
-        np.array([edit_counts(ref, hyps[utt], metric).errors for utt, ref in refs.items()], dtype=np.int64)
-        for hyps in (map_hyps, mbr_hyps)
-    )
-    ref_words = sum(len(split_units(ref, metric)) for ref in refs.values())
-    map_wer, mbr_wer = (word_error_rate(int(errors.sum()), ref_words) for errors in (by_map, by_mbr))
-    change = estimate(np.stack([by_map, by_mbr]), relative_changes)
+    rows = errors_of_systems(refs, [map_hyps, mbr_hyps], metric)
+    by_map, by_mbr, ref_words = rows.sum(axis=1).tolist()
+    map_wer, mbr_wer = (word_error_rate(errors, ref_words) for errors in (by_map, by_mbr))
+    change = estimate(rows[:2], relative_changes)
     return MbrComparison(set_name, tag, map_wer, mbr_wer, change, posterior_scale)

@@ -5,14 +5,12 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
 from lorescore.combine import FIRST_PASS, ORACLE
 from lorescore.errors import InputError
 from lorescore.report.scores import read_texts, read_utt2spk
 from lorescore.wer import Interval, word_error_rate
 from lorescore.wer.bootstrap import interval_of_resamples
-from lorescore.wer.distances import count_words
+from lorescore.wer.distances import errors_of_systems
 from lorescore.wer.resampling import (
     Counts,
     Estimate,
@@ -56,13 +54,10 @@ class Systems:
         utt2spk: Mapping[str, str],
     ) -> None:
         self.name, self.refs, self.hyps = name, refs, hyps
-        utts = sorted(refs)
         self.columns = {tag: place for place, tag in enumerate(hyps)}
-        counts = count_words([[of[utt] for of in hyps.values()] for utt in utts], [refs[utt] for utt in utts])
-        errors = counts.errors.reshape(len(utts), len(hyps)).T
-        self.errors: Counts = np.vstack([errors, counts.ref_words])
+        self.errors = errors_of_systems(refs, list(hyps.values()))
         self.resampled = totals_over_resamples(self.errors)
-        speakers = speakers_to_resample(utts, utt2spk)
+        speakers = speakers_to_resample(sorted(refs), utt2spk)
         self.by_speaker = by_speaker(self.errors, speakers) if speakers else self.errors[:, :0]
         self.alignments: dict[str, Alignment] = {}
 

@@ -7,7 +7,7 @@ is one array operation. The distances are those of `edit_counts`; how they split
 
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 
@@ -109,6 +109,22 @@ def count_words(lists: Sequence[Sequence[str]], refs: Sequence[str] | None, metr
         return WordCounts(np.zeros(hyps, dtype=np.int64), hyp_words, np.zeros(utts, dtype=np.int64))
     ref_of_hyp = hyps + np.repeat(np.arange(utts), sizes)
     return WordCounts(numbered.edit_distances(ref_of_hyp, np.arange(hyps)), hyp_words, ref_words)
+
+
+def errors_of_systems(refs: Mapping[str, str], systems: Sequence[Mapping[str, str]], metric: str = WER) -> Ints:
+    """Word errors of several systems, and the words of the references, by utterance.
+
+    Args:
+        refs: Reference text by utterance.
+        systems: Of each system the hypothesis text of each of these utterances.
+        metric: `wer`, or `cer` to count characters.
+
+    Returns:
+        A row a system, and the reference words as the last one, in the order of the sorted ids, (systems + 1, U).
+    """
+    utts = sorted(refs)
+    counts = count_words([[hyps[utt] for hyps in systems] for utt in utts], [refs[utt] for utt in utts], metric)
+    return np.vstack([counts.errors.reshape(len(utts), len(systems)).T, counts.ref_words])
 
 
 def _distances(rows: WordIds, columns: WordIds, row_lengths: Ints, column_lengths: Ints) -> Ints:

@@ -23,7 +23,7 @@ import numpy as np
 from lorescore.errors import InputError
 from lorescore.files import read_table
 from lorescore.wer.bootstrap import REPLICATIONS, SEED, Interval, interval_of_resamples
-from lorescore.wer.distances import count_words
+from lorescore.wer.distances import errors_of_systems
 from lorescore.wer.resampling import Counts, resampled_totals
 
 READER_CHAPTER = re.compile(r"\d+-\d+")
@@ -98,13 +98,11 @@ def resample_speakers(
         baseline_hyps: The baseline's hypothesis text of each of these utterances.
         metric: `wer` or `cer`.
     """
-    utts = sorted(refs)
-    speakers = speakers_to_resample(utts, utt2spk)
+    speakers = speakers_to_resample(sorted(refs), utt2spk)
     if speakers is None:
         return None
     systems = [hyps] if baseline_hyps is None else [hyps, baseline_hyps]
-    counts = count_words([[one[utt] for one in systems] for utt in utts], [refs[utt] for utt in utts], metric)
-    rows = by_speaker(np.vstack([counts.errors.reshape(len(utts), len(systems)).T, counts.ref_words]), speakers)
+    rows = by_speaker(errors_of_systems(refs, systems, metric), speakers)
     totals = totals_over_resamples(rows)
     interval = interval_of_resamples(totals[:, 0], totals[:, -1], deviations_to_each_side(rows.shape[1]))
     p_value = None if baseline_hyps is None else p_by_exchanges(rows[0] - rows[1])
