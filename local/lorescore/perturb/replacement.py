@@ -26,7 +26,7 @@ A word's draw depends on nothing but (seed, utt, rank, position), of `tied` (see
 - `insert` adds exactly the hypotheses that `homophone` puts in their source's place.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from lorescore.errors import InputError
@@ -104,13 +104,9 @@ def perturb_and_count(
     one = one.first_pass
     perturbed: list[Hypothesis] = []
     counts: list[PerturbationCounts] = []
-    for rank in range(1, num_perturbed(one, settings.kind) + 1):
-        hypothesis = one.hypotheses[rank - 1]
-        words = hypothesis.words
-        sites = find_sites(words, one.utt, rank, settings, lexicon)
-        changed = [site for site in sites if site.uniform < settings.rate]
+    for hypothesis, changed, count in changed_sites(one, settings, lexicon):
         perturbed.append(change(hypothesis, changed))
-        counts.append(PerturbationCounts.of(words, sites, changed))
+        counts.append(count)
     if settings.perturbation == INSERT:
         return replace(one, hypotheses=_with_competitors(one, perturbed)), counts
     return replace(one, hypotheses=(*perturbed, *one.hypotheses[len(perturbed) :])), counts
@@ -134,9 +130,15 @@ def sources(clean: NbestList, perturbed: NbestList) -> Sequence[int]:
     return found
 
 
-def num_perturbed(one: NbestList, kind: str) -> int:
-    """How many hypotheses of a list a kind perturbs, from rank 1."""
-    return 1 if kind == "1best" else len(one.hypotheses)
+def changed_sites(
+    one: NbestList, settings: Perturbation, lexicon: HomophoneLexicon
+) -> Iterator[tuple[Hypothesis, list[Site], PerturbationCounts]]:
+    """The hypotheses of a list that are perturbed, by rank: each with the sites that are changed, and its counts."""
+    for rank, hypothesis in enumerate(one.hypotheses[:1] if settings.kind == "1best" else one.hypotheses, start=1):
+        words = hypothesis.words
+        sites = find_sites(words, one.utt, rank, settings, lexicon)
+        changed = [site for site in sites if site.uniform < settings.rate]
+        yield hypothesis, changed, PerturbationCounts.of(words, sites, changed)
 
 
 def find_sites(

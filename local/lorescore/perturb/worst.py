@@ -15,7 +15,7 @@ from dataclasses import replace
 from lorescore.errors import InputError
 from lorescore.nbest import Hypothesis, NbestList, NbestSet
 from lorescore.perturb.lexicon import HomophoneLexicon
-from lorescore.perturb.replacement import PerturbationCounts, find_sites, num_perturbed
+from lorescore.perturb.replacement import PerturbationCounts, changed_sites, find_sites
 from lorescore.perturb.sets import Perturbed, perturbed_set
 from lorescore.perturb.settings import WORST, Perturbation
 from lorescore.perturb.sites import change
@@ -92,15 +92,11 @@ def _hypotheses(
     one: NbestList, lexicon: HomophoneLexicon, settings: Perturbation, num_candidates: int
 ) -> Iterator[tuple[list[Hypothesis], PerturbationCounts]]:
     """The distinct candidates of each perturbed hypothesis, by rank, and its counts, which all of them have."""
-    for rank in range(1, num_perturbed(one, settings.kind) + 1):
-        hypothesis = one.hypotheses[rank - 1]
-        words = hypothesis.words
-        sites = find_sites(words, one.utt, rank, settings, lexicon)
-        changed = [site for site in sites if site.uniform < settings.rate]
+    for rank, (hypothesis, changed, counts) in enumerate(changed_sites(one, settings, lexicon), start=1):
         candidates = {(first := change(hypothesis, changed)).text: first}
         for number in range(1, num_candidates if changed else 1):
-            drawn = find_sites(words, one.utt, rank, settings, lexicon, candidate=number)
+            drawn = find_sites(hypothesis.words, one.utt, rank, settings, lexicon, candidate=number)
             chosen = sorted(drawn, key=lambda site: (site.uniform, site.start))[: len(changed)]
             other = change(hypothesis, chosen)
             candidates.setdefault(other.text, other)
-        yield list(candidates.values()), PerturbationCounts.of(words, sites, changed)
+        yield list(candidates.values()), counts
