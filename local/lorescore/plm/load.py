@@ -83,7 +83,7 @@ def _fetch(settings: PlmSettings, plm_dir: Path) -> None:
         tokenizer = AutoTokenizer.from_pretrained(source, **({"gguf_file": gguf_file} if gguf_file else {}))
     except NO_FAULT_OF_THE_FILES:
         raise
-    except Exception as error:  # see `cannot_be_loaded`
+    except Exception as error:  # see `in_one_line`
         if "Unrecognized configuration class" in str(error):  # the auto class has no model of this architecture
             raise InputError(
                 f"PLM {settings.name}: {settings.model} is not of the kind that the scorer {settings.scorer} needs",
@@ -182,18 +182,11 @@ def cannot_be_written(directory: Path) -> Iterator[None]:
 
 
 @contextmanager
-def cannot_be_loaded(directory: Path, mend: str) -> Iterator[None]:
-    """Turn what the libraries raise on files that are damaged or missing into an InputError.
+def in_one_line(what: str, directory: Path, mend: str) -> Iterator[None]:
+    """Turn whatever the libraries raise, as on files that are damaged or missing, into an InputError.
 
     Each has exceptions of its own, and that of tokenizers is `Exception` itself.
     """
-    with in_one_line("cannot be loaded", directory, mend):
-        yield
-
-
-@contextmanager
-def in_one_line(what: str, directory: Path, mend: str) -> Iterator[None]:
-    """Turn whatever the libraries raise into an InputError."""
     try:
         yield
     except NO_FAULT_OF_THE_FILES:
@@ -224,7 +217,7 @@ def load_plm(plm_dir: Path, settings: PlmSettings) -> tuple[PreTrainedModel, Tok
     if not (plm_dir / PLM_FILE).is_file():
         raise not_fetched(settings, plm_dir)
     require_as_fetched(read_yaml(plm_dir / PLM_FILE), plm_dir)
-    with cannot_be_loaded(plm_dir, FETCH_AGAIN):
+    with in_one_line("cannot be loaded", plm_dir, FETCH_AGAIN):
         return load_model(plm_dir, settings.scorer), AutoTokenizer.from_pretrained(plm_dir)
 
 

@@ -26,9 +26,9 @@ from lorescore.errors import InputError
 from lorescore.files import give_usual_mode, read_yaml, write_yaml
 from lorescore.nbest.lists import NbestList
 from lorescore.plm.load import (
-    cannot_be_loaded,
     cannot_be_written,
     first_states,
+    in_one_line,
     is_encoder,
     load_model,
     load_plm,
@@ -137,7 +137,7 @@ class Rescorer(ListScorer):
             stored_plm(directory, config["plm_dir"]), PlmSettings.from_dict(config["plm"], directory / CONFIG_FILE)
         )
         rescorer.config, rescorer.weights = config, stored_weights(directory)
-        with cannot_be_loaded(directory, TRAIN_AGAIN):
+        with in_one_line("cannot be loaded", directory, TRAIN_AGAIN):
             rescorer._load_weights(directory, rank)
         rescorer.apply(options, device)
         try:
