@@ -194,12 +194,17 @@ def error_count(lists: ScoredLists, ranks: Ints) -> int:
 
 
 def wer(lists: ScoredLists, weights: Weights) -> float:
-    """Word error rate in percent of the best hypotheses at these weights.
+    """Word error rate in percent of the best hypotheses at these weights; see `wer_of`."""
+    return wer_of(lists, best_ranks(lists, weights))
+
+
+def wer_of(lists: ScoredLists, ranks: Ints) -> float:
+    """Word error rate in percent of the hypotheses at `ranks` (index into each list, from 0, (U,)).
 
     Raises:
         InputError: There are no reference words.
     """
-    return word_error_rate(error_count(lists, best_ranks(lists, weights)), int(lists.ref_words.sum()))
+    return word_error_rate(error_count(lists, ranks), int(lists.ref_words.sum()))
 
 
 def select(nbest: NbestSet, ranks: Sequence[int] | Ints) -> dict[str, str]:

@@ -28,7 +28,7 @@ from lorescore.cli.rescore_nbest import (
 )
 from lorescore.cli.scoring_options import add_part_argument, add_scoring_arguments, scoring_options
 from lorescore.cli.uses import refuse_options
-from lorescore.combine import FIRST_PASS, ORACLE, ScoredLists, Weights, error_count, first_pass, oracle, select
+from lorescore.combine import FIRST_PASS, ORACLE, ScoredLists, Weights, first_pass, oracle, select, wer_of
 from lorescore.decode import MAP_SCALE, MBR, chosen_ranks, tune_posterior_scale
 from lorescore.errors import InputError
 from lorescore.files import write_yaml
@@ -43,7 +43,6 @@ from lorescore.scoring.directories import Scoring
 from lorescore.scoring.part import WHOLE, Part
 from lorescore.scoring.stored import TRAIN_IT, WEIGHTS_FILE, finished_rescorers, unfinished
 from lorescore.tuning import tune
-from lorescore.wer import word_error_rate
 
 SET = "{set}"  # stands for the set's name in --lattice_dir
 TWO_USES = "stage 6: --tags, --dev and --sets; lists from anywhere: --nbest and --model"
@@ -179,7 +178,7 @@ def _choose(
     """Write the weights, with a record of what else they are, and what they choose in every set; the texts by set."""
     out_dir = exp_dir / "rescore" / system
     ranks = {name: chosen_ranks(lists[name], nbest, weights, posterior_scale) for name, nbest in sets.items()}
-    dev_wer = word_error_rate(error_count(lists[dev], ranks[dev]), int(lists[dev].ref_words.sum()))
+    dev_wer = wer_of(lists[dev], ranks[dev])
     content = asdict(weights) | dict(record) | {"tuned_on": dev, "dev_wer": round(dev_wer, 4)}
     if posterior_scale != MAP_SCALE:
         content["posterior_scale"] = posterior_scale

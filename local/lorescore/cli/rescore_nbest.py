@@ -22,7 +22,7 @@ from lorescore.cli.progress import progress
 from lorescore.cli.scoring_options import scoring_options
 from lorescore.cli.standard_output import discard_standard_output
 from lorescore.cli.weight_options import add_weight_arguments, given_weights
-from lorescore.combine import ScoredLists, best_ranks, error_count, first_pass, select
+from lorescore.combine import ScoredLists, best_ranks, first_pass, select, wer_of
 from lorescore.errors import InputError
 from lorescore.files import read_lines, read_yaml, write_table, write_yaml
 from lorescore.lattice.confidence import Calibration, tune_confidences
@@ -47,7 +47,7 @@ from lorescore.scoring.stored import (
 )
 from lorescore.stream import STANDARD_INPUT, rescored_lines
 from lorescore.tuning import tune
-from lorescore.wer import METRICS, WER, word_error_rate
+from lorescore.wer import METRICS, WER
 from lorescore.wer.ctm import NOMINAL_WORD_S
 from lorescore.wer.score import remove_other_scores
 
@@ -189,7 +189,7 @@ def _rescore_directory(args: argparse.Namespace) -> None:
     record = asdict(weights) | calibration.to_dict()
     wer = ""
     if nbest.refs:
-        percent = word_error_rate(error_count(lists, ranks), int(lists.ref_words.sum()))
+        percent = wer_of(lists, ranks)
         wer = f", {nbest.metric.upper()} {percent:.2f}"
         if args.tune:
             record |= scoring.of_tuned(model, nbest) | {"tuned_on": str(nbest_dir), "dev_wer": round(percent, 4)}
