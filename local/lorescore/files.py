@@ -3,6 +3,7 @@
 import codecs
 import glob
 import hashlib
+import json
 import math
 import os
 import platform
@@ -265,6 +266,13 @@ def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
     """Write a mapping as YAML, in its own order."""
     with atomic_write(path) as file:
         yaml.safe_dump(dict(content), file, sort_keys=False, allow_unicode=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON, a value a line."""
+    with atomic_write(path) as file:
+        json.dump(content, file, indent=1, ensure_ascii=False, allow_nan=False)
+        file.write("\n")
 
 
 def checksum(paths: Iterable[Path]) -> str:

@@ -1,13 +1,12 @@
 """NPRR of any N-best directories and any scorer's cost files, without the recipe's layout."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lorescore.combine import ScoredLists, Weights
 from lorescore.errors import InputError
-from lorescore.files import atomic_write
+from lorescore.files import write_json
 from lorescore.nbest import NbestSet, cost_file, read_costs, read_nbest_dir
 from lorescore.nbest.costs import costs_by_list
 from lorescore.nprr.groups import Group, group_dirs, require_one_curve, require_versions
@@ -132,9 +131,7 @@ def write_result(path: Path, result: DirectoriesResult) -> None:
         "groups": groups,
         "areas": [asdict(one) for one in result.areas],
     }
-    with atomic_write(path) as file:
-        json.dump(content, file, indent=1, ensure_ascii=False, allow_nan=False)
-        file.write("\n")
+    write_json(path, content)
 
 
 def _scored(nbest_dir: Path, nbest: NbestSet, clean: NbestSet, costs: str) -> ScoredLists:

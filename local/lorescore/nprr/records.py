@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lorescore.errors import InputError
-from lorescore.files import atomic_write, read_lines
+from lorescore.files import read_lines, write_json
 from lorescore.nprr.losses import Losses
 from lorescore.nprr.measure import Nprr, NprrDifference
 from lorescore.perturb.settings import HOMOPHONE
@@ -106,10 +106,7 @@ def write_records(path: Path, records: Iterable[NprrRecord], areas: Iterable[Are
     """Write records as JSON, sorted by tag, set, perturbation, kind and rate."""
     ordered = sorted(records, key=lambda one: (one.tag, one.set, one.perturbation, one.kind, one.rate, one.seeds))
     sorted_areas = sorted(areas, key=lambda one: (one.tag, one.set, one.perturbation, one.kind, one.rates))
-    content = {"nprr": [asdict(one) for one in ordered], "areas": [asdict(one) for one in sorted_areas]}
-    with atomic_write(path) as file:
-        json.dump(content, file, indent=1, ensure_ascii=False, allow_nan=False)
-        file.write("\n")
+    write_json(path, {"nprr": [asdict(one) for one in ordered], "areas": [asdict(one) for one in sorted_areas]})
 
 
 def read_records(path: Path) -> list[NprrRecord]:

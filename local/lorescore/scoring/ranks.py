@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from lorescore.combine import ScoredLists, Weights, wer
 from lorescore.errors import InputError
-from lorescore.files import atomic_write, read_lines
+from lorescore.files import read_lines, write_json
 from lorescore.nbest import NbestSet
 from lorescore.progress import Progress, silent
 from lorescore.scoring.options import ScoringOptions, default_device
@@ -127,9 +127,7 @@ def write_ranks(path: Path, curve: RankCurve) -> None:
         {"rank": one.rank, **asdict(one.weights), "wer": {name: round(value, 4) for name, value in one.wers.items()}}
         for one in curve.scores
     ]
-    with atomic_write(path) as file:
-        json.dump({"dev_set": curve.dev_set, "stamp": curve.stamp, "ranks": ranks}, file, indent=1)
-        file.write("\n")
+    write_json(path, {"dev_set": curve.dev_set, "stamp": curve.stamp, "ranks": ranks})
 
 
 def _scored(rescorer: "Rescorer", nbest: NbestSet, progress: Progress) -> ScoredLists:
