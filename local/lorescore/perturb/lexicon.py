@@ -30,7 +30,7 @@ from lorescore.files import read_lines, split_words, write_table
 from lorescore.perturb.boundaries import OtherBoundaries
 from lorescore.perturb.g2p import G2PS, PLAIN_WORD, espeak_entries
 from lorescore.perturb.near import NearHomophones
-from lorescore.perturb.phones import PHONES, as_cmudict, without_stress
+from lorescore.perturb.phones import PHONES, as_cmudict
 from lorescore.perturb.settings import NEAR
 from lorescore.pronunciation import Pronunciation, probability
 
@@ -53,7 +53,7 @@ def cmudict_entries(vocab: Collection[str] | None = None) -> Iterator[tuple[str,
     for entry, phones in cmudict.entries():
         word = entry.lower()
         if (wanted is None or word in wanted) and PLAIN_WORD.fullmatch(word):
-            yield word, without_stress(phones)
+            yield word, tuple(map(as_cmudict, phones))
 
 
 class _Line(NamedTuple):

@@ -7,12 +7,12 @@ a scale from 0 to 1 and gives it a salience. ALINE has three heights; here the c
 same scale, and a diphthong is the vowel that it starts from and the one that it glides to (this project's own).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 
-from lorescore.pronunciation import STRESS_MARKS, Pronunciation
+from lorescore.pronunciation import STRESS_MARKS
 
 # ALINE's positions on the scales of place and manner.
 PLACES = {
@@ -120,14 +120,9 @@ VOWELS: Mapping[str, tuple[Vowel, Vowel]] = MappingProxyType(
 PHONES = tuple(sorted([*CONSONANTS, *VOWELS]))
 
 
-def without_stress(phones: Sequence[str]) -> Pronunciation:
-    """The phones without CMUdict's stress digits: `AH1` is AH."""
-    return tuple(phone.rstrip(STRESS_MARKS) for phone in phones)
-
-
 @cache
 def as_cmudict(phone: str) -> str:
-    """A phone in upper case and without stress: the one of `PHONES` that it is, if it is one."""
+    """A phone in upper case and without stress (`AH1` is AH): the one of `PHONES` that it is, if it is one."""
     return phone.upper().rstrip(STRESS_MARKS)
 
 
