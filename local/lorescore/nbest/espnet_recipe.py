@@ -95,15 +95,12 @@ class EspnetRecipe:
         return {place.name: place.as_posix() for place in places}
 
     def find_set(self, name: str) -> EspnetSet:
-        """A decoded set.
-
-        Args:
-            name: With or without `org/`.
+        """A decoded set by its name, without `org/`.
 
         Raises:
             InputError: It is not decoded, or its references are not found.
         """
-        decoded, name = self.decoded(), name.removeprefix(f"{ORG}/")
+        decoded = self.decoded()
         if name not in decoded:
             hint = nearest_hint(name, sorted(decoded)) if decoded else "decode it"
             raise InputError(f"no decode of the set {name}", path=self.decode_dir, mend=hint)
