@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +52,7 @@ def given_members(exp: Path, **weights: float) -> None:
     path = exp / "plm" / BOTH / "config.yaml"
     config = read_yaml(path)
     checksums = config["candidates"]
-    config["members"] = [Member(tag, weight, checksums[tag]).to_dict() for tag, weight in weights.items()]
+    config["members"] = [asdict(Member(tag, weight, checksums[tag])) for tag, weight in weights.items()]
     write_yaml(path, config)
 
 

@@ -9,6 +9,7 @@ ESPnet's users know, in the place of a rescorer, so that every stage and caller 
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -146,7 +147,7 @@ def combine_rescorers(directory: Path, rescorer_dirs: Sequence[Path], dev_dir: P
     write_yaml(
         directory / CONFIG_FILE,
         {
-            MEMBERS: [one.to_dict() for one in members],
+            MEMBERS: [asdict(one) for one in members],
             **asked,
             "plm": {name: _joined(str(config["plm"][name]) for config in kept) for name in ("name", "scorer")},
             "strategy": {"name": COMBINED},

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +47,6 @@ class Member:
     tag: str
     weight: float
     checksum: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain YAML types."""
-        return asdict(self)
 
 
 def read_config(rescorer_dir: Path, *, mend: str = TRAIN_IT) -> dict[str, Any]:
