@@ -41,7 +41,7 @@ from lorescore.scoring.part import WHOLE, Part
 from lorescore.scoring.sets import rescorer_checksum
 from lorescore.scoring.stored import WEIGHTS_FILE, is_finished, read_config, require_tuned_for
 from lorescore.stamp import Stamp
-from lorescore.wer.resampling import Counts, Estimate
+from lorescore.wer.resampling import Estimate
 
 logger = logging.getLogger(__name__)
 
@@ -158,13 +158,11 @@ def _measure(
     clean = sets[nbest_dirs[set_name]]
     errors: dict[str, ListErrors] = {}
     checksums: dict[str, str] = {}
-    ref_words: dict[str, Counts] = {}
     for name, path in nbest_dirs.items():
         nbest = replace(sets[path], refs=clean.refs)  # which perturbed lists may lack
         lists = ScoredLists.build(nbest, list_costs(path, nbest, tag))
         errors[name], checksums[name] = ListErrors.count(lists, weights), nbest.info["checksum"]
-        ref_words[name] = lists.ref_words
-    return MeasuredSet(errors, checksums, ref_words[set_name], clean.metric)
+    return MeasuredSet(errors, checksums, lists.ref_words, clean.metric)  # the same in all of them
 
 
 def _score(
