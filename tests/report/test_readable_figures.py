@@ -299,13 +299,14 @@ def test_the_metric_is_named() -> None:
     comparison = Comparison("test", "smollm2", "clm", "mwer", None, None, rows, 500)
     curve = RankCurve("dev", "x", (RankScore(1, Weights(), {"dev": 7.0}),))
     styles = styles_of(Results(None, {one.tag: one for one in models}, {}, ()))
+    of_characters = tuple(replace(one, metric="cer") for one in records_of(tags))
     figures = [
-        nprr_figure(Results(None, {}, {}, records_of(tags)), "cer"),
+        nprr_figure(Results(None, {}, {}, of_characters)),
         training_figure(models, styles, "cer"),
         parameters_figure([comparison], styles, "cer"),
         rank_curves_figure({"a": curve}, styles, "cer"),
     ]
     labels = ["NPRR (% of the clean CER)", "CER on dev (%)", "CER (%)", "CER (%)"]
     assert [figure.axes[0].get_ylabel() for figure in figures] == labels
-    figures.append(nprr_map_figure("test", records_of(tags), "cer"))
+    figures.append(nprr_map_figure("test", of_characters, "cer"))
     assert not any("WER" in text for figure in figures for text, _ in written(figure))

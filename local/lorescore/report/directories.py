@@ -81,11 +81,12 @@ def directories_figure(result: DirectoriesResult) -> Figure:
                 nprr=one.robustness.nprr,
                 first_pass=one.robustness.first_pass,
                 perturbation=one.group.perturbation,
+                metric=result.metric,
             )
             for one in result.groups
             if one.group.rate is not None
         )
-        return nprr_figure(Results(None, {}, {}, records), result.metric)
+        return nprr_figure(Results(None, {}, {}, records))
     return _row_figure(result)
 
 

@@ -62,15 +62,11 @@ def wer_figure(results: Results) -> Figure:
     return figure
 
 
-def nprr_figure(results: Results, metric: str = WER) -> Figure:
+def nprr_figure(results: Results) -> Figure:
     """NPRR against the rate with 95 % intervals.
 
     A row of panels for each set and perturbation, a column a kind, in them a line a rescorer. All lines begin at rate
     0, which leaves the lists as they are.
-
-    Args:
-        results: With records of robustness.
-        metric: What errors were counted in.
     """
     styles = styles_of(results)
     rows = list(dict.fromkeys((record.set, record.perturbation) for record in results.nprr))
@@ -85,7 +81,7 @@ def nprr_figure(results: Results, metric: str = WER) -> Figure:
         for axes, kind in zip(row, kinds, strict=True):
             _nprr_panel(axes, [record for record in of_row if record.kind == kind], styles, rates, panel_inch)
             axes.set_title(wrapped(f"{named}, {KIND_TITLES.get(kind, kind)}", panel_inch))
-        row[0].set_ylabel(nprr_label(metric))
+        row[0].set_ylabel(nprr_label(results.metric))
     for axes in panels[-1]:
         axes.set_xlabel("rate (chance of a replacement)")
     shared_legend(figure, panels.flat)

@@ -193,7 +193,7 @@ def _figures(results: Results, exp_dir: Path) -> dict[str, tuple[str, Figure]]:
     if results.scores:
         figures["wer.png"] = (f"{error_rate} by system and set", wer_figure(results))
     if any(nprr.value is not None for record in results.nprr for nprr in (record.nprr, record.first_pass)):
-        figures["nprr.png"] = ("NPRR by rate, kind and set", nprr_figure(results, results.metric))
+        figures["nprr.png"] = ("NPRR by rate, kind and set", nprr_figure(results))
     for set_name in dict.fromkeys(record.set for record in results.nprr):
         records = [record for record in results.nprr if record.set == set_name]
         figures[f"nprr_map_{set_name}.png"] = (
