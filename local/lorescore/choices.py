@@ -1,6 +1,7 @@
 """Words that a user chooses between, values of settings, and the errors for those that are misspelt."""
 
 import difflib
+import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
@@ -75,6 +76,16 @@ def require_kind(what: str, value: object, kind: type) -> None:
     found = EXPONENT.fullmatch(value) if kind is float and isinstance(value, str) else None
     mend = f"for YAML it is a word: write {found[1]}{found[2] or '.0'}e{found[3] or '+'}{found[4]}" if found else ""
     raise InputError(f"{what} is {value!r}, expected {KINDS.get(kind, kind.__name__)}", mend=mend)
+
+
+def require_positive(what: str, value: float, mend: str = "") -> None:
+    """Check that a setting is a finite number above 0.
+
+    Raises:
+        InputError: It is not.
+    """
+    if not 0 < value < math.inf:
+        raise InputError(f"{what} {value:g}, expected a finite number above 0", mend=mend)
 
 
 def parse_numbers(option: str, text: str, parse: Callable[[str], Number]) -> list[Number]:

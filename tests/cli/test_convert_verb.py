@@ -104,7 +104,7 @@ def test_the_best_alone_is_warned_of(decode: Path, tmp_path: Path, call: Call) -
         ),
         (
             ["{decode}", "x", "--from", "kaldi", "--acoustic_scale", "0"],
-            "--acoustic_scale 0.0, expected a finite number above 0",
+            "--acoustic_scale 0, expected a finite number above 0",
         ),
         (["{json}", "{decode}", "--to", "espnet"], "{decode}: is there already (choose another name or delete it)"),
         (

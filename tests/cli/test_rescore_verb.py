@@ -304,7 +304,7 @@ def test_a_set_without_lattices_is_left_out(exp: Path, call: Call) -> None:
     ("arguments", "message"),
     [
         (["--lattice_dir", "lat"], "--lattice_dir 'lat' has no {set} (write {set} for the name of the set)"),
-        (["--frame_shift", "0"], "frame shift of 0.0 s, expected more than 0 ("),
+        (["--frame_shift", "0"], "frame shift 0, expected a finite number above 0 ("),
     ],
 )
 def test_bad_arguments_stop_before_the_scoring(exp: Path, call: Call, arguments: list[str], message: str) -> None:

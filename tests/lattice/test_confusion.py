@@ -117,7 +117,7 @@ def test_confidence_of_a_bin() -> None:
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, math.inf, math.nan])
 def test_scales_that_are_none(scale: float) -> None:
-    with pytest.raises(InputError, match="posterior_scale is .*, expected a positive number"):
+    with pytest.raises(InputError, match="posterior_scale .*, expected a finite number above 0"):
         confusion_network(list_lattice({"a": 1}), ["a"], posterior_scale=scale)
 
 

@@ -327,7 +327,7 @@ def test_what_a_killed_job_has_left_is_removed(tmp_path: Path, graph: Graph) -> 
 
 @pytest.mark.parametrize("beam", [0.0, -1.0, inf])
 def test_beams_are_positive_numbers(beam: float) -> None:
-    with pytest.raises(InputError, match="expected a positive number"):
+    with pytest.raises(InputError, match="expected a finite number above 0"):
         SearchOptions(beam=beam)
 
 

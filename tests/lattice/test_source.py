@@ -143,7 +143,7 @@ def test_what_cannot_be_read_is_known_before_anything_is_scored(tmp_path: Path) 
 @pytest.mark.parametrize("said", ["", "10 ms", "0", "-0.01", "nan", "inf"])
 def test_a_frame_shift_that_is_none(tmp_path: Path, said: str) -> None:
     (tmp_path / "frame_shift").write_text(said)
-    with pytest.raises(InputError, match="frame_shift:1: expected seconds|frame shift of .* s, expected more than 0"):
+    with pytest.raises(InputError, match="frame_shift:1: expected seconds|frame shift .*, expected a finite"):
         LatticeSource.read(tmp_path)
 
 

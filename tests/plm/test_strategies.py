@@ -66,10 +66,10 @@ def test_a_setting_that_is_not_known(tmp_path: Path) -> None:
         ({"name": "adalora", "rank": 8, "init_rank": 8}, "adalora: init_rank 8 must be above rank 8"),
         ({"name": "warmup", "rank": 8, "init_rank": 4}, "warmup: init_rank 4 must be above rank 8"),
         ({"name": "warmup", "warmup_share": 1.0}, "warmup_share 1.0, expected a share between 0 and 1"),
-        ({"name": "vanilla", "alpha": 0}, "alpha 0, expected more than 0"),
-        ({"name": "full", "learning_rate": -1e-4}, "learning_rate -0.0001, expected more than 0"),
-        ({"name": "full", "learning_rate": 0.0}, "learning_rate 0.0, expected more than 0"),
-        ({"name": "full", "learning_rate": float("nan")}, "learning_rate nan, expected more than 0"),
+        ({"name": "vanilla", "alpha": 0}, "alpha 0, expected a finite number above 0"),
+        ({"name": "full", "learning_rate": -1e-4}, "learning_rate -0.0001, expected a finite number above 0"),
+        ({"name": "full", "learning_rate": 0.0}, "learning_rate 0, expected a finite number above 0"),
+        ({"name": "full", "learning_rate": float("nan")}, "learning_rate nan, expected a finite number above 0"),
         ({"name": "vanilla", "rank": 8.0}, "rank is 8.0, expected a whole number"),
         ({"name": "vanilla", "rank": True}, "rank is True, expected a whole number"),
         ({"name": "vanilla", "alpha": "16"}, "alpha is '16', expected a number"),
@@ -115,7 +115,7 @@ def test_a_setting_that_cannot_be_is_named_with_its_file(tmp_path: Path, line: s
 def test_an_option_that_cannot_be_is_named() -> None:
     with pytest.raises(InputError) as error:
         Strategy.read("adalora", CONF_DIR, rank=4, learning_rate=-1.0)
-    assert str(error.value) == "learning_rate -1.0, expected more than 0 (correct --learning_rate)"
+    assert str(error.value) == "learning_rate -1, expected a finite number above 0 (correct --learning_rate)"
     assert Strategy.read("vanilla", CONF_DIR, learning_rate=1).learning_rate == 1
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lorescore.choices import require_positive
 from lorescore.errors import InputError
 from lorescore.lattice.lattices import Lattice
 from lorescore.lattice.oracle import lattice_oracle
@@ -54,8 +55,7 @@ class PathSettings:
     def __post_init__(self) -> None:
         if self.num_hyps < 1:
             raise InputError(f"num_hyps {self.num_hyps}, expected 1 or more")
-        if not (math.isfinite(self.acoustic_scale) and self.acoustic_scale > 0):
-            raise InputError(f"acoustic_scale {self.acoustic_scale:g}, expected a finite number above 0")
+        require_positive("acoustic_scale", self.acoustic_scale)
         if not (math.isfinite(self.nbest_scale) and self.nbest_scale >= 0):
             raise InputError(f"nbest_scale {self.nbest_scale:g}, expected a finite number, 0 or more")
 

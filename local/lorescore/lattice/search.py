@@ -1,11 +1,11 @@
 """What both lattice backends are told and given: how wide to search, and posteriors that fit the graph."""
 
 from dataclasses import dataclass
-from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lorescore.choices import require_positive
 from lorescore.errors import InputError
 from lorescore.lattice.graph import Graph
 
@@ -26,8 +26,7 @@ class SearchOptions:
 
     def __post_init__(self) -> None:
         for name, value in (("acoustic scale", self.acoustic_scale), ("beam", self.beam), ("beam", self.lattice_beam)):
-            if not 0.0 < value < inf:
-                raise InputError(f"{name} {value}, expected a positive number")
+            require_positive(name, value)
 
 
 def check_log_probs(utt: str, log_probs: NDArray[np.float32], graph: Graph) -> None:

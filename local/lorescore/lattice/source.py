@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lorescore.choices import require_positive
 from lorescore.errors import InputError
 from lorescore.files import CHECK_PATH, as_number, atomic_write, behind_link, checksum, read_lines, whole_file
 from lorescore.lattice.archives import WORDS_FILE, have_word_ids, read_lattices, words_beside
@@ -74,8 +75,7 @@ class LatticeSource:
         if frame_shift is None and (directory / FRAME_SHIFT_FILE).is_file():
             frame_shift = read_frame_shift(directory)
         shift = FRAME_SHIFT_S if frame_shift is None else frame_shift
-        if not 0 < shift < float("inf"):
-            raise InputError(f"frame shift of {shift} s, expected more than 0", mend="give that of the first pass")
+        require_positive("frame shift", shift, "give that of the first pass, in seconds")
         tokens = read_words(tokens_path) if tokens_path.is_file() else None
         lexicon: Lexicon = {}
         if tokens is not None and lexicon_path.is_file():

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from lorescore.errors import InputError
+from lorescore.choices import require_positive
 from lorescore.lattice.lattices import EPSILON, Arc, Lattice
 
 Floats = NDArray[np.float64]
@@ -49,9 +49,8 @@ class Trellis:
         cls, lattice: Lattice, posterior_scale: float, acoustic_scale: float, further_words: Sequence[str]
     ) -> "Trellis":
         """Bring a lattice into this form."""
-        for name, scale in (("posterior_scale", posterior_scale), ("acoustic_scale", acoustic_scale)):
-            if not (math.isfinite(scale) and scale > 0):
-                raise InputError(f"{name} is {scale}, expected a positive number")
+        require_positive("posterior_scale", posterior_scale)
+        require_positive("acoustic_scale", acoustic_scale)
         lattice.require_path()
         order, super_final = lattice.topological_order, lattice.num_states
         reached = set(order)

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from lorescore.choices import STRATEGIES, require_choice, require_kind
+from lorescore.choices import STRATEGIES, require_choice, require_kind, require_positive
 from lorescore.errors import InputError
 from lorescore.files import read_yaml
 
@@ -50,8 +50,7 @@ class Strategy:
             if getattr(self, name) < 1:
                 raise InputError(f"{name} {getattr(self, name)}, expected 1 or more")
         for name in ("alpha", "learning_rate"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise InputError(f"{name} {getattr(self, name)}, expected more than 0")
+            require_positive(name, getattr(self, name))
         if self.name in ("adalora", "warmup") and self.init_rank <= self.rank:
             # There would be nothing to prune or to truncate.
             raise InputError(

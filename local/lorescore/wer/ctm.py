@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lorescore.choices import require_positive
 from lorescore.errors import InputError
 from lorescore.files import atomic_write, read_lines, split_words
 from lorescore.wer.alignment import EditCounts
@@ -66,11 +67,10 @@ def timed_words(
     Raises:
         InputError: There are spans but no frame shift.
     """
-    if spans is not None and not frame_shift > 0:
-        raise InputError(f"frame shift of {frame_shift} s, expected more than 0", mend="give that of the first pass")
     if spans is None:
         times = [(index * NOMINAL_WORD_S, NOMINAL_WORD_S) for index in range(len(words))]
     else:
+        require_positive("frame shift", frame_shift)
         times = [(start * frame_shift, (end - start) * frame_shift) for start, end in spans]
     known: Sequence[float | None] = [None] * len(words) if confidences is None else confidences
     return [

@@ -1,11 +1,10 @@
 """What a format of N-best lists is: how it is recognised, read and written, and what it cannot hold."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lorescore.errors import InputError
+from lorescore.choices import require_positive
 from lorescore.nbest.lists import NbestSet
 from lorescore.wer.units import WER
 
@@ -35,9 +34,7 @@ class FormatOptions:
 
     def __post_init__(self) -> None:
         """Check the scale."""
-        if not (math.isfinite(self.acoustic_scale) and self.acoustic_scale > 0):
-            message = f"--acoustic_scale {self.acoustic_scale}, expected a finite number above 0"
-            raise InputError(message, mend="correct it")
+        require_positive("--acoustic_scale", self.acoustic_scale, "correct it")
 
 
 @dataclass(frozen=True, slots=True)
