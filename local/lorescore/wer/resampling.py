@@ -29,7 +29,7 @@ class Estimate:
     """A figure in percent with its 95 % interval, such as a change, or an area under the curve of NPRR.
 
     Attributes:
-        value: None where it is undefined: what it is a percentage of is no errors.
+        value: None where it is undefined: there are no errors to take a percentage of.
         low: Lower end of the interval; None where undefined.
         high: Upper end.
     """
