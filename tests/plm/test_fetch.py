@@ -28,7 +28,7 @@ from lorescore.errors import InputError
 from lorescore.files import read_yaml, write_yaml
 from lorescore.locks import lock_beside
 from lorescore.plm import source as plm_source
-from lorescore.plm.load import fetch_plm, is_encoder, load_plm, max_tokens
+from lorescore.plm.load import fetch_plm, first_states, load_plm, max_tokens, sees_ahead
 from lorescore.plm.settings import CONF_DIR, PlmSettings
 from lorescore.plm.source import fetched_checksum
 from lorescore.scoring.rescorer import Rescorer
@@ -369,7 +369,7 @@ def test_encoders_are_told_from_decoders_by_what_they_see(tmp_path: Path, family
     folder = save_plm(tmp_path / family, family)
     fetch_plm(settings_of(folder, "cls"), tmp_path / "plm")
     model, tokenizer = load_plm(tmp_path / "plm", settings_of(folder, "cls"))
-    assert is_encoder(model) is expected
+    assert sees_ahead(first_states(model)) is expected
     assert max_tokens(model, tokenizer) == 64
 
 

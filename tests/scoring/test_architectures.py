@@ -172,7 +172,7 @@ def test_an_architecture_that_fails_in_the_probes_is_said_so(
         raise RuntimeError("sizes\n do not match")
 
     save_plm(tmp_path / "llama", "llama")
-    monkeypatch.setattr(clm, "is_encoder", fail)
+    monkeypatch.setattr(clm, "first_states", fail)
     assert main(["fetch-plm", "--plm", str(tmp_path / "llama"), "--plm_root", str(tmp_path / "base")]) == 1
     expected = (
         f"lorescore fetch-plm: {tmp_path}/base/llama_clm: this architecture cannot be used as a clm: "

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from plm_models import ENCODERS, SHORT_CONTEXT, new_rescorer
 
-from lorescore.plm.load import is_encoder
+from lorescore.plm.load import first_states, sees_ahead
 from lorescore.plm.settings import PlmSettings
 from lorescore.scoring.rescorer import Rescorer
 
@@ -57,7 +57,7 @@ def test_each_text_as_if_alone(rescorer_of: RescorerOf, family: str, lists: list
 @pytest.mark.parametrize("family", FAMILIES)
 def test_which_token_is_the_sentence(rescorer_of: RescorerOf, family: str) -> None:
     rescorer = rescorer_of(family, "cls", plm_text="lower")
-    assert rescorer.scorer.encoder == is_encoder(rescorer.scorer.model) == (family in ENCODER_FAMILIES)
+    assert rescorer.scorer.encoder == sees_ahead(first_states(rescorer.scorer.model)) == (family in ENCODER_FAMILIES)
 
 
 @pytest.mark.parametrize("family", ["bert", "llama"])

@@ -256,10 +256,9 @@ def first_states(model: PreTrainedModel) -> torch.Tensor:
     return states[:, 0]
 
 
-def is_encoder(model: PreTrainedModel) -> bool:
-    """Whether a token's state depends on the tokens after it (BERT type), which it does not in a causal LM."""
-    first, second = first_states(model)
-    return not torch.allclose(first, second, rtol=1e-5, atol=1e-6)
+def sees_ahead(states: torch.Tensor) -> bool:
+    """Whether a token's state depends on the tokens after it (BERT type), by `first_states`; not in a causal LM."""
+    return not torch.allclose(states[0], states[1], rtol=1e-5, atol=1e-6)
 
 
 def max_tokens(model: PreTrainedModel, tokenizer: Tokenizer) -> int | None:

@@ -26,7 +26,7 @@ from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from lorescore.errors import InputError
-from lorescore.plm.load import is_encoder
+from lorescore.plm.load import first_states, sees_ahead
 from lorescore.plm.settings import PlmSettings
 from lorescore.scoring.attention import over_blocks, use_block_attention
 from lorescore.scoring.packing import ForwardPass, block_passes, row_passes, tree_passes
@@ -72,7 +72,7 @@ class CausalScorer(Scorer):
         self.history = history
         self.bos = _bos_id(tokenizer, settings.bos)
         self.eos = _token_id(tokenizer, settings.eos, "eos") if settings.eos else None
-        if is_encoder(self.lm):
+        if sees_ahead(first_states(self.lm)):
             raise InputError(
                 f"{settings.name} sees the words ahead (an encoder), so it cannot be a clm",
                 mend="use --scorer pll or --scorer cls",

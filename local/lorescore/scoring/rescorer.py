@@ -29,9 +29,9 @@ from lorescore.plm.load import (
     cannot_be_written,
     first_states,
     in_one_line,
-    is_encoder,
     load_model,
     load_plm,
+    sees_ahead,
     without_bars,
 )
 from lorescore.plm.mixed import truncate
@@ -103,8 +103,9 @@ class Rescorer(ListScorer):
             return cls(CausalScorer(model, tokenizer, plm), plm, config)
         if plm.scorer == "pll":
             return cls(PseudoLogLikelihoodScorer(model, tokenizer, plm), plm, config)
-        head = new_head(first_states(model).shape[-1])  # which need not be the configuration's hidden size
-        return cls(ClsScorer(model, tokenizer, head, is_encoder(model)), plm, config)
+        states = first_states(model)
+        head = new_head(states.shape[-1])  # which need not be the configuration's hidden size
+        return cls(ClsScorer(model, tokenizer, head, sees_ahead(states)), plm, config)
 
     @classmethod
     def load(
