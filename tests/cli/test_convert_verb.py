@@ -69,7 +69,7 @@ def test_an_upset_order_is_warned_of(tmp_path: Path, call: Call) -> None:
 
 
 ALONE = "no utterance has two different hypotheses: there is nothing to rescore"
-ICEFALL = "recogs hold the best alone: write the lattices, with local/k2_lattices.py, for import-nbest --lattice_dir"
+ICEFALL = "recogs hold the best alone: write lattices by local/k2_lattices.py, for import-nbest --lattice_dir"
 
 
 def test_the_best_alone_is_warned_of(decode: Path, tmp_path: Path, call: Call) -> None:

@@ -83,7 +83,10 @@ def test_the_best_alone_is_refused(decode: Path, tmp_path: Path, call: Call) -> 
     )
     recogs, table = tmp_path / "recogs-test.txt", tmp_path / "lists.tsv"
     for path, end in (
-        (recogs, "(recogs hold the best alone: write the lattices, with local/k2_lattices.py, for import-nbest --lattice_dir)"),
+        (
+            recogs,
+            "(recogs hold the best alone: write lattices by local/k2_lattices.py, for import-nbest --lattice_dir)",
+        ),
         (table, "(take lists of more than the decoder's best hypothesis)"),
     ):
         to = "icefall" if path == recogs else "tsv"

@@ -36,7 +36,7 @@ def test_both_words_are_in_the_vocabulary() -> None:
 
 @pytest.mark.parametrize("vocab", [[], ["zzz"], ["sun", "moon"]])
 def test_a_vocabulary_without_homophones_gives_an_empty_lexicon(vocab: list[str]) -> None:
-    assert len(HomophoneLexicon.for_vocabulary(vocab)) == 0
+    assert not HomophoneLexicon.for_vocabulary(vocab).homophones
 
 
 def test_only_plain_words(cmudict_lexicon: HomophoneLexicon) -> None:

@@ -45,6 +45,16 @@ def test_a_robust_rescorer_beside_a_clean_one(exp: Path, train: Train) -> None:
     assert "another training_settings" in error_line(train("llama", "clm", *learning, *ROBUST[:2]))
 
 
+def test_a_lexicon_without_homophones_is_one_too(exp: Path, train: Train) -> None:
+    """`near` does without them; with another lexicon it is another training."""
+    options = ("--perturb_train", "near:0.5", "--suffix", "near")
+    (exp / "near.txt").write_text("sea S IY\nthe DH AH\ncat K AE T\nmat M AE T\n")
+    (exp / "far.txt").write_text("sea S IY\nthe DH AH\ncat K AE T\nsat S AE T\n")
+    assert train("llama", "clm", *options, "--pronunciations", exp / "near.txt")[0] == 0
+    other = error_line(train("llama", "clm", *options, "--pronunciations", exp / "far.txt"))
+    assert "another lexicon_checksum" in other
+
+
 def test_a_teacher_scores_the_twins(exp: Path, train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     assert train("llama", "clm", "--lora", "none", *ROBUST)[0] == 0
     teacher = exp / "plm" / "llama_clm_none"  # what is frozen has neither perturbed lists nor a suffix

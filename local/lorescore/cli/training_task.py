@@ -114,7 +114,7 @@ class TrainingTask:
             "train_checksum": self.lists.info.get("checksum"),
             "dev_checksum": self.dev.info["checksum"],
             "lm_text_checksum": checksum([self.args.lm_text]) if self.texts else None,
-            "lexicon_checksum": self.lexicon.sound_checksum if self.lexicon else None,
+            "lexicon_checksum": self.lexicon.sound_checksum if self.lexicon is not None else None,
             # None for words, as in what was trained before there was a choice.
             "metric": None if self.dev.metric == WER else self.dev.metric,
             "teacher": _teacher(self.args.teacher) if self.args.teacher else None,

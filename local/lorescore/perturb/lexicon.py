@@ -218,10 +218,6 @@ class HomophoneLexicon:
         pronunciations = {word: tuple(sorted(sounds)) for word, sounds in sorted(by_word.items())}
         return cls(MappingProxyType(pronunciations), MappingProxyType(homophones), other_phone)
 
-    def __len__(self) -> int:
-        """Words that have a homophone."""
-        return len(self.homophones)
-
     def homophones_of(self, word: str) -> tuple[str, ...]:
         """The homophones of a word in any case, in lower case and sorted; empty where it has none."""
         return self.homophones.get(word.lower(), ())

@@ -71,7 +71,7 @@ class Twins:
                 settings.perturb_train,
                 len(nbest),
                 len(lexicon.pronunciations),
-                len(lexicon),
+                len(lexicon.homophones),
             )
         if teacher is not None and teacher_score is not None:
             self._ask(teacher, teacher_score)

@@ -108,5 +108,5 @@ FORMAT = Format(
     write,
     drops,
     unread="timestamps",
-    more="recogs hold the best alone: write the lattices, with local/k2_lattices.py, for import-nbest --lattice_dir",
+    more="recogs hold the best alone: write lattices by local/k2_lattices.py, for import-nbest --lattice_dir",
 )
