@@ -53,11 +53,12 @@ class LatticeWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
-        if kind is None:
-            self._partial.replace(self.path)
-        else:
-            self._partial.unlink()
+        try:
+            self._file.close()
+            if kind is None:
+                self._partial.replace(self.path)
+        finally:
+            self._partial.unlink(missing_ok=True)
 
     def write(self, utts: Sequence[str], lattices: k2.Fsa) -> list[str]:
         """Write the lattices of some utterances.

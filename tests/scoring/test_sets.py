@@ -123,6 +123,18 @@ def test_another_rescorer_of_the_same_tag_scores_again(rescorer_dir: Path, clean
     assert all(one != other for one, other in zip(before, costs(clean_dir), strict=True))
 
 
+def test_the_files_of_a_rescorer_are_read_once_while_they_stay(
+    rescorer_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = rescorer_checksum(rescorer_dir)
+    read: list[Path] = []
+    monkeypatch.setattr(sets, "checksum", lambda paths: read.extend(paths) or "new")
+    assert rescorer_checksum(rescorer_dir) == before and not read
+    config = rescorer_dir / "config.yaml"
+    config.write_text(config.read_text() + "# touched\n")
+    assert rescorer_checksum(rescorer_dir) == "new" and config in read
+
+
 def test_weights_beside_a_rescorer_change_no_score(rescorer_dir: Path, clean_dir: Path) -> None:
     score_dirs(Loader(rescorer_dir), rescorer_dir, [clean_dir])
     write_yaml(rescorer_dir / "weights.yaml", {"lm_weight": 0.5})

@@ -5,6 +5,7 @@ what texts have in common at the start shares its states (`lorescore.scoring.pre
 before, in another set or in a run that was cut off, has its score from the cache (`lorescore.scoring.cache`).
 """
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -60,8 +61,16 @@ def rescorer_checksum(rescorer_dir: Path) -> str:
 
     The weights of the combined score, which may lie there too, change no PLM score.
     """
-    paths = (path for path in rescorer_dir.rglob("*") if path.is_file())
-    return checksum(sorted(path for path in paths if path != rescorer_dir / WEIGHTS_FILE))
+    directory = rescorer_dir.resolve()
+    paths = sorted(path for path in directory.rglob("*") if path.is_file())
+    stats = {path: path.stat() for path in paths if path != directory / WEIGHTS_FILE}
+    return _checksum_of(tuple((path, one.st_size, one.st_mtime_ns) for path, one in stats.items()))
+
+
+@functools.cache
+def _checksum_of(files: tuple[tuple[Path, int, int], ...]) -> str:
+    """Read once for all sets while sizes and times of change stay: the files of a `full` rescorer are gigabytes."""
+    return checksum(path for path, _, _ in files)
 
 
 def score_sets(
