@@ -5,7 +5,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -160,11 +161,24 @@ def test_two_come_to_what_one_comes_to(exp: Path, train: Train, options: tuple[s
     assert wers[0] == wers[1]
 
 
-def start(exp: Path, *options: str) -> subprocess.Popen[str]:
-    """A training in a process of its own."""
+@contextmanager
+def started(exp: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """A training in a process of its own, which does not outlive the block."""
     command = [sys.executable, "-m", "lorescore", "train", *arguments(exp, "llama", "clm"), *options]
-    env = os.environ | {"PYTHONPATH": str(ROOT / "local"), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "local"), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # As at a terminal: tests that run in the background, or by nohup, have been started with it ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 def children(pid: int) -> list[int]:
@@ -197,12 +211,12 @@ LONG = ("--epochs", "2000", "--evaluations", "1", "--nj", "2")
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="Linux tells which processes there are")
 def test_a_process_that_is_killed_ends_all_with_one_line(exp: Path) -> None:
-    process = start(exp, *LONG)
-    wait_for(lambda: has_begun(process, exp))
-    others = children(process.pid)
-    assert len(others) == 1
-    os.kill(others[0], signal.SIGKILL)
-    _, said = process.communicate(timeout=60)
+    with started(exp, *LONG) as process:
+        wait_for(lambda: has_begun(process, exp))
+        others = children(process.pid)
+        assert len(others) == 1
+        os.kill(others[0], signal.SIGKILL)
+        _, said = process.communicate(timeout=60)
     assert process.returncode == 1
     expected = "one of the processes that share the training has ended (what it said stands above, if anything; "
     assert said.splitlines()[-1] == f"lorescore train: {expected}start it again to go on)"
@@ -214,12 +228,11 @@ def test_a_process_that_is_killed_ends_all_with_one_line(exp: Path) -> None:
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="Linux tells which processes there are")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_none_outlives_the_leader(exp: Path, number: signal.Signals) -> None:
-    """And another number of processes goes on from the checkpoint."""
-    process = start(exp, *LONG)
-    wait_for(lambda: has_begun(process, exp))
-    others = children(process.pid)
-    process.send_signal(number)
-    _, said = process.communicate(timeout=60)
+    with started(exp, *LONG) as process:
+        wait_for(lambda: has_begun(process, exp))
+        others = children(process.pid)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
     assert process.returncode == (130 if number == signal.SIGINT else -number)
     assert "Traceback" not in said
     wait_for(lambda: not any(is_running(one) for one in others))
