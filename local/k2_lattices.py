@@ -130,7 +130,5 @@ def lattice_lines(lattice: k2.Fsa, acoustic_costs: Sequence[float]) -> Iterator[
 
 def _words(lattice: k2.Fsa) -> list[tuple[int, ...]]:
     """The words of each arc: a graph that has lost its epsilons has several on some, any other one at most."""
-    labels = lattice.aux_labels
-    several = labels.tolist() if hasattr(labels, "shape") and hasattr(labels.shape, "row_splits") else None
-    rows = several if several is not None else [[label] for label in labels.tolist()]
+    rows = [row if isinstance(row, list) else [row] for row in lattice.aux_labels.tolist()]
     return [tuple(word for word in row if word > 0) for row in rows]

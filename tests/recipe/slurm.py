@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from toy_recipe import wait_for
+from waiting import wait_for
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "srun", "squeue")
 SECONDS = 60  # until it is up

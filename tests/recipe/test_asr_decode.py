@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from toy_recipe import wait_for
+from waiting import wait_for
 
 import asr_decode
 from lorescore.cli import jobs

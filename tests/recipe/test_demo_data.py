@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from toy_recipe import wait_for
+from waiting import wait_for
 
 LOCAL = Path(__file__).resolve().parents[2] / "egs" / "demo" / "rescore1" / "local"
 WORDNET = Path("/usr/share/wordnet")

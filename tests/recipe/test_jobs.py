@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from toy_recipe import ROOT, kept, make_recipe, needs_recipe, run_sh, wait_for
+from toy_recipe import ROOT, kept, make_recipe, needs_recipe, run_sh
+from waiting import wait_for
 
 from lorescore.files import read_yaml
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from slurm import needs_slurm, slurm
-from toy_recipe import ROOT, kept, make_recipe, needs_recipe, run_sh, wait_for
+from toy_recipe import ROOT, kept, make_recipe, needs_recipe, run_sh
+from waiting import wait_for
 
 pytestmark = [pytest.mark.slow, needs_slurm, needs_recipe]
 

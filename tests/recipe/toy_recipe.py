@@ -3,8 +3,6 @@
 import os
 import shutil
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -92,13 +90,3 @@ def kept(directory: Path) -> dict[str, bytes]:
     patterns = ("plm/*/adapter_model.safetensors", "rescore/**/weights.yaml", "rescore/**/text", "nprr/*.json")
     found = [path for pattern in patterns for path in sorted((directory / "exp").glob(pattern))]
     return {str(path.relative_to(directory)): path.read_bytes() for path in found}
-
-
-def wait_for(holds: Callable[[], bool], seconds: float = 60.0) -> bool:
-    """Whether something comes to hold before the time is up."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if holds():
-            return True
-        time.sleep(0.1)
-    return holds()

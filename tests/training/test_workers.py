@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from ended_runs import ROOT
 from safetensors.torch import load_file
 from test_step import assert_close, gradients, step_of
 from train_verb import Train, arguments, error_line, make_exp, training_in
+from waiting import wait_for
 
 from lorescore.errors import InputError
 from lorescore.files import read_yaml
@@ -197,14 +197,6 @@ def has_begun(process: subprocess.Popen[str], exp: Path) -> bool:
     return bool(list(exp.glob("plm/.*.checkpoint/state.json")))
 
 
-def wait_for(holds: Callable[[], bool], seconds: float = 120.0) -> None:
-    for _ in range(round(seconds / 0.05)):
-        if holds():
-            return
-        time.sleep(0.05)
-    raise AssertionError
-
-
 LONG = ("--epochs", "2000", "--evaluations", "1", "--nj", "2")
 
 
@@ -212,7 +204,7 @@ LONG = ("--epochs", "2000", "--evaluations", "1", "--nj", "2")
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="Linux tells which processes there are")
 def test_a_process_that_is_killed_ends_all_with_one_line(exp: Path) -> None:
     with started(exp, *LONG) as process:
-        wait_for(lambda: has_begun(process, exp))
+        assert wait_for(lambda: has_begun(process, exp), 120)
         others = children(process.pid)
         assert len(others) == 1
         os.kill(others[0], signal.SIGKILL)
@@ -221,7 +213,7 @@ def test_a_process_that_is_killed_ends_all_with_one_line(exp: Path) -> None:
     expected = "one of the processes that share the training has ended (what it said stands above, if anything; "
     assert said.splitlines()[-1] == f"lorescore train: {expected}start it again to go on)"
     assert "Traceback" not in said
-    wait_for(lambda: not any(is_running(one) for one in others))
+    assert wait_for(lambda: not any(is_running(one) for one in others))
 
 
 @pytest.mark.slow
@@ -229,13 +221,13 @@ def test_a_process_that_is_killed_ends_all_with_one_line(exp: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_none_outlives_the_leader(exp: Path, number: signal.Signals) -> None:
     with started(exp, *LONG) as process:
-        wait_for(lambda: has_begun(process, exp))
+        assert wait_for(lambda: has_begun(process, exp), 120)
         others = children(process.pid)
         process.send_signal(number)
         _, said = process.communicate(timeout=60)
     assert process.returncode == (130 if number == signal.SIGINT else -number)
     assert "Traceback" not in said
-    wait_for(lambda: not any(is_running(one) for one in others))
+    assert wait_for(lambda: not any(is_running(one) for one in others))
 
 
 def is_running(pid: int) -> bool:

@@ -63,11 +63,12 @@ def run_stage(args: argparse.Namespace) -> None:
     part = Part.parse(args.part)
     scoring = Scoring(scoring_options(args), cache_path(args.score_cache, args.exp_dir), progress, part)
     names = list(dict.fromkeys(args.sets.split()))
-    for tag in sorted(tags, key=lambda tag: tag != reference):
-        if part != WHOLE:
+    if part != WHOLE:
+        for tag in tags:
             for name in names:
                 _score(tag, name, conditions, args.exp_dir, scoring)
-            continue
+        return
+    for tag in sorted(tags, key=lambda tag: tag != reference):
         sets = {name: _measure(tag, name, weights[tag], conditions, args.exp_dir, scoring) for name in names}
         nprr_dir = args.exp_dir / "nprr"
         stamp = Stamp(nprr_dir / f".{tag}.stamp", _made_from(args.exp_dir / "plm" / tag, weights[tag], scoring.options))

@@ -63,8 +63,8 @@ def run(args: argparse.Namespace) -> None:
     if args.nj < 1:
         raise InputError(f"--nj is {args.nj}, expected 1 or more")
     settings = plm_settings(args, args.lora)
-    training_settings(args)  # which are checked, whether they are needed or not
     if is_frozen(settings, args.lora):
+        training_settings(args)  # checked, if not needed
         _write_frozen(args, settings, rescorer_dir(args))
     else:
         _train(args)

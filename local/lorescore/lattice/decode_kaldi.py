@@ -4,11 +4,6 @@ The backend that installs everywhere. It is exact within its beams: `beam` while
 stays in a lattice, both in units of the total cost, graph cost + acoustic_scale x acoustic cost.
 """
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
 import kaldi_decoder
 import kaldifst
 import numpy as np
@@ -20,6 +15,7 @@ from lorescore.lattice.graph import Graph
 from lorescore.lattice.kaldi import from_start
 from lorescore.lattice.lattices import EPSILON, Arc, Cost, Final, Lattice
 from lorescore.lattice.search import SearchOptions, check_log_probs
+from lorescore.silence import STDERR, silent
 
 WIDER = 2.0  # factor on the beam where no path reached the end
 MAX_TRIES = 4
@@ -60,7 +56,7 @@ class KaldiDecoder:
         for _ in range(MAX_TRIES):
             config = kaldi_decoder.LatticeSimpleDecoderConfig(beam=beam, lattice_beam=self.options.lattice_beam)
             decoder = kaldi_decoder.LatticeSimpleDecoder(self._hlg, config)
-            with _quiet():
+            with silent(STDERR):  # the decoder writes lines of its own
                 found = decoder.decode(kaldi_decoder.DecodableCtc(scaled))
                 if found and np.isfinite(decoder.final_relative_cost()):
                     return self._lattice(utt, decoder.get_raw_lattice()[1])
@@ -82,16 +78,3 @@ class KaldiDecoder:
                 arcs.append(Arc(state, arc.nextstate, word, cost, (arc.ilabel,) if arc.ilabel else ()))
                 iterator.next()
         return from_start(utt, raw.start, arcs, finals)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without standard error, past Python: the decoder writes lines of its own there. Errors come as exceptions."""
-    saved = os.dup(2)
-    try:
-        with Path(os.devnull).open("wb") as nothing:
-            os.dup2(nothing.fileno(), 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)

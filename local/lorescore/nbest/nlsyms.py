@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lorescore.errors import InputError
-from lorescore.files import read_lines, single_spaced
+from lorescore.files import read_lines, single_spaced, split_words
 from lorescore.nbest.lists import Hypothesis, NbestList, NbestSet
 from lorescore.wer.units import CER
 
@@ -25,7 +25,7 @@ def read_nlsyms(path: Path) -> list[str]:
     """
     symbols = []
     for number, line in read_lines(path):
-        words = line.split()
+        words = split_words(line)
         if len(words) > 1:
             raise InputError(f"{len(words)} words, expected one symbol a line", path=path, line=number)
         symbols += words

@@ -29,10 +29,10 @@ from torch import distributed
 
 from lorescore.errors import InputError
 from lorescore.scoring.options import default_device
+from lorescore.silence import STDOUT, silent
 
 T = TypeVar("T")
 
-STDOUT = 1  # its file descriptor
 PR_SET_PDEATHSIG = 1  # of prctl(2)
 TIMEOUT = timedelta(days=7)  # of one process for another, which scores dev or its part of a step meanwhile
 GRACE_SECONDS = 20.0  # in which the leader notices by itself that a process has ended: with gloo, not with NCCL
@@ -156,26 +156,13 @@ def _join(number: int, count: int, store: Path) -> Workers:
     else:
         torch.set_num_threads(max(1, torch.get_num_threads() // count))
     backend = "nccl" if device.type == "cuda" else "gloo"
-    with _silent_stdout():
+    sys.stdout.flush()
+    with silent(STDOUT):  # gloo tells of its connections there
         # A file, as a port could be taken; all processes are on one machine.
         distributed.init_process_group(
             backend, init_method=store.as_uri(), rank=number, world_size=count, timeout=TIMEOUT
         )
     return Workers(number, count)
-
-
-@contextmanager
-def _silent_stdout() -> Iterator[None]:
-    """Keep from standard output what gloo, in C++, has to say of its connections."""
-    sys.stdout.flush()
-    kept = os.dup(STDOUT)
-    try:
-        with Path(os.devnull).open("wb") as nothing:
-            os.dup2(nothing.fileno(), STDOUT)
-            yield
-    finally:
-        os.dup2(kept, STDOUT)
-        os.close(kept)
 
 
 def _work(work: Callable[[Workers], None], number: int, count: int, store: Path) -> None:
