@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Lattices of k2 as Kaldi has them, CompactLattice text: for icefall's decoding scripts, and for k2_decode.py.
 
-In a decode.py of icefall, where the lattices of a batch are there (`lattice = get_lattice(...)`, with HLG):
+In a decode.py of icefall, where the lattices of a batch are there (CTC: `lattice = get_lattice(...)`, with HLG; a
+transducer: `lattice = fast_beam_search(...)`):
 
     sys.path.insert(0, "/path/to/lorescore/local")
     from k2_lattices import LatticeWriter
@@ -9,8 +10,10 @@ In a decode.py of icefall, where the lattices of a batch are there (`lattice = g
     with LatticeWriter("exp/lat_test/lat.1.gz") as lattices:  # around the loop over batches
         lattices.write([cut.id for cut in batch["supervisions"]["cut"]], lattice)  # in the loop
 
-Words are HLG's (`words.txt` of its lang directory). The graph cost of an arc is what HLG says (`lm_scores`, which
-icefall sets: `HLG.lm_scores = HLG.scores.clone()`), the acoustic cost the rest of its score.
+Words are the graph's: HLG and LG have a `words.txt` in their lang directory, a transducer's trivial graph has pieces,
+`tokens.txt`, which are joined to words where the lattices are read. The graph cost of an arc is what the graph says
+(`lm_scores`, which icefall sets for HLG; before another graph is searched,
+`decoding_graph.lm_scores = decoding_graph.scores.clone()`), the acoustic cost the rest of its score.
 
 Needs k2 and nothing of this project, so that it can be imported in icefall's environment (Python 3.8 or later).
 """
@@ -76,7 +79,7 @@ class LatticeWriter:
         if len(utts) != lattices.shape[0]:
             raise ValueError(f"{lattices.shape[0]} lattices for {len(utts)} utterances")
         if not hasattr(lattices, "lm_scores"):
-            raise ValueError("lattices without lm_scores: HLG.lm_scores = HLG.scores.clone() before the decoding")
+            raise ValueError("lattices without lm_scores: graph.lm_scores = graph.scores.clone() before the decoding")
         lattices = lattices.to("cpu")
         without = []
         for index, utt in enumerate(utts):

@@ -79,7 +79,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "without them",
     )
     lattices = parser.add_argument_group("with --lattice_dir")
-    lattices.add_argument("--words", type=Path, help="words.txt of the lattices; else the one that lies beside them")
+    lattices.add_argument(
+        "--words",
+        type=Path,
+        help="words.txt of the lattices, or tokens.txt, whose pieces are joined; else the words.txt beside them",
+    )
     lattices.add_argument("--num_hyps", type=int, default=10, help="distinct hypotheses of a list at most")
     lattices.add_argument(
         "--acoustic_scale", type=float, default=1.0, help="weight of acoustic against graph cost (kaldi archives too)"

@@ -20,6 +20,7 @@ from lorescore.files import CHECK_PATH, GZIP, atomic_write, behind_link, read_li
 from lorescore.lattice.kaldi import read_text, text_lines
 from lorescore.lattice.kaldi_binary import BINARY_MARK, MAGIC, read_binary
 from lorescore.lattice.lattices import Lattice
+from lorescore.lattice.pieces import joined
 from lorescore.lattice.slf import read_slf
 from lorescore.lattice.words import WordTable, is_natural, read_words
 
@@ -41,7 +42,8 @@ def read_lattices(path: Path, words: WordTable | Path | None = None, *, require_
     Args:
         path: An archive, an SLF file, or a directory with `lat.JOB.gz` archives or SLF files. The utterance of an SLF
             file is the file's name without its ending. In a directory, gzip files without content are passed over.
-        words: The words of Kaldi's archives; None: the words.txt beside the archive.
+        words: The words of Kaldi's archives; None: the words.txt beside the archive. Where they are SentencePiece's
+            pieces, the lattices come with the words that these spell.
         require_path: Check that every lattice is acyclic and has a path. False: the caller checks, who has something
             better to do with such an utterance than to stop.
 
@@ -62,6 +64,8 @@ def read_lattices(path: Path, words: WordTable | Path | None = None, *, require_
             elif (is_binary := bool(BINARY_HEAD.match(head))) or TEXT_HEAD.match(head):
                 table = table or (read_words(words) if isinstance(words, Path) else words_beside(directory))
                 lattices = (read_binary if is_binary else read_text)(file, file_path, table)
+                if table.are_pieces:
+                    lattices = map(joined, lattices)
             elif not head and path.is_dir() and file_path.stat().st_size:
                 continue  # gzip without content: a job none of whose utterances has a lattice
             elif head.strip():

@@ -25,13 +25,12 @@ from lorescore.lattice.archives import WORDS_FILE, have_word_ids, read_lattices,
 from lorescore.lattice.lattices import EPSILON, Lattice
 from lorescore.lattice.lexicon import SPACE, Lexicon, read_lexicon
 from lorescore.lattice.word_paths import AlignedPath
-from lorescore.lattice.words import EPSILON_SYMBOL, WordTable, read_words
+from lorescore.lattice.words import EPSILON_SYMBOL, WORD_BEGIN, WordTable, read_words
 
 TOKENS_FILE, LEXICON_FILE, FRAME_SHIFT_FILE = "tokens.txt", "lexicon.txt", "frame_shift"
 FOR_TIMES = (TOKENS_FILE, LEXICON_FILE, FRAME_SHIFT_FILE)
 FRAME_SHIFT_S = 0.01  # of most Kaldi models; what stage 3 writes has a file that says another
 BLANK = 1  # token-id of the CTC blank: the first token, as id 0 is none
-WORD_BEGIN = "\u2581"  # what SentencePiece writes for the space before a word
 
 Span = tuple[int, int]
 

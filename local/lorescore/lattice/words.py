@@ -14,6 +14,7 @@ from lorescore.files import atomic_write, behind_link, read_table
 from lorescore.lattice.lattices import EPSILON
 
 EPSILON_SYMBOL = "<eps>"  # what words.txt calls id 0
+WORD_BEGIN = "\u2581"  # what SentencePiece writes for the space before a word
 MAX_DIGITS = 18  # what fits in 64 bits
 OTHER_WORDS = "give the words.txt of the graph that the lattices were made with"
 
@@ -39,6 +40,11 @@ class WordTable:
     def ids(self) -> dict[str, int]:
         """The id of each word."""
         return {word: number for number, word in self.words.items() if number} | {EPSILON: 0, EPSILON_SYMBOL: 0}
+
+    @cached_property
+    def are_pieces(self) -> bool:
+        """Whether these are SentencePiece's pieces: the tokens.txt of a transducer, not the words.txt of a graph."""
+        return any(word.startswith(WORD_BEGIN) for word in self.words.values())
 
     def word(self, number: int, utt: str, path: Path, line: int | None = None) -> str:
         """The word of an id that stands in a lattice; EPSILON for id 0.
