@@ -1,5 +1,6 @@
 """Non-linguistic symbols are taken out of lists and references, as words or, for characters, wherever they stand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,9 +30,16 @@ def test_hypotheses_that_differ_in_nothing_else_are_one() -> None:
 
 
 def test_in_characters_they_need_no_spaces() -> None:
-    found = without_nlsyms(one_list("你<laugh>2好", "<laugh>你 好", ref="[noise]你好", metric="cer"), SYMBOLS)
-    assert found.lists[0].texts == ["你 好"]
+    found = without_nlsyms(one_list("你<laugh>2好", "<laugh>你 <laugh> 好", ref="[noise]你好", metric="cer"), SYMBOLS)
+    assert found.lists[0].texts == ["你好", "你 好"]  # ESPnet's score_cer counts the space that was there, and no other
     assert found.refs == {"u": "你好"}
+
+
+def test_versions_that_an_expansion_has_added_stay_told_apart() -> None:
+    (one,) = one_list("[noise] sea", "see", "sea [noise]", "see [noise]", "si").lists
+    expanded = NbestSet((replace(one, added=3),))
+    found = without_nlsyms(expanded, SYMBOLS).lists[0]
+    assert (found.texts, found.added) == (["sea", "see", "si"], 1)
 
 
 def test_lists_without_symbols_stay_as_they_are() -> None:

@@ -41,14 +41,16 @@ def without_nlsyms(nbest: NbestSet, symbols: Iterable[str]) -> NbestSet:
     pattern = re.compile(either if nbest.metric == CER else rf"(?<!\S)(?:{either})(?!\S)")
 
     def clean(text: str) -> str:
-        return single_spaced(pattern.sub(" ", text)) if pattern.search(text) else text
+        # Nothing is left in its place, as in ESPnet, whose score_cer counts spaces.
+        return single_spaced(pattern.sub("", text)) if pattern.search(text) else text
 
     def of_list(one: NbestList) -> NbestList:
         by_text: dict[str, Hypothesis] = {}
         for hypothesis in one.hypotheses:
             text = clean(hypothesis.text)
             by_text.setdefault(text, replace(hypothesis, text=text))
-        return replace(one, hypotheses=tuple(by_text.values()))
+        added = len(by_text) - len(set(map(clean, one.first_pass.texts)))
+        return replace(one, hypotheses=tuple(by_text.values()), added=added)
 
     refs = {utt: clean(ref) for utt, ref in nbest.refs.items()}
     return replace(nbest, lists=tuple(map(of_list, nbest)), refs=refs)
