@@ -230,6 +230,39 @@ def test_none_outlives_the_leader(exp: Path, number: signal.Signals) -> None:
     assert wait_for(lambda: not any(is_running(one) for one in others))
 
 
+LEADER = """
+import multiprocessing, os, signal
+from lorescore.training import workers
+
+def end(*place):
+    print(*(one.pid for one in multiprocessing.active_children()), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+workers._join = end
+with workers.started(3, print):
+    pass
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="Linux tells which processes there are")
+def test_a_leader_that_ends_while_the_others_start() -> None:
+    """They would wait for it, and for each other."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "local"), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", LEADER]
+    leader = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    assert leader.stdout is not None
+    with leader.stdout as said:  # the others hold it open
+        others = [int(pid) for pid in said.readline().split()]
+    assert leader.wait() == -signal.SIGKILL
+    try:
+        assert len(others) == 2
+        assert wait_for(lambda: not any(is_running(one) for one in others))
+    finally:
+        for one in filter(is_running, others):
+            os.kill(one, signal.SIGKILL)
+
+
 def is_running(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

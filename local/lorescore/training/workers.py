@@ -169,6 +169,9 @@ def _work(work: Callable[[Workers], None], number: int, count: int, store: Path)
     """What a process does that is not the leader; it says nothing but what goes wrong."""
     with suppress(AttributeError, OSError):  # Linux: it ends when the leader does, whatever ends that
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    leader = multiprocessing.parent_process()
+    if leader and leader.pid != os.getppid():  # it has ended in the seconds that it takes to come here
+        sys.exit(1)
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
     try:
