@@ -100,6 +100,13 @@ def test_lists_are_cut_to_the_first_passs_best() -> None:
     assert shortened(lists, 0) is lists
 
 
+@pytest.mark.parametrize(("max_hyps", "own", "added"), [(1, 1, 0), (2, 2, 0), (3, 2, 1), (9, 2, 2)])
+def test_cut_lists_know_what_an_expansion_has_added(max_hyps: int, own: int, added: int) -> None:
+    hypotheses = tuple(Hypothesis(text, 0.0) for text in ("sun", "see", "son", "sea"))
+    (one,) = shortened(NbestSet((NbestList("u", hypotheses, added=2),)), max_hyps)
+    assert (len(one.first_pass.hypotheses), one.added) == (own, added)
+
+
 def test_what_an_objective_takes_of_a_list(fresh_rescorer: FreshRescorer) -> None:
     lists = nbest({"a": "the cat", "b": ""}, a=["a cat", "the mat"], b=["", ""])
     rescorer = fresh_rescorer()

@@ -11,7 +11,7 @@ import torch
 
 from lorescore.combine import ScoredLists
 from lorescore.errors import InputError
-from lorescore.nbest import NbestSet
+from lorescore.nbest import NbestList, NbestSet
 from lorescore.scoring.rescorer import Rescorer
 from lorescore.training.settings import TrainingSettings
 
@@ -115,7 +115,12 @@ def shortened(nbest: NbestSet, max_hyps: int) -> NbestSet:
     """The lists cut to their first `max_hyps` hypotheses; 0 leaves them as they are."""
     if not max_hyps:
         return nbest
-    return replace(nbest, lists=tuple(replace(one, hypotheses=one.hypotheses[:max_hyps]) for one in nbest))
+
+    def cut(one: NbestList) -> NbestList:
+        taken, own = one.hypotheses[:max_hyps], len(one.hypotheses) - one.added
+        return replace(one, hypotheses=taken, added=max(0, len(taken) - own))
+
+    return replace(nbest, lists=tuple(map(cut, nbest)))
 
 
 def training_text(rescorer: Rescorer, text: str, context: Sequence[str] = ()) -> TrainingList:
