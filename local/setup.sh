@@ -37,7 +37,9 @@ if [ "$(cat "${venv}/.made_from" 2>/dev/null)" != "${wanted}" ]; then
     "${venv}/bin/python" -m pip install --quiet --upgrade uv
     # uv is to trust the system's certificates, as pip does.
     export SSL_CERT_FILE="${SSL_CERT_FILE:-${PIP_CERT:-/etc/ssl/certs/ca-certificates.crt}}"
-    uv=("${venv}/bin/uv" pip install --quiet --python "${venv}/bin/python")
+    # Bytecode now: where the environment cannot be written, or PYTHONDONTWRITEBYTECODE is set, every call would compile
+    # PyTorch's and transformers' imports again, which takes as long as running them.
+    uv=("${venv}/bin/uv" pip install --quiet --compile-bytecode --python "${venv}/bin/python")
     recipe=(--editable "${root}[espnet,lattice,gguf,test]")
     "${uv[@]}" --constraint "${versions}" "${recipe[@]}" || {
         echo "$0: without the versions of local/versions.txt: what pyproject.toml allows" >&2

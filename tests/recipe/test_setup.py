@@ -128,7 +128,7 @@ def test_the_environment_has_the_tested_versions_where_they_can_be_had(
     write_program(root / ".venv/bin/uv", f'echo "$*" >> "{tmp_path}/uv"\n{refused}')
     done = setup(uid=1000, PYTHON=str(tmp_path / "python"), SSL_CERT_FILE="certificates")
     assert done.returncode == 0
-    pip = f"pip install --quiet --python {root}/.venv/bin/python"
+    pip = f"pip install --quiet --compile-bytecode --python {root}/.venv/bin/python"
     recipe = f"--editable {root}[espnet,lattice,gguf,test]"
     calls = (tmp_path / "uv").read_text().splitlines()
     assert calls[0] == f"{pip} --constraint {root}/local/versions.txt {recipe}"
