@@ -1,6 +1,7 @@
 """`run.sh --rescorer_nj N --cmd ...`: rescorers side by side, on their own GPUs, with the results of one at a time."""
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping
@@ -154,12 +155,14 @@ def test_two_at_a_time_give_what_one_at_a_time_gives(tmp_path: Path) -> None:
 @needs_recipe
 def test_jobs_share_the_scoring_of_one_rescorer(tmp_path: Path) -> None:
     """Where there are more jobs than rescorers; with history merging, which has no scores to share, one does it all."""
+    options = [*make_recipe(tmp_path / "1"), "--lora", "vanilla", "--rates", "0.3"]
+    run_sh(tmp_path / "1", "--stage", "5", "--stop_stage", "5", *options)
+    shutil.copytree(tmp_path / "1", tmp_path / "3")
     results = []
     for nj in ("1", "3"):
-        directory = tmp_path / nj
-        options = [*make_recipe(directory), "--lora", "vanilla", "--rescorer_nj", nj, "--rates", "0.3"]
-        run_sh(directory, "--stage", "5", "--stop_stage", "9", "--perturb_seeds", "1", *options)
-        results.append(kept(directory))
+        options += ["--rescorer_nj", nj]
+        run_sh(tmp_path / nj, "--stage", "6", "--stop_stage", "9", "--perturb_seeds", "1", *options)
+        results.append(kept(tmp_path / nj))
     assert len(results[0]) > 6
     assert results[0] == results[1]
     logs = tmp_path / "3" / "exp" / "log"
