@@ -1,7 +1,7 @@
 """What README's commands find: a copy of the repository with toy decodes, lattices and recipes beside it.
 
 `conf/plm` of the copy names tiny random PLMs, one a family, so that `--plm smollm2` or no `--plm` at all runs as it is
-written, in a second and offline. The rescorer TAG is there, with the weights that stage 6 tuned.
+written, in a second and offline. `put_rescorer` makes the rescorer TAG, with the weights that stage 6 tuned.
 """
 
 import gzip
@@ -40,7 +40,7 @@ def toy_set(name: str) -> NbestSet:
 
 
 def make_sandbox(folder: Path) -> Path:
-    """Make everything in a folder that is not there yet; copies of it work, too."""
+    """Make what the stages start from in a folder that is not there yet; copies of it work, too."""
     ignored = shutil.ignore_patterns("__pycache__", ".*_cache", "*.egg-info", "data", "exp", "readme_plms")
     for name in ("local", "conf", "egs"):
         shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=ignored)
@@ -57,8 +57,12 @@ def make_sandbox(folder: Path) -> Path:
     _write_lists(folder, toy_set("test"))
     _write_espnet_recipe(folder / ESPNET)
     _write_kaldi_decodes(folder / KALDI_EXP)
-    run(folder, './run.sh --stage 4 --stop_stage 6 --lora none --test_sets "test test_other"')
     return folder
+
+
+def put_rescorer(folder: Path) -> None:
+    """Run stages 4 to 6 in a sandbox."""
+    run(folder, './run.sh --stage 4 --stop_stage 6 --lora none --test_sets "test test_other"')
 
 
 def run(directory: Path, program: str, language: str = "sh") -> None:

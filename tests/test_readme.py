@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from readme_sandbox import DECODES, ESPNET_EXP, ESPNET_TAG, ROOT, TAG, make_sandbox, run
+from readme_sandbox import DECODES, ESPNET_EXP, ESPNET_TAG, ROOT, TAG, make_sandbox, put_rescorer, run
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FENCE = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
@@ -146,7 +146,9 @@ def program_of(block: Block) -> str:
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_sandbox(tmp_path_factory.mktemp("readme"))
+    folder = make_sandbox(tmp_path_factory.mktemp("readme"))
+    put_rescorer(folder)
+    return folder
 
 
 def test_there_are_blocks() -> None:
