@@ -24,7 +24,7 @@ SMALL += ["--rates", "0.3", "--graph_text", ""]  # no lattices, but in the test 
 LATTICES = ["--graph_text", "data/train/text", "--word_list", "", "--lattice_backend", "kaldi"]
 ADAPTER = Path("exp/plm/smollm2_clm_adalora_mwer_s1/adapter_model.safetensors")
 # Stages that are killed, one after the other, and how long after their first line.
-KILLED = {1: 0.5, 3: 12.0, 4: 6.0, 5: 25.0, 6: 12.0, 7: 3.0, 8: 1.0, 9: 12.0, 10: 1.0}
+KILLED = {1: 0.5, 3: 12.0, 4: 6.0, 5: 18.0, 6: 6.0, 7: 3.0, 8: 0.5, 9: 5.0, 10: 1.0}
 MINUTES = 60
 
 pytestmark = [pytest.mark.slow, needs_demo]
