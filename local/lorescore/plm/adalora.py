@@ -27,6 +27,7 @@ from lorescore.plm.strategy import Strategy
 E_SUFFIX = f".lora_E.{ADAPTER}"
 BUDGET_TOLERANCE = 0.01  # share of the parameter budget that may be left unused
 BISECTIONS = 60
+RANK_NUMBER = ".ranknum."  # the initial rank of a layer, which its update is divided by
 AVERAGES = ("ipt", "exp_avg_ipt", "exp_avg_unc")  # what the allocator remembers, by parameter
 
 
@@ -38,6 +39,9 @@ class AdaLora(Adaptation):
         self._tuner: Any = model.base_model
         self._config: Any = self._tuner.peft_config[ADAPTER]
         self._tuner.rankallocator = EqualParametersAllocator(self._tuner.model, self._config, ADAPTER)
+        for name, parameter in self._tuner.model.named_parameters():
+            if RANK_NUMBER in name:  # PEFT makes it trainable where it puts the adapter on a GPU
+                parameter.requires_grad_(False)
 
     @property
     def first_choice_step(self) -> int:
