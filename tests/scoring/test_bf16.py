@@ -68,7 +68,7 @@ def test_the_weights_of_linear_layers_alone_are_in_bf16(tmp_path: Path, family: 
 def test_embeddings_that_are_the_output_layer_too_stay_as_they_are(tmp_path: Path, family: str, tied: bool) -> None:
     model = new_rescorer(tmp_path, family, plm_text="lower").scorer.model
     embeddings, output = model.get_input_embeddings(), model.get_output_embeddings()
-    output.weight = embeddings.weight if tied else nn.Parameter(embeddings.weight + 1.0)
+    output.weight = embeddings.weight if tied else nn.Parameter(embeddings.weight + 1.0, requires_grad=False)
     before, projection = embeddings.weight.clone(), output.weight.clone()
     round_linear_layers(model)
     assert embeddings.weight.dtype == torch.float32 and torch.equal(embeddings.weight, before)

@@ -4,11 +4,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+import torch
 from pretended_gpu import pretended_gpu
 
 from lorescore.nbest import NbestSet
+from lorescore.plm.strategies import adapt
 from lorescore.plm.strategy import Strategy
-from lorescore.scoring.rescorer import Rescorer
+from lorescore.scoring.options import ScoringOptions
+from lorescore.scoring.rescorer import Rescorer, trainable_state
 from lorescore.training.loop import train_rescorer
 from lorescore.training.settings import TrainingSettings
 
@@ -21,6 +24,7 @@ STRATEGIES = (
     Strategy("mixed", rank=4, alpha=8, learning_rate=5e-2),
     Strategy("dora", rank=4, alpha=8, learning_rate=5e-2),
 )
+BF16 = replace(SETTINGS, precision="bf16")
 
 
 @pytest.mark.parametrize(
@@ -44,3 +48,40 @@ def test_a_training_on_a_gpu(
         assert rescorer.scorer.device == device
     assert [one.dev_wer for one in found.evaluations] == [one.dev_wer for one in expected.evaluations]
     assert found.best.step == expected.best.step
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda value: value.name)
+def test_in_bf16_frozen_weights_are_held_so_and_change_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+    fresh_rescorer: Callable[..., Rescorer],
+    train_lists: NbestSet,
+    dev_lists: NbestSet,
+    strategy: Strategy,
+) -> None:
+    trained = []
+    for rounds in (True, False):
+        rescorer = fresh_rescorer()
+        with pretended_gpu() as device, monkeypatch.context() as patched:
+            if not rounds:
+                patched.setattr(ScoringOptions, "rounds_weights", lambda self, device: False)
+            result = train_rescorer(rescorer, train_lists, dev_lists, strategy, BF16, device=device)
+            assert rescorer.scorer.device == device
+            parameters = {name: one.here for name, one in rescorer.scorer.named_parameters()}
+        types = {one.dtype for one in parameters.values()}
+        holds = rounds and strategy.name in ("vanilla", "warmup", "mixed")
+        assert types == ({torch.float32, torch.bfloat16} if holds else {torch.float32})
+        trained.append((result.evaluations, result.total_parameters, trainable_state(rescorer.scorer)))
+    (evaluations, total, state), (expected, expected_total, expected_state) = trained
+    assert evaluations == expected and total == expected_total
+    assert state.keys() == expected_state.keys() and len(state) > 0
+    for name, values in state.items():
+        assert values.dtype == torch.float32 and torch.equal(values, expected_state[name])
+
+
+def test_what_adalora_divides_by_is_not_trained_on_a_gpu(fresh_rescorer: Callable[..., Rescorer]) -> None:
+    rescorer = fresh_rescorer()
+    with pretended_gpu() as device:
+        rescorer.scorer.to(device)
+        model = adapt(rescorer.scorer.model, STRATEGIES[2], rescorer.plm.targets, total_steps=20, seed=1).model
+        ranks = {name: one.requires_grad for name, one in model.named_parameters() if "ranknum" in name}
+    assert len(ranks) > 0 and not any(ranks.values())

@@ -184,7 +184,6 @@ class TrainingTask:
         """
         from lorescore.training.loop import train_rescorer
 
-        rescorer.scorer.to(default_device())
         return train_rescorer(
             rescorer,
             self.lists,
@@ -200,6 +199,7 @@ class TrainingTask:
             checkpoint=self.checkpoint(),
             curves=curves,
             workers=workers,
+            device=default_device(),
         )
 
     def _frozen_costs(self) -> list[list[float]] | None:

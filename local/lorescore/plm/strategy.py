@@ -97,6 +97,14 @@ class Strategy:
             options = [f"--{name}" for name in overrides if error.message.startswith(f"{name} ")]
             raise InputError(error.message, mend=" ".join(["correct", *options]) if options else error.mend) from error
 
+    @property
+    def multiplies_alone(self) -> bool:
+        """Whether what is frozen is only multiplied by: not decomposed, nor its lengths taken, nor saved.
+
+        PEFT makes the adapter of `adalora` anew at the end, in the type of the weights.
+        """
+        return self.name not in ("pissa", "dora", "bitfit", "adalora")
+
     def to_dict(self) -> dict[str, Any]:
         """As plain YAML types."""
         return asdict(self)

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import torch
+
 from lorescore.combine import ScoredLists, Weights
 from lorescore.errors import InputError
 from lorescore.nbest import NbestSet
@@ -10,6 +12,8 @@ from lorescore.perturb.worst import Score
 from lorescore.plm.strategies import adapt
 from lorescore.plm.strategy import Strategy
 from lorescore.progress import Progress, silent
+from lorescore.scoring.bf16 import round_linear_layers
+from lorescore.scoring.options import ScoringOptions
 from lorescore.scoring.rescorer import Rescorer
 from lorescore.training.checkpoint import Checkpoint
 from lorescore.training.data import TrainingList, num_steps, shortened, training_lists
@@ -40,6 +44,7 @@ def train_rescorer(
     checkpoint: Checkpoint | None = None,
     curves: Curves = no_curves,
     workers: Workers = ALONE,
+    device: torch.device | None = None,
 ) -> TrainingResult:
     """Adapt a new rescorer with a strategy and train it; it is changed in place.
 
@@ -58,6 +63,7 @@ def train_rescorer(
         checkpoint: Where the run keeps its state, and goes on from.
         curves: Takes what there is to watch.
         workers: The processes that share the training; all call this alike.
+        device: Where to train; None: where the rescorer is.
 
     Raises:
         InputError: The objective is not for this scorer or lacks its teacher or texts, `perturb_train` lacks its
@@ -77,8 +83,15 @@ def train_rescorer(
             raise InputError(f"--perturb_train without a {what}", mend="give it, or leave out --perturb_train")
         twins = Twins(rescorer, train, settings, lexicon, teacher, teacher_score)
     total_steps = num_steps(len(lists), settings, len(texts))
+    device = device or rescorer.scorer.device
+    rounds = strategy.multiplies_alone and ScoringOptions(dtype=settings.precision).rounds_weights(device)
+    if not rounds:
+        rescorer.scorer.to(device)
     adaptation = adapt(rescorer.scorer.model, strategy, rescorer.plm.targets, total_steps, settings.seed)
     rescorer.scorer.model = adaptation.model
+    if rounds:  # before it goes to the GPU, which a PLM in float32 may not fit into
+        round_linear_layers(rescorer.scorer.model, untie=False)
+        rescorer.scorer.to(device)
     trainer = Trainer(
         rescorer,
         adaptation,
