@@ -43,6 +43,7 @@ asr_dir=                         # asr_exp: the ESPnet recipe, egs2/<corpus>/asr
 nbest_sh=                        # stage 4: script that makes exp/nbest/<set> in its own way (default: from asr_decode)
 asr_decode=exp/asr               # stage 4: first-pass decodes, <dir>/<set> or <dir>/decode_<set>
 context=                         # stage 4: utterances before each one, as the first pass has them, that a clm reads too (default: none)
+context_chosen=                  # stage 4: further utterances of the recording, read first: those with words on which hypotheses differ (default: none)
 expand=                          # stage 4: homophone versions of each hypothesis that join its list, at most so many: 8 (default: none)
 expand_cost=1                    # stage 4: how much lower their first-pass log score is for each replaced word
 metric=wer                       # stage 4: what all stages count errors in: words (wer), or characters (cer): Mandarin, Japanese
@@ -332,18 +333,18 @@ fi
 
 if begins 4 "N-best lists: ${asr_decode} -> exp/nbest/<set>; PLM ${plm} -> exp/plm_base"; then
     rm -f "${lists_of}"
-    [ -z "${nbest_sh}" ] || "${nbest_sh}" --asr_decode "${asr_decode}" --ref "${ref}" ${context:+--context "${context}"}
+    [ -z "${nbest_sh}" ] || "${nbest_sh}" --asr_decode "${asr_decode}" --ref "${ref}" ${context:+--context "${context}"} ${context_chosen:+--context_chosen "${context_chosen}"}
     [ -n "${nbest_sh}" ] || for set in ${train_set} ${dev_set} ${test_sets}; do
         decode_dir="$(decode_of "${set}")" || exit 1
         if [ "${set}" = "${train_set}" ] && [ "${trains}" = false ] && [ ! -e "${decode_dir}" ]; then
             log "no decode of ${set}, which nothing is trained on"
             continue
         fi
-        import_options=(--metric "${metric}" --context "${context:-0}" --out "exp/nbest/${set}")
+        import_options=(--metric "${metric}" --context "${context:-0}" --context_chosen "${context_chosen:-0}" --out "exp/nbest/${set}")
         set_ref="$(ref_of "${set}")"
         [ -z "${set_ref}" ] || import_options+=(--ref "${set_ref}")
         segments="$(segments_of "${set}")"
-        [ "${context:-0}" = 0 ] || [ ! -f "${segments}" ] || import_options+=(--segments "${segments}")
+        [ "${context:-0}${context_chosen:-0}" = 00 ] || [ ! -f "${segments}" ] || import_options+=(--segments "${segments}")
         if [ "${nbest_source}" = lattice ]; then
             lorescore import-nbest --lattice_dir "exp/asr/lat_${set}" --fallback "${decode_dir}" --num_hyps "${num_hyps}" \
                 --acoustic_scale "${acwt:-2.0}" "${import_options[@]}"

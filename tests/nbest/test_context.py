@@ -114,3 +114,27 @@ def test_a_context_of_no_list_is_named(tmp_path: Path) -> None:
     (tmp_path / "nbest/context").write_text("1-10-0002 one\nother two\n")
     with pytest.raises(InputError, match="context:2: utterance other has no list"):
         read_nbest_dir(tmp_path / "nbest")
+
+
+def test_chosen_utterances_have_the_words_on_which_hypotheses_differ() -> None:
+    texts = {
+        "a-1": ["the boat of marilla", "the boat"],
+        "a-2": ["he sat there"],
+        "a-3": ["so it was"],
+        "a-4": ["she is marilla", "she is gorilla", "she was marilla"],
+        "a-5": ["the end was near"],
+        "b-1": ["anne", "marilla"],
+    }
+    lists = tuple(
+        NbestList(utt, tuple(Hypothesis(text, -float(rank)) for rank, text in enumerate(hyps)))
+        for utt, hyps in texts.items()
+    )
+    nbest = NbestSet(lists)
+    one, two = ({each.utt: each.context for each in with_context(nbest, 1, chosen=count)} for count in (1, 2))
+    # `marilla` is as rare as `was`: of equals the later comes. Another recording is not asked.
+    assert one["a-4"] == ("the end was near", "so it was")
+    assert two["a-4"] == ("the boat of marilla", "the end was near", "so it was")
+    assert one["b-1"] == () and one["a-1"] == ("she is marilla",)  # which comes after it
+    assert one["a-2"] == ("the boat of marilla",)
+    with pytest.raises(InputError, match="a context of -1 utterances"):
+        with_context(nbest, 1, chosen=-1)

@@ -58,6 +58,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--context", type=int, default=0, help="utterances before each one whose first-pass 1-best a clm reads too"
     )
     parser.add_argument(
+        "--context_chosen",
+        type=int,
+        default=0,
+        help="further utterances of the recording that a clm reads first: those with words on which hypotheses differ",
+    )
+    parser.add_argument(
         "--segments",
         type=Path,
         help="Kaldi segments, for --context; else a recording is the utterance id up to its last -",
@@ -120,8 +126,8 @@ def run(args: argparse.Namespace) -> None:
     _require_choice(nbest, args, form)
     if is_new:
         places = read_segments(args.segments) if args.segments else None
-        nbest = with_context(nbest, args.context, places)
-        if args.context:
+        nbest = with_context(nbest, args.context, places, args.context_chosen)
+        if args.context or args.context_chosen:
             _say_contexts(args, nbest, num_recordings(nbest, places))
     wers = wer_lines(nbest) if nbest.refs else []
     _warn_of_decomposed(nbest)
@@ -234,7 +240,9 @@ def _first_pass(directory: Path) -> NbestSet:
 
 def _context_settings(args: argparse.Namespace) -> dict[str, Any]:
     """What the contexts of the lists depend on besides the lists, as `nbest.yaml` has it."""
-    return {"context": args.context} | ({"segments_checksum": checksum([args.segments])} if args.segments else {})
+    chosen = {"context_chosen": args.context_chosen} if args.context_chosen else {}
+    segments = {"segments_checksum": checksum([args.segments])} if args.segments else {}
+    return {"context": args.context} | chosen | segments
 
 
 def _input_files(args: argparse.Namespace) -> Iterator[Path]:

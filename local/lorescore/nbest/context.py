@@ -12,42 +12,67 @@ cross-sentence evaluation", ASRU 2019); the use of first-pass hypotheses as they
 
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 from lorescore.errors import InputError
 from lorescore.files import as_number, read_table, split_words
-from lorescore.nbest.lists import NbestSet
+from lorescore.nbest.lists import NbestList, NbestSet
 
 Place = tuple[str, float]  # the recording, and the second in it, or the utterance's number
 UTTERANCE_ID = re.compile(r"(.+)[-_]([^-_]+)")
 
 
-def with_context(nbest: NbestSet, size: int, places: Mapping[str, Place] | None = None) -> NbestSet:
+def with_context(nbest: NbestSet, size: int, places: Mapping[str, Place] | None = None, chosen: int = 0) -> NbestSet:
     """The lists with the first-pass 1-best of up to `size` utterances before each one in its recording.
 
     Args:
         nbest: The lists of a set. An empty 1-best is passed over.
         size: Utterances at most; 0: none.
         places: Where each utterance is (`read_segments`); None: as the utterances' ids say.
+        chosen: How many further utterances of the recording, before or after it, stand in front of these, in their
+            order: those whose 1-best has words on which the list's hypotheses differ, the more and the rarer the
+            better, of equals the later (this project's own choice).
 
     Raises:
-        InputError: A negative size, or `places` lacks an utterance.
+        InputError: A negative number, or `places` lacks an utterance.
     """
-    if size < 0:
-        raise InputError(f"a context of {size} utterances, expected 0 or more")
+    if min(size, chosen) < 0:
+        raise InputError(f"a context of {min(size, chosen)} utterances, expected 0 or more")
     order = sorted(nbest, key=lambda one: (*_place(one.utt, places), one.utt))
+    best = {one.utt: one.hypotheses[0].text for one in order}
+    words = {utt: set(split_words(text)) for utt, text in best.items()}
+    occurrences = Counter(word for found in words.values() for word in found)
     contexts: dict[str, tuple[str, ...]] = {}
-    before: list[str] = []
-    recording = None
-    for one in order:
-        here, _ = _place(one.utt, places)
-        if here != recording:
-            recording, before = here, []
-        contexts[one.utt] = tuple(before[-size:]) if size else ()
-        before += filter(None, [one.hypotheses[0].text])
+    for _, recording in groupby(order, key=lambda one: _place(one.utt, places)[0]):
+        spoken = list(recording)
+        places_of: dict[str, list[int]] = {}  # of each word
+        for place, one in enumerate(spoken):
+            for word in words[one.utt]:
+                places_of.setdefault(word, []).append(place)
+        before: list[int] = []  # those with words
+        for place, one in enumerate(spoken):
+            near = before[-size:] if size else []
+            worth: dict[int, float] = {}
+            for word in _differing_words(one) if chosen else ():
+                for other in places_of.get(word, ()):
+                    if other != place and other not in near:
+                        worth[other] = worth.get(other, 0.0) + math.log(len(order) / occurrences[word])
+            by_worth = sorted(filter(worth.get, worth), key=lambda other: (-worth[other], -other))
+            taken = sorted(by_worth[:chosen]) + near
+            contexts[one.utt] = tuple(best[spoken[other].utt] for other in taken)
+            before += [place] if best[one.utt] else []
     return replace(nbest, lists=tuple(replace(one, context=contexts[one.utt]) for one in nbest))
+
+
+def _differing_words(one: NbestList) -> list[str]:
+    """The words that some hypotheses of a list have and others do not, sorted."""
+    found = [set(hyp.words) for hyp in one.hypotheses]
+    in_all = found[0].intersection(*found[1:])
+    return sorted(set().union(*found) - in_all)
 
 
 def num_recordings(nbest: NbestSet, places: Mapping[str, Place] | None = None) -> int:

@@ -8,6 +8,7 @@ max_train=600          # utterances to train on; train_all has all of these spea
 max_dev=600            # utterances to tune on
 max_test=500           # utterances to report, for each of dev-clean and dev-other
 context=2              # utterances before each one in its chapter that the PLM reads too
+context_chosen=0       # further ones of the chapter with words on which hypotheses differ
 
 here="$(cd "$(dirname "$0")" && pwd)"
 # shellcheck source=local/parse_options.sh
@@ -16,7 +17,7 @@ here="$(cd "$(dirname "$0")" && pwd)"
 [ -n "${asr_decode}" ] || { echo "$0: --asr_decode DIR: where are the decodes of dev_clean and dev_other?" >&2; exit 1; }
 for set in dev_clean dev_other; do
     python3 -m lorescore import-nbest --decode_dir "${asr_decode}/${set}" --ref "${asr_decode}/${set}/${ref}" \
-        --context "${context}" --out "exp/nbest/${set}"
+        --context "${context}" --context_chosen "${context_chosen}" --out "exp/nbest/${set}"
 done
 mkdir -p exp/split
 for part in train dev test; do
