@@ -79,8 +79,8 @@ def recombined(one: NbestList, size: int) -> list[tuple[str, float]]:
     choices = [
         list(dict.fromkeys([best[begin:end], *(row[at] for row in chosen)])) for at, (begin, end) in enumerate(slots)
     ]
-    columns = {(at, words): 0 for at, options in enumerate(choices) for words in options[1:]}
-    columns = {key: number for number, key in enumerate(columns)}
+    keys = [(at, words) for at, options in enumerate(choices) for words in options[1:]]
+    columns = {key: number for number, key in enumerate(keys)}
     has = np.array([[float(row[at] == words) for at, words in columns] for row in chosen]).reshape(len(hyps), -1)
     gains = np.array(one.scores) - one.scores[0]
     effects = np.linalg.solve(has.T @ has + RIDGE * np.eye(len(columns)), has.T @ gains) if columns else np.zeros(0)
@@ -91,8 +91,9 @@ def recombined(one: NbestList, size: int) -> list[tuple[str, float]]:
         )
         for at, options in enumerate(choices)
     ]
-    texts = dict(zip(reversed([" ".join(hyp) for hyp in hyps]), reversed(one.scores), strict=True))
-    texts = {" ".join(hyp): texts[" ".join(hyp)] for hyp in hyps}
+    texts: dict[str, float] = {}
+    for hyp, score in zip(hyps, one.scores, strict=True):
+        texts.setdefault(" ".join(hyp), score)
     start = (0,) * len(slots)
     waiting, seen = [(0.0, start)], {start}
     for _ in range(MAX_TRIED):

@@ -13,7 +13,7 @@ cross-sentence evaluation", ASRU 2019); the use of first-pass hypotheses as they
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -43,36 +43,45 @@ def with_context(nbest: NbestSet, size: int, places: Mapping[str, Place] | None 
     if min(size, chosen) < 0:
         raise InputError(f"a context of {min(size, chosen)} utterances, expected 0 or more")
     order = sorted(nbest, key=lambda one: (*_place(one.utt, places), one.utt))
-    best = {one.utt: one.hypotheses[0].text for one in order}
-    words = {utt: set(split_words(text)) for utt, text in best.items()}
-    occurrences = Counter(word for found in words.values() for word in found)
+    rarity = _rarity(order) if chosen else {}
     contexts: dict[str, tuple[str, ...]] = {}
-    for _, recording in groupby(order, key=lambda one: _place(one.utt, places)[0]):
-        spoken = list(recording)
-        places_of: dict[str, list[int]] = {}  # of each word
-        for place, one in enumerate(spoken):
-            for word in words[one.utt]:
-                places_of.setdefault(word, []).append(place)
-        before: list[int] = []  # those with words
-        for place, one in enumerate(spoken):
+    for _, group in groupby(order, key=lambda one: _place(one.utt, places)[0]):
+        recording = list(group)
+        sharing = _sharing_words(recording) if chosen else {}
+        before: list[int] = []  # the places in the recording of those with words
+        for place, one in enumerate(recording):
             near = before[-size:] if size else []
             worth: dict[int, float] = {}
             for word in _differing_words(one) if chosen else ():
-                for other in places_of.get(word, ()):
+                for other in sharing.get(word, ()):
                     if other != place and other not in near:
-                        worth[other] = worth.get(other, 0.0) + math.log(len(order) / occurrences[word])
+                        worth[other] = worth.get(other, 0.0) + rarity[word]
             by_worth = sorted(filter(worth.get, worth), key=lambda other: (-worth[other], -other))
             taken = sorted(by_worth[:chosen]) + near
-            contexts[one.utt] = tuple(best[spoken[other].utt] for other in taken)
-            before += [place] if best[one.utt] else []
+            contexts[one.utt] = tuple(recording[other].hypotheses[0].text for other in taken)
+            before += [place] if one.hypotheses[0].text else []
     return replace(nbest, lists=tuple(replace(one, context=contexts[one.utt]) for one in nbest))
+
+
+def _rarity(lists: Sequence[NbestList]) -> dict[str, float]:
+    """How rare the words of the 1-bests are: log of the lists over those that have the word."""
+    occurrences = Counter(word for one in lists for word in set(one.hypotheses[0].words))
+    return {word: math.log(len(lists) / count) for word, count in occurrences.items()}
+
+
+def _sharing_words(recording: Sequence[NbestList]) -> dict[str, list[int]]:
+    """The places in a recording of the utterances whose 1-best has a word, by the word."""
+    sharing: dict[str, list[int]] = {}
+    for place, one in enumerate(recording):
+        for word in set(one.hypotheses[0].words):
+            sharing.setdefault(word, []).append(place)
+    return sharing
 
 
 def _differing_words(one: NbestList) -> list[str]:
     """The words that some hypotheses of a list have and others do not, sorted."""
     found = [set(hyp.words) for hyp in one.hypotheses]
-    in_all = found[0].intersection(*found[1:])
-    return sorted(set().union(*found) - in_all)
+    return sorted(set().union(*found) - found[0].intersection(*found[1:]))
 
 
 def num_recordings(nbest: NbestSet, places: Mapping[str, Place] | None = None) -> int:
