@@ -27,6 +27,7 @@ ESPNET_EXP, ESPNET_TAG = "exp/asr_train_raw", "decode_asr"
 ESPNET_SETS = {"dev": "dev", "test_clean": "test", "test_other": "test_other"}
 KALDI_EXP = Path("exp/tri3")
 HOMOPHONE = "see"  # of `sea`, which the toy lists have: something to perturb
+LATTICE_WORDS = ["<eps>", *WORDS, HOMOPHONE, "door"]  # words.txt, by their ids
 _PLMS = "readme_plms"  # a package of model files, which is found from every directory
 
 
@@ -57,6 +58,7 @@ def make_sandbox(folder: Path) -> Path:
     _write_lists(folder, toy_set("test"))
     _write_espnet_recipe(folder / ESPNET)
     _write_kaldi_decodes(folder / KALDI_EXP)
+    _write_icefall_lattices(folder)
     return folder
 
 
@@ -139,25 +141,41 @@ def _write_espnet_recipe(asr1: Path) -> None:
 
 
 def _write_kaldi_decodes(model_dir: Path) -> None:
-    """graph/words.txt, and decode_<set>/lat.1.gz: each list's hypotheses side by side, a word an arc."""
-    words = ["<eps>", *WORDS, HOMOPHONE, "door"]
-    (model_dir / "graph").mkdir(parents=True)
-    (model_dir / "graph" / "words.txt").write_text("".join(f"{word} {index}\n" for index, word in enumerate(words)))
+    """graph/words.txt, and decode_<set>/lat.1.gz."""
+    _write_word_table(model_dir / "graph" / "words.txt")
     for name in ("dev", "test"):
-        lines = []
-        for one in toy_set(name):
-            lines.append(one.utt)
-            state, arcs, finals = 0, [], []
-            for hypothesis in one.hypotheses:
-                last = 0
-                for word in hypothesis.words:
-                    state += 1
-                    cost = -hypothesis.score / len(hypothesis.words)
-                    arcs.append((last, f"{last} {state} {words.index(word)} 0,{10 * cost:g},1_1"))
-                    last = state
-                finals.append(f"{last} 0,0,")
-            lines += [arc for _, arc in sorted(arcs)] + finals + [""]
         decode_dir = model_dir / f"decode_{name}"
-        decode_dir.mkdir()
-        (decode_dir / "lat.1.gz").write_bytes(gzip.compress(("\n".join(lines) + "\n").encode()))
+        _write_lattices(decode_dir / "lat.1.gz", toy_set(name))
         (decode_dir / "num_jobs").write_text("1\n")
+
+
+def _write_icefall_lattices(folder: Path) -> None:
+    """What the lines for icefall's decode.py write, and the references that `convert recogs-test.txt refs` writes."""
+    _write_word_table(folder / "data" / "lang_bpe_500" / "words.txt")
+    _write_lattices(folder / "exp" / "lat_test" / "lat.1.gz", toy_set("test"))
+    (folder / "refs").mkdir()
+    shutil.copy2(folder / "data" / "test" / "text", folder / "refs")
+
+
+def _write_word_table(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    path.write_text("".join(f"{word} {index}\n" for index, word in enumerate(LATTICE_WORDS)))
+
+
+def _write_lattices(path: Path, nbest: NbestSet) -> None:
+    """A lattice for each list: its hypotheses side by side, a word an arc."""
+    lines = []
+    for one in nbest:
+        lines.append(one.utt)
+        state, arcs, finals = 0, [], []
+        for hypothesis in one.hypotheses:
+            last = 0
+            for word in hypothesis.words:
+                state += 1
+                cost = -hypothesis.score / len(hypothesis.words)
+                arcs.append((last, f"{last} {state} {LATTICE_WORDS.index(word)} 0,{10 * cost:g},1_1"))
+                last = state
+            finals.append(f"{last} 0,0,")
+        lines += [arc for _, arc in sorted(arcs)] + finals + [""]
+    path.parent.mkdir(parents=True)
+    path.write_bytes(gzip.compress(("\n".join(lines) + "\n").encode()))

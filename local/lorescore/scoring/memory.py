@@ -19,8 +19,9 @@ MIN_TOKEN_BUDGET = 16
 # values, attention's output), three as wide as the feed-forward layer, and its line of the mask; the latter two are in
 # the type of the products.
 STATE_VECTORS, FEED_FORWARD_VECTORS, MASK_LINE = 8, 3, 1024
-# What PyTorch's CPU allocator says; its error has no type of its own.
-CPU_ALLOCATOR = ("can't allocate memory", "not enough memory")
+# What PyTorch's CPU allocator says, and oneDNN where it cannot map memory for a kernel; neither has an error type of its
+# own.
+CPU_ALLOCATORS = ("can't allocate memory", "not enough memory", "could not create a primitive")
 
 Result = TypeVar("Result")
 
@@ -29,7 +30,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error is an allocator's."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in CPU_ALLOCATOR)
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in CPU_ALLOCATORS)
 
 
 def token_budget_for(model: PreTrainedModel, device: torch.device, products: torch.dtype = torch.float32) -> int:
