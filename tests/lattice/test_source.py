@@ -116,6 +116,14 @@ def test_what_stands_beside_the_lattices(tmp_path: Path) -> None:
     assert LatticeSource.read(tmp_path, 0.01).frame_shift == 0.01
 
 
+def test_tokens_of_icefall_begin_with_the_blank(tmp_path: Path) -> None:
+    """Alignments have 1 for the blank all the same, as `LatticeWriter` writes k2's labels."""
+    (tmp_path / "u1.slf").write_text(SLF)
+    (tmp_path / "tokens.txt").write_text("<blk> 0\n<sos/eos> 1\n<unk> 2\n▁the 3\n▁ca 4\nt 5\n")
+    path = path_of(("the", (1, 4, 4, 1)), ("cat", (1, 5, 1, 6)))
+    assert LatticeSource.read(tmp_path, 0.04).word_spans(path) == [(1, 5), (5, 8)]
+
+
 def test_what_cannot_be_read_is_known_before_anything_is_scored(tmp_path: Path) -> None:
     lat_dir, words = tmp_path / "decode_dev", tmp_path / "words.txt"
     with pytest.raises(InputError, match="decode_dev: no such directory"):

@@ -75,10 +75,12 @@ def test_what_there_is_of_it_is_said(
     for name, utts in (("libri", ["1-10-1", "1-10-2", "2-5-1"]), ("tedlium", ["A_2009-10-20", "A_2009-20-30"])):
         path = tmp_path / f"{name}.tsv"
         path.write_text("".join(f"{utt}\t{rank}\t-{rank}\ta {rank}\n" for utt in utts for rank in (1, 2)))
-        options = ["--decode_dir", str(path), "--context", "2", "--out", str(tmp_path / name)]
-        assert main(["import-nbest", *options]) == 0
+        options = ["--decode_dir", str(path), "--out", str(tmp_path / name)]
+        assert main(["import-nbest", *options, "--context", "2"]) == 0
+    assert main(["import-nbest", *options, "--context_chosen", "1"]) == 0
     assert f"{tmp_path / 'libri'}: 1 of 3 utterances have a context, in 2 recordings" in capsys.readouterr().out
-    assert "--context 2 does nothing: 0 of 2 utterances have a context, in 2 recordings by their ids" in caplog.text
+    for given in ("--context 2", "--context_chosen 1"):
+        assert f"{given} does nothing: 0 of 2 utterances have a context, in 2 recordings by their ids" in caplog.text
 
 
 def test_it_is_kept(tmp_path: Path) -> None:

@@ -159,7 +159,8 @@ def _say_contexts(args: argparse.Namespace, nbest: NbestSet, recordings: int) ->
         print(f"{args.out}: {said}")
     else:
         by_ids = "" if args.segments else " by their ids; give --segments"
-        logger.warning("%s: --context %d does nothing: %s%s", args.out, args.context, said, by_ids)
+        given = f"--context {args.context}" if args.context else f"--context_chosen {args.context_chosen}"
+        logger.warning("%s: %s does nothing: %s%s", args.out, given, said, by_ids)
 
 
 def _require_choice(nbest: NbestSet, args: argparse.Namespace, form: Format | None) -> None:

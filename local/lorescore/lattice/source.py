@@ -2,7 +2,8 @@
 
     lat.J.gz, words.txt    Kaldi's archives (or .slf files: see `read_lattices`)
     frame_shift            seconds from one frame of the alignments to the next, as Kaldi's data directories have it
-    tokens.txt             `token id`: the tokens of the alignments, where the acoustic model is a CTC model
+    tokens.txt             `token id`: the tokens of the alignments, where the acoustic model is a CTC model:
+                           <eps> 0, the blank 1 and so on, or the blank 0 and so on, as icefall has them
     lexicon.txt            `word token token...`: the words in these tokens, a line for each pronunciation
 
 A determinized lattice has its words before or after what is emitted for them; Kaldi has lattice-align-words for that.
@@ -12,7 +13,7 @@ where its first unit does.
 
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -75,7 +76,7 @@ class LatticeSource:
             frame_shift = read_frame_shift(directory)
         shift = FRAME_SHIFT_S if frame_shift is None else frame_shift
         require_positive("frame shift", shift, "give that of the first pass, in seconds")
-        tokens = read_words(tokens_path) if tokens_path.is_file() else None
+        tokens = _read_tokens(tokens_path) if tokens_path.is_file() else None
         lexicon: Lexicon = {}
         if tokens is not None and lexicon_path.is_file():
             lexicon = read_lexicon(lexicon_path, {token: token for token in tokens.words.values()})
@@ -160,6 +161,18 @@ def _is_word_aligned(path: AlignedPath) -> bool:
     """Whether silence and each word have arcs of their own. In a decoder's raw lattice an arc emits one id at most."""
     has_silence = any(arc.word == EPSILON and len(arc.alignment) > 1 for arc in path.arcs)
     return has_silence and all(arc.alignment for arc in path.arcs if arc.word != EPSILON)
+
+
+def _read_tokens(path: Path) -> WordTable:
+    """The tokens of alignments, where id 0 is none; in a table that gives it to the blank they are one lower.
+
+    Raises:
+        InputError: As `read_words`.
+    """
+    tokens = read_words(path)
+    if tokens.words.get(0, EPSILON_SYMBOL) == EPSILON_SYMBOL:
+        return tokens
+    return replace(tokens, words={number + 1: token for number, token in tokens.words.items()})
 
 
 def read_frame_shift(directory: Path) -> float:

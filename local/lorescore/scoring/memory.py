@@ -19,8 +19,7 @@ MIN_TOKEN_BUDGET = 16
 # values, attention's output), three as wide as the feed-forward layer, and its line of the mask; the latter two are in
 # the type of the products.
 STATE_VECTORS, FEED_FORWARD_VECTORS, MASK_LINE = 8, 3, 1024
-# What PyTorch's CPU allocator says, and oneDNN where it cannot map memory for a kernel; neither has an error type of its
-# own.
+# What PyTorch's CPU allocator says, and oneDNN where it cannot map memory for a kernel: neither has an error type.
 CPU_ALLOCATORS = ("can't allocate memory", "not enough memory", "could not create a primitive")
 
 Result = TypeVar("Result")
