@@ -1,5 +1,6 @@
 """`lorescore train`: from N-best directories to a rescorer on disk, with every objective's needs checked first."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,13 @@ def test_domain_adaptation_on_text_alone(exp: Path, train: Train) -> None:
     assert (config["training"]["steps"], config["training"]["lists"]) == (1, 0)
     assert config["train_checksum"] is None
     assert not (exp / "tensorboard" / "llama_clm_vanilla_lm_s1").exists()
+
+
+def test_text_from_a_pipe_is_refused(exp: Path, train: Train, tmp_path: Path) -> None:
+    """It cannot be read a second time, for the checksum by which a training is known again."""
+    os.mkfifo(tmp_path / "pipe")
+    outcome = train("llama", "clm", "--lm_text", tmp_path / "pipe", *QUICK)
+    assert "pipe: a pipe, expected a file" in error_line(outcome)
 
 
 def test_a_rescorer_of_before_a_setting_existed_is_finished(exp: Path, train: Train) -> None:

@@ -261,7 +261,9 @@ def _read_lists(nbest_dir: Path) -> NbestSet:
 
 
 def _read_texts(path: Path) -> list[str]:
-    """The sentences of a text file."""
+    """The sentences of a text file, which every process of a training reads, and reads again where it goes on."""
+    if path.is_fifo():
+        raise InputError("a pipe, expected a file: it is read again", path=path, mend="write it to a file first")
     texts = [single_spaced(line) for _, line in read_lines(path)]
     if not any(texts):
         raise InputError("empty, expected one sentence a line", path=path, mend="give --lm_text another file")
