@@ -46,6 +46,7 @@ context=                         # stage 4: utterances before each one, as the f
 context_chosen=                  # stage 4: further utterances of the recording, read first: those with words on which hypotheses differ (default: none)
 expand=                          # stage 4: homophone versions of each hypothesis that join its list, at most so many: 8 (default: none)
 expand_cost=1                    # stage 4: how much lower their first-pass log score is for each replaced word
+recombine=                       # stage 4: combinations of what a list's hypotheses differ in join it, until it has so many: 50 (default: none)
 metric=wer                       # stage 4: what all stages count errors in: words (wer), or characters (cer): Mandarin, Japanese
 nlsyms_txt=                      # stage 4: ESPnet's file of non-linguistic symbols, one a line, that come out of lists and references (default: none)
 ref="data/{set}/text"            # stage 4: references; {set} stands for the set; also sought beside each decode; empty: the lists' own, as without this file
@@ -359,13 +360,18 @@ if begins 4 "N-best lists: ${asr_decode} -> exp/nbest/<set>; PLM ${plm} -> exp/p
         [ -f "exp/nbest/${set}/text" ] || ! needs_ref "${set}" ||
             die "${set}: no references, neither given nor in the lists: --ref FILE, Kaldi's text, {set} stands for the set"
     done
+    expand_options=()
+    [[ "${recombine}" =~ ^0?$ ]] || expand_options+=(--recombine "${recombine}")
     if [[ ! "${expand}" =~ ^0?$ ]]; then
-        expand_options=(--versions "${expand}" --cost "${expand_cost}" --g2p "${g2p}" --out_dir exp/nbest --nbest_dir)
+        expand_options+=(--versions "${expand}" --cost "${expand_cost}" --g2p "${g2p}")
+        [ -z "${vocab}" ] || expand_options+=(--vocab "${vocab}")
+        [ -z "${pronunciations}" ] || expand_options+=(--pronunciations "${pronunciations}")
+    fi
+    if [ ${#expand_options[@]} -gt 0 ]; then
+        expand_options+=(--out_dir exp/nbest --nbest_dir)
         for set in ${train_set} ${dev_set} ${test_sets}; do
             [ ! -d "exp/nbest/${set}" ] || expand_options+=("exp/nbest/${set}")
         done
-        [ -z "${vocab}" ] || expand_options+=(--vocab "${vocab}")
-        [ -z "${pronunciations}" ] || expand_options+=(--pronunciations "${pronunciations}")
         lorescore expand "${expand_options[@]}"
     fi
     [ -z "${asr_exp}" ] || realpath "${asr_decode}" > "${lists_of}"

@@ -333,7 +333,10 @@ def test_a_stream_is_expanded_as_the_lists_of_a_directory_are(
     line = json.dumps({"utt": "u1", "hyps": [{"text": "a son", "score": -1.0, "id": 7}]})
     on_standard_input(line.encode())
     assert main(call) == 1
-    assert "dev: these lists are not expanded (expand them: stage 4 with --expand)" in capsys.readouterr().err
+    assert (
+        "dev: these lists are not expanded (expand them: stage 4 with --expand or --recombine)"
+        in capsys.readouterr().err
+    )
     assert main(["expand", "--nbest_dir", str(tmp_path / "dev"), "--out_dir", str(tmp_path)]) == 0
     capsys.readouterr()
     on_standard_input(line.encode())

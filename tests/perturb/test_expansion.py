@@ -139,7 +139,7 @@ def test_the_verbs_expand_and_perturb(nbest: NbestSet, tmp_path: Path, capsys: p
     out, clean = tmp_path / "nbest", tmp_path / "nbest" / "test"
     run(expand_verb, "--nbest_dir", tmp_path / "lists" / "test", "--out_dir", out)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == f"{clean}: 3 utterances, 6 hypotheses and 18 versions of them"
+    assert lines[0] == f"{clean}: 3 utterances, 6 hypotheses and 18 added ones"
     assert lines[2] == f"{clean}: oracle %WER 0.00 [ 0 / 14, 0 ins, 0 del, 0 sub ]"
     options = ("--nbest_dir", clean, "--out_dir", out, "--lexicon_dir", tmp_path, "--kinds", "nbest", "--seeds", 1)
     run(perturb_verb, *options, "--rates", "0 1")

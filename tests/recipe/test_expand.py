@@ -1,4 +1,4 @@
-"""`run.sh --expand`: stages 4 to 9 on lists with homophone versions, and back to lists without."""
+"""`run.sh --expand` and `--recombine`: stages 4 to 9 on lists with more hypotheses, and back to lists without."""
 
 import json
 import random
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from toy_recipe import make_recipe, needs_recipe, run_sh
 
-from lorescore.files import read_yaml
+from lorescore.files import read_table, read_yaml
 from lorescore.nbest import read_nbest_dir
 
 WORDS = ("the", "sun", "son", "sea", "see", "rain", "reign", "hair", "hare")
@@ -34,7 +34,7 @@ def test_lists_with_homophone_versions(tmp_path: Path) -> None:
     nbest = work / "exp" / "nbest"
     test, perturbed = (read_nbest_dir(nbest / name) for name in ("test", "test_nbest_p1_s1"))
     versions = sum(one.added for one in test)
-    assert f"exp/nbest/test: 8 utterances, 16 hypotheses and {versions} versions of them" in said
+    assert f"exp/nbest/test: 8 utterances, 16 hypotheses and {versions} added ones" in said
     assert 16 < versions <= 4 * 16
     for clean, other in zip(test, perturbed, strict=True):
         assert other.first_pass.texts != clean.first_pass.texts
@@ -42,6 +42,15 @@ def test_lists_with_homophone_versions(tmp_path: Path) -> None:
     assert read_yaml(nbest / "test_nbest_p1_s1" / "nbest.yaml")["expansion"] == test.info["expansion"]
     record = json.loads((work / "exp" / "nprr" / "llama_clm_none.json").read_text())
     assert {one["rate"] for one in record["nprr"]} == {1.0}
+
+    said = run_sh(work, "--stage", "4", "--stop_stage", "6", "--recombine", "6", *options)
+    recombined = read_nbest_dir(nbest / "test")
+    added = sum(one.added for one in recombined)
+    assert f"exp/nbest/test: 8 utterances, 16 hypotheses and {added} added ones" in said
+    assert 8 < added <= 4 * 8
+    assert recombined.info["expansion"] == {"recombine": 6}
+    chosen = read_table(work / "exp" / "rescore" / "llama_clm_none" / "test" / "text")
+    assert all(chosen[one.utt] in one.texts for one in recombined)
 
     run_sh(work, "--stage", "4", "--stop_stage", "4", *options)
     assert not any(one.added for one in read_nbest_dir(nbest / "test"))

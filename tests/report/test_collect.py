@@ -189,6 +189,11 @@ def test_expanded_lists_are_named(exp_dir: Path) -> None:
     assert collect(exp_dir).expanded == ("test",)
     write_report(exp_dir)
     assert "The lists of `test` are expanded (`--expand`" in (exp_dir / "RESULTS.md").read_text()
+    write_yaml(exp_dir / "nbest" / "test" / "nbest.yaml", {"expansion": {"recombine": 50}})
+    found = collect(exp_dir)
+    assert (found.expanded, found.recombined) == ((), ("test",))
+    write_report(exp_dir)
+    assert "The lists of `test` are recombined (`--recombine`" in (exp_dir / "RESULTS.md").read_text()
 
 
 def test_nothing_at_all(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""Expanded lists: homophone versions of the hypotheses join their list, for the PLM to choose from.
+"""Expanded lists: more hypotheses than the first pass's own join their list, for the PLM to choose from.
+
+They are combinations of what the first pass's hypotheses have (`lorescore.nbest.recombine`), homophone versions of
+these, or both; of combinations there are no versions.
 
 What sounds alike the first pass tells apart by what it knows of language alone, and a PLM knows more. So each
 hypothesis gets versions with words replaced by their homophones: a recogniser with a pronunciation lexicon has them in
@@ -7,13 +10,13 @@ each replaced word, as the first pass does know something of spelling. The best 
 and a list whose words were perturbed gets the original words back. This is this project's own; arXiv 2401.10447, whose
 question it answers for homophones, measures rescorers of the lists as they are.
 
-The versions stand at the end of their list: the first pass's hypotheses keep their ranks and their keys, and its best
-stays the best. A text that the list has already is not added, as a decoder gives each text once. Of a hypothesis come
-the likeliest versions, as many as are asked for, by the product of the frequencies of their words in what the first
-pass puts out (one half added to each): what a rare homophone stands for is most often the frequent one. Of 374 1-bests
-of LibriSpeech's dev-other in which homophones were put in at rate 0.3, 89 % get the original text back by the first
-eight versions in this order, and 39 % by those with the fewest replaced words. A list depends on itself, the homophones
-with their frequencies, and the settings alone.
+All that is added stands at the end of its list: the first pass's hypotheses keep their ranks and their keys, and its
+best stays the best. A text that the list has already is not added, as a decoder gives each text once. Of a hypothesis
+come the likeliest versions, as many as are asked for, by the product of the frequencies of their words in what the
+first pass puts out (one half added to each): what a rare homophone stands for is most often the frequent one. Of 374
+1-bests of LibriSpeech's dev-other in which homophones were put in at rate 0.3, 89 % get the original text back by the
+first eight versions in this order, and 39 % by those with the fewest replaced words. A list depends on itself, the
+homophones with their frequencies, and the settings alone.
 """
 
 import math
@@ -32,13 +35,15 @@ from lorescore.files import read_table, table_checksum, write_table
 from lorescore.nbest import Hypothesis, NbestList, NbestSet
 from lorescore.nbest.given import ListLike, as_nbest_list
 from lorescore.nbest.info import read_info
+from lorescore.nbest.recombine import Recombination
 from lorescore.perturb.sites import Site, change, in_case_of, is_upper_case
+from lorescore.wer.units import WER
 
 INFO_KEY = "expansion"
 HOMOPHONES_FILE = "homophones"
 NUM_VERSIONS = 8
 COST = 1.0  # chosen on the dev lists of the demo and of LibriSpeech
-EXPAND_AGAIN = "expand the lists again: stage 4 with --expand"
+EXPAND_AGAIN = "expand the lists again: stage 4 with --expand or --recombine"
 
 
 class _Spelling(NamedTuple):
@@ -55,45 +60,53 @@ class Expansion:
     Attributes:
         homophones: Word in lower case -> its homophones, as `HomophoneLexicon.homophones` has them.
         counts: Word in lower case -> how often the first pass puts it out; 0 where it is not there.
-        num_versions: Versions of a hypothesis at most, at least 1.
+        num_versions: Versions of a hypothesis at most, at least 1; 0 where the lists are only recombined.
         cost: How much lower the first-pass log score of a version is for each replaced word, at least 0.
+        recombination: Of the first pass's hypotheses, where they are recombined.
 
     Raises:
-        InputError: Fewer than one version, or a cost that is negative or not a finite number.
+        InputError: Nothing is to be added, or the cost is negative or not a finite number.
     """
 
     homophones: Mapping[str, tuple[str, ...]]
     counts: Mapping[str, int]
     num_versions: int = NUM_VERSIONS
     cost: float = COST
+    recombination: Recombination | None = None
 
     def __post_init__(self) -> None:
-        if self.num_versions < 1:
+        if self.num_versions < (0 if self.recombination else 1):
             raise InputError(f"{self.num_versions} homophone versions of a hypothesis, expected at least 1")
         if not 0 <= self.cost < math.inf:
             raise InputError(f"the cost of a replaced word is {self.cost:g}, expected a finite number, at least 0")
 
     def expand(self, nbest: NbestSet) -> NbestSet:
-        """The lists of a set with versions of what the first pass has; versions that were there are made anew."""
+        """The lists of a set with what is added to them; what was added before is made anew.
+
+        Raises:
+            InputError: As `Recombination.recombine`.
+        """
         info = {**nbest.info, INFO_KEY: self.to_dict()}
         return replace(nbest, lists=tuple(map(self.expand_list, nbest)), info=info)
 
     def expand_list(self, one: ListLike) -> NbestList:
-        """The list of an utterance with versions of what the first pass has; an empty one stays empty.
+        """The list of an utterance with what is added to it; an empty one stays empty.
 
         Raises:
-            InputError: As `lorescore.nbest.given.as_nbest_list`.
+            InputError: As `lorescore.nbest.given.as_nbest_list` and `Recombination.recombine`.
         """
         one = as_nbest_list(one).first_pass
-        texts = set(one.texts)
-        added: dict[str, Hypothesis] = {}  # by text; of two sources the one that gives the better score counts
-        for hypothesis in one.hypotheses:
+        longer = self.recombination.recombine(one) if self.recombination else one
+        texts = set(longer.texts)
+        versions: dict[str, Hypothesis] = {}  # by text; of two sources the one that gives the better score counts
+        for hypothesis in one.hypotheses if self.num_versions else ():
             others = (each for each in self._versions(hypothesis) if each.text != hypothesis.text)
             for version in islice(others, self.num_versions):
-                known = added.get(version.text)
+                known = versions.get(version.text)
                 if version.text not in texts and (known is None or version.score > known.score):
-                    added[version.text] = version
-        return replace(one, hypotheses=(*one.hypotheses, *added.values()), added=len(added))
+                    versions[version.text] = version
+        hypotheses = (*longer.hypotheses, *versions.values())
+        return replace(one, hypotheses=hypotheses, added=len(hypotheses) - len(one.hypotheses))
 
     def _versions(self, hypothesis: Hypothesis) -> Iterator[Hypothesis]:
         """All versions of a hypothesis, the likeliest first; it is one of them itself."""
@@ -156,7 +169,13 @@ class Expansion:
 
     def to_dict(self) -> dict[str, Any]:
         """What the lists depend on besides the first pass's, as `nbest.yaml` has it."""
-        return {"versions": self.num_versions, "cost": self.cost, "homophones_checksum": table_checksum(self._table)}
+        recorded: dict[str, Any] = {}
+        if self.num_versions:
+            recorded |= {"versions": self.num_versions, "cost": self.cost}
+            recorded |= {"homophones_checksum": table_checksum(self._table)}
+        if self.recombination:
+            recorded |= {"recombine": self.recombination.num_hyps}
+        return recorded
 
     def write(self, nbest_dir: Path) -> None:
         """Write the homophones beside lists, so that what is made from these can be expanded in the same way.
@@ -164,7 +183,8 @@ class Expansion:
         Raises:
             InputError: The folder cannot be written.
         """
-        write_table(nbest_dir / HOMOPHONES_FILE, self._table)
+        if self.num_versions:
+            write_table(nbest_dir / HOMOPHONES_FILE, self._table)
 
     @classmethod
     def read(cls, nbest_dir: Path | str) -> "Expansion":
@@ -176,7 +196,8 @@ class Expansion:
         nbest_dir = Path(nbest_dir)
         found = cls._recorded(read_info(nbest_dir), nbest_dir)
         if found is None:
-            raise InputError("these lists are not expanded", path=nbest_dir, mend="expand them: stage 4 with --expand")
+            mend = "expand them: stage 4 with --expand or --recombine"
+            raise InputError("these lists are not expanded", path=nbest_dir, mend=mend)
         return found
 
     @classmethod
@@ -197,13 +218,17 @@ class Expansion:
         path = nbest_dir / HOMOPHONES_FILE
         other = InputError("not the homophones that these lists were expanded by", path=path, mend=EXPAND_AGAIN)
         try:
-            table = {word: line.split() for word, line in read_table(path, mend=EXPAND_AGAIN).items()}
-            counts = {word: int(count) for word, (count, *_) in table.items()}
-            homophones = {word: tuple(others) for word, (_, *others) in table.items()}
-            found = cls(
-                MappingProxyType(homophones), MappingProxyType(counts), int(recorded["versions"]), recorded["cost"]
-            )
-        except (KeyError, TypeError, ValueError) as error:
+            size = recorded.get("recombine")
+            recombination = None if size is None else Recombination(int(size), info.get("metric", WER))
+            if "versions" in recorded:
+                table = {word: line.split() for word, line in read_table(path, mend=EXPAND_AGAIN).items()}
+                counts = {word: int(count) for word, (count, *_) in table.items()}
+                homophones = {word: tuple(others) for word, (_, *others) in table.items()}
+                versions = int(recorded["versions"]), recorded["cost"]
+            else:
+                counts, homophones, versions = {}, {}, (0, COST)
+            found = cls(MappingProxyType(homophones), MappingProxyType(counts), *versions, recombination)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise other from error
         if found.to_dict() != recorded:
             raise other

@@ -52,6 +52,7 @@ class Results:
         mbr: MBR against MAP, sets and tags in the order of the tables.
         areas: Under the NPRR curves; in the order of `nprr`.
         expanded: The sets whose lists hold versions of the first pass's hypotheses (`lorescore.perturb.expansion`).
+        recombined: Those whose lists hold combinations of them (`lorescore.nbest.recombine`).
         in_context: The sets whose utterances have a context (`lorescore.nbest.context`).
         approximate: How PLM scores were computed, of the tags where not exactly and in float32.
     """
@@ -63,6 +64,7 @@ class Results:
     mbr: tuple[MbrComparison, ...] = ()
     areas: tuple[AreaRecord, ...] = ()
     expanded: tuple[str, ...] = ()
+    recombined: tuple[str, ...] = ()
     in_context: tuple[str, ...] = ()
     approximate: Mapping[str, str] = field(default_factory=dict)
 
@@ -109,6 +111,7 @@ def collect(exp_dir: Path) -> Results:
     records.sort(key=lambda one: (one.set != dev_set, one.set, _place(one), one.kind, one.rate, places[one.tag]))
     areas.sort(key=lambda one: (one.set != dev_set, one.set, _place(one), one.kind, one.rates, places[one.tag]))
     names = dict.fromkeys([*ordered, *(record.set for record in records)])
+    expansions = {name: read_set_info(exp_dir, name).get(EXPANSION, {}) for name in names}
     results = Results(
         dev_set,
         models,
@@ -116,7 +119,8 @@ def collect(exp_dir: Path) -> Results:
         tuple(records),
         mbr=tuple(_compared_with_mbr(ordered, exp_dir)),
         areas=tuple(areas),
-        expanded=tuple(name for name in names if EXPANSION in read_set_info(exp_dir, name)),
+        expanded=tuple(name for name, how in expansions.items() if "versions" in how),
+        recombined=tuple(name for name, how in expansions.items() if "recombine" in how),
         in_context=tuple(name for name in names if (exp_dir / "nbest" / name / CONTEXT).is_file()),
     )
     scored_now = [tag for tag in results.tags if tag not in left_out]

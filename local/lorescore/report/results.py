@@ -55,6 +55,11 @@ versions of them with words replaced by homophones, at their first-pass scores l
 among all of them; what is perturbed is the first pass's, and the perturbed lists are then expanded as the clean ones
 are.
 """
+RECOMBINED = """\
+The lists of {sets} are recombined (`--recombine`, this project's own): besides the first pass's hypotheses they hold
+combinations of what these differ in, at scores that are fitted to theirs. Rescorers and oracle choose among all of
+them; perturbed lists are perturbed first, and then recombined.
+"""
 IN_CONTEXT = """\
 In {sets} a PLM of the scorer `clm` reads the first pass's best of the utterances before each one too (`--context`).
 """
@@ -219,7 +224,12 @@ def _figures(results: Results, exp_dir: Path) -> dict[str, tuple[str, Figure]]:
 
 def _of_lists(results: Results) -> str:
     """What is to be said of sets and systems that are unlike the usual ones."""
-    said = ((IN_CHARACTERS, results.in_characters), (EXPANDED, results.expanded), (IN_CONTEXT, results.in_context))
+    said = (
+        (IN_CHARACTERS, results.in_characters),
+        (EXPANDED, results.expanded),
+        (RECOMBINED, results.recombined),
+        (IN_CONTEXT, results.in_context),
+    )
     notes = [text.format(sets=", ".join(f"`{name}`" for name in names)) for text, names in said if names]
     if results.approximate:
         notes.append(APPROXIMATE.format(tags=", ".join(f"`{tag}` ({how})" for tag, how in results.approximate.items())))
