@@ -54,8 +54,10 @@ if [[ "${part}" =~ ^(best|all)$ ]]; then  # what plm/ has: on all lists of the t
         --train_config conf/train_all.yaml --perturb_train homophone:0.2 --consistency 0.1
     # shellcheck source=path.sh
     . "../../../path.sh"
-    for tag in smollm2_clm_none smollm2_clm_vanilla_mwer_s1_all; do  # its weights, for sets that are none of these
-        python3 -m lorescore rescore --nbest exp/nbest/held_out --model "exp/plm/${tag}" --tune --dtype "${dtype}" \
+    # Their weights, for sets that are none of these, on lists as eval.sh makes them.
+    python3 -m lorescore expand --nbest_dir exp/nbest/held_out --recombine 50 --out_dir exp/nbest/recombined
+    for tag in smollm2_clm_none smollm2_clm_vanilla_mwer_s1_all; do
+        python3 -m lorescore rescore --nbest exp/nbest/recombined/held_out --model "exp/plm/${tag}" --tune --dtype "${dtype}" \
             --score_cache exp/score_cache.sqlite --out "exp/eval/${tag}/held_out"
     done
 fi

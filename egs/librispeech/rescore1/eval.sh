@@ -14,6 +14,7 @@ ref="ref_text"                   # references beside each logdir
 tag=smollm2_clm_vanilla_mwer_s1_all   # the rescorer; smollm2_clm_none: the PLM as it is
 weights=                         # weights.yaml (default: those tuned on dev for this rescorer)
 context=2                        # utterances before each one in its chapter that the PLM reads too
+recombine=50                     # hypotheses of a list with combinations of what they differ in; 0: the lists as they are
 dtype=auto                       # of scoring: fp32, bf16, or auto
 
 here="$(cd "$(dirname "$0")" && pwd)"
@@ -37,6 +38,8 @@ fi
 for set in ${sets}; do
     lorescore import-nbest --decode_dir "${asr_decode}/${set}" --ref "${asr_decode}/${set}/${ref}" \
         --context "${context}" --out "exp/eval/nbest/${set}"
+    [ "${recombine}" -eq 0 ] ||
+        lorescore expand --nbest_dir "exp/eval/nbest/${set}" --recombine "${recombine}" --out_dir exp/eval/nbest
     out="exp/eval/${tag}/${set}" first_pass="exp/eval/first_pass/${set}/text"
     lorescore rescore --nbest "exp/eval/nbest/${set}" --model "${model}" --out "${out}" --dtype "${dtype}" \
         --score_cache exp/score_cache.sqlite ${weights:+--weights "${weights}"}
