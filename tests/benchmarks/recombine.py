@@ -1,6 +1,8 @@
-"""Long lists from short ones: those of a set that recombine to as many hypotheses as are asked for.
+"""Long lists from short ones.
 
     python tests/benchmarks/recombine.py exp/nbest/dev_other 50 exp/nbest/dev_other_50
+
+The lists of a set that recombine to as many hypotheses as are asked for; those with fewer are left out.
 """
 
 import argparse

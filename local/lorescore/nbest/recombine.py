@@ -100,8 +100,8 @@ class Recombination:
         choices = _choices(rows, places, np.array(one.scores) - one.scores[0])
         for cost, chosen in _cheapest([[choice.cost for choice in some] for some in choices]):
             units, end = [], 0
-            for (begin, until), some, index in zip(places, choices, chosen, strict=True):
-                units += [*_joined(rows[0][end:begin]), *some[index].units]
+            for place, ((begin, until), some) in enumerate(zip(places, choices, strict=True)):
+                units += [*_joined(rows[0][end:begin]), *some[chosen.get(place, 0)].units]
                 end = until
             text = self._text((*units, *_joined(rows[0][end:])))
             yield Hypothesis(text, one.scores[0] - cost)
@@ -186,23 +186,24 @@ def _choices(
     return choices
 
 
-def _cheapest(costs: Sequence[Sequence[float]]) -> Iterator[tuple[float, tuple[int, ...]]]:
-    """Every choice of one index of each row, the cheapest sum first.
+def _cheapest(costs: Sequence[Sequence[float]]) -> Iterator[tuple[float, dict[int, int]]]:
+    """Every choice of one index of each row, the cheapest sum first; each is made of the one a step cheaper in a row.
 
     Args:
-        costs: Rows in rising order.
+        costs: Rows that rise from 0.
 
     Yields:
-        The sum and the indices.
+        The sum, and the indices that are not 0 by their rows.
     """
-    first = (0,) * len(costs)
-    waiting, met = [(sum(row[0] for row in costs), first)], {first}
+    waiting: list[tuple[float, tuple[tuple[int, int], ...]]] = [(0.0, ())]
     while waiting:
         cost, chosen = heapq.heappop(waiting)
-        yield cost, chosen
-        for at, row in enumerate(costs):
-            following = (*chosen[:at], chosen[at] + 1, *chosen[at + 1 :])
-            if following[at] < len(row) and following not in met:
-                met.add(following)
-                total = sum(some[index] for some, index in zip(costs, following, strict=True))
-                heapq.heappush(waiting, (total, following))
+        yield cost, {-row: index for row, index in chosen}
+        # A step further in the last row that has one, or the first step in a later row: so all come once. Of equal sums
+        # those with the last rows come first.
+        last = -chosen[-1][0] if chosen else 0
+        for row in range(last, len(costs)):
+            before, index = (chosen[:-1], chosen[-1][1] + 1) if chosen and row == last else (chosen, 1)
+            if index < len(costs[row]):
+                total = round(cost + costs[row][index] - costs[row][index - 1], COST_DECIMALS)
+                heapq.heappush(waiting, (total, (*before, (-row, index))))
