@@ -32,8 +32,7 @@ SECTION = Section(
     about="Two states of a list are one where their last K tokens agree and at least K more follow. The weights are "
     "tuned on the same lists for each K, so that the WERs compare what the scores hold; 95 % is the paired interval of "
     "the difference by bootstrap over utterances. Seconds are of a smaller sample, in float32. `recombined` lists are "
-    "10-best lists of LibriSpeech whose differences combine to 50 hypotheses (`recombine.py`), as no decode with a "
-    "wider beam was at hand.",
+    "those 10-best lists of LibriSpeech that `--recombine 50` takes to 50 hypotheses (`recombine.py`).",
     measure=measure,
     table=table,
     choose=with_references,
