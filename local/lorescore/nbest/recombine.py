@@ -143,7 +143,7 @@ def _places(rows: Sequence[Sequence[Units]]) -> list[tuple[int, int]]:
     runs: set[tuple[int, int]] = set()
     best = rows[0]
     for row in rows[1:]:
-        begin = end = -2  # of the differences that follow each other, whatever is in an empty gap between two words
+        begin = end = -2  # of differences in a row; an equal gap between two words that differ does not end it
         for at in (at for at, units in enumerate(row) if units != best[at]):
             if at > end + at % 2:
                 runs.add((begin, end))
