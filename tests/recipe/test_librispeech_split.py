@@ -160,6 +160,7 @@ def test_eval_sh_rescores_other_sets(librispeech_dev: Path, tmp_path: Path) -> N
             [*evaluate, *option], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
+    assert any(one.added for one in read_nbest_dir(recipe / "exp" / "eval" / "nbest" / "test_other"))  # recombined
     rescorers = {path.name: path for path in (LOCAL.parent / "plm").iterdir()}
     assert {path.name for path in (recipe / "exp" / "eval").iterdir()} == {"nbest", "first_pass", *rescorers}
     for tag, rescorer in rescorers.items():
