@@ -12,7 +12,6 @@ They stand at the end of their list, best first: the first pass's hypotheses kee
 best stays the best. A list depends on itself and on the settings alone.
 """
 
-import heapq
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ import numpy.typing as npt
 
 from lorescore.errors import InputError
 from lorescore.files import split_words
+from lorescore.nbest.cheapest import Chosen, cheapest
 from lorescore.nbest.lists import COST_DECIMALS, Hypothesis, NbestList
 from lorescore.wer.units import CER, CHARACTER, WER, split_units
 
@@ -98,7 +98,11 @@ class Recombination:
         rows = [_beside(hypotheses[0], other) for other in hypotheses]
         places = _places(rows)
         choices = _choices(rows, places, np.array(one.scores) - one.scores[0])
-        for cost, chosen in _cheapest([[choice.cost for choice in some] for some in choices]):
+
+        def cost_of(chosen: Chosen) -> float:
+            return round(sum(choices[place][index].cost for place, index in chosen.items()), COST_DECIMALS)
+
+        for cost, chosen in cheapest(list(map(len, choices)), cost_of):
             units, end = [], 0
             for place, ((begin, until), some) in enumerate(zip(places, choices, strict=True)):
                 units += [*_joined(rows[0][end:begin]), *some[chosen.get(place, 0)].units]
@@ -184,26 +188,3 @@ def _choices(
     for cost, (place, units) in sorted(zip(costs, columns, strict=True), key=lambda item: item[0]):
         choices[place].append(Choice(units, cost))
     return choices
-
-
-def _cheapest(costs: Sequence[Sequence[float]]) -> Iterator[tuple[float, dict[int, int]]]:
-    """Every choice of one index of each row, the cheapest sum first; each is made of the one a step cheaper in a row.
-
-    Args:
-        costs: Rows that rise from 0.
-
-    Yields:
-        The sum, and the indices that are not 0 by their rows.
-    """
-    waiting: list[tuple[float, tuple[tuple[int, int], ...]]] = [(0.0, ())]
-    while waiting:
-        cost, chosen = heapq.heappop(waiting)
-        yield cost, {-row: index for row, index in chosen}
-        # A step further in the last row that has one, or the first step in a later row: so all come once. Of equal sums
-        # those with the last rows come first.
-        last = -chosen[-1][0] if chosen else 0
-        for row in range(last, len(costs)):
-            before, index = (chosen[:-1], chosen[-1][1] + 1) if chosen and row == last else (chosen, 1)
-            if index < len(costs[row]):
-                total = round(cost + costs[row][index] - costs[row][index - 1], COST_DECIMALS)
-                heapq.heappush(waiting, (total, (*before, (-row, index))))

@@ -24,7 +24,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from heapq import heappop, heappush
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
@@ -33,6 +32,7 @@ from typing import Any, NamedTuple
 from lorescore.errors import InputError
 from lorescore.files import read_table, table_checksum, write_table
 from lorescore.nbest import Hypothesis, NbestList, NbestSet
+from lorescore.nbest.cheapest import Chosen, cheapest
 from lorescore.nbest.given import ListLike, as_nbest_list
 from lorescore.nbest.info import read_info
 from lorescore.nbest.recombine import Recombination
@@ -112,23 +112,14 @@ class Expansion:
         """All versions of a hypothesis, the likeliest first; it is one of them itself."""
         words, places = hypothesis.words, list(self._places(hypothesis.words))
 
-        def cost(chosen: tuple[int, ...]) -> float:
-            return math.fsum(spellings[index].cost for (_, spellings), index in zip(places, chosen, strict=True))
+        def cost(chosen: Chosen) -> float:
+            return math.fsum(spellings[chosen.get(place, 0)].cost for place, (_, spellings) in enumerate(places))
 
-        # A version is one spelling for each place, by its rank there. The likeliest has the first of all of them; from
-        # each one come those with the next one at one place, none of which is likelier.
-        first = (0,) * len(places)
-        waiting, met = [(cost(first), first)], {first}
-        while waiting:
-            _, chosen = heappop(waiting)
-            found = [(at, spellings[index].word) for (at, spellings), index in zip(places, chosen, strict=True)]
+        # A version is one spelling for each place; the likeliest has the first of all of them.
+        for _, chosen in cheapest([len(spellings) for _, spellings in places], cost):
+            found = [(at, spellings[chosen.get(place, 0)].word) for place, (at, spellings) in enumerate(places)]
             sites = [Site(at, 1, 0.0, (word,)) for at, word in found if word != words[at]]
             yield self._dearer(change(hypothesis, sites), len(sites))
-            for place, (_, spellings) in enumerate(places):
-                following = (*chosen[:place], chosen[place] + 1, *chosen[place + 1 :])
-                if following[place] < len(spellings) and following not in met:
-                    met.add(following)
-                    heappush(waiting, (cost(following), following))
 
     def _dearer(self, version: Hypothesis, replaced: int) -> Hypothesis:
         """A version with its cost; where costs are in parts it is one of the graph."""
