@@ -6,6 +6,7 @@ file `homophones`; with `--recombine` combinations of what they differ in, befor
 """
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,10 +54,12 @@ def run(args: argparse.Namespace) -> None:
     num_versions = args.versions
     if num_versions is None:
         num_versions = 0 if args.recombine else NUM_VERSIONS
-    # What a recogniser can put out is known from what it has put out, and not from what it should have.
-    words = [replace(nbest, lists=tuple(one.first_pass for one in nbest), refs={}) for nbest in sets.values()]
-    homophones = read_pronunciations(args, words, [HOMOPHONE]).homophones if num_versions else {}
-    counts = word_counts(words) if num_versions else {}
+    homophones: Mapping[str, tuple[str, ...]] = {}
+    counts: Mapping[str, int] = {}
+    if num_versions:
+        # What a recogniser can put out is known from what it has put out, and not from what it should have.
+        words = [replace(nbest, lists=tuple(one.first_pass for one in nbest), refs={}) for nbest in sets.values()]
+        homophones, counts = read_pronunciations(args, words, [HOMOPHONE]).homophones, word_counts(words)
     for name, nbest in sets.items():
         recombination = None if args.recombine is None else Recombination(args.recombine, nbest.metric)
         expansion = Expansion(homophones, counts, num_versions, args.cost, recombination)
