@@ -1,6 +1,5 @@
 """Recombined lists: which combinations there are, in what order and at what scores, and the verb."""
 
-import argparse
 from itertools import product
 from pathlib import Path
 
@@ -8,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lorescore.cli import expand as expand_verb
-from lorescore.cli import perturb as perturb_verb
+from lorescore.__main__ import main
 from lorescore.combine import oracle
 from lorescore.errors import InputError
 from lorescore.nbest import CostParts, Hypothesis, NbestList, NbestSet, read_nbest_dir, write_nbest_dir
@@ -25,10 +23,8 @@ def lists(*scored: tuple[str, float]) -> NbestList:
     return NbestList("u", tuple(Hypothesis(text, score) for text, score in scored), ("before",))
 
 
-def run(verb: object, *options: object) -> None:
-    parser = argparse.ArgumentParser()
-    verb.add_arguments(parser)  # type: ignore[attr-defined]
-    verb.run(parser.parse_args(list(map(str, options))))  # type: ignore[attr-defined]
+def run(*call: object) -> None:
+    assert main(list(map(str, call))) == 0
 
 
 def test_what_differs_at_two_places_is_put_together() -> None:
@@ -143,7 +139,7 @@ def test_dir(tmp_path: Path) -> Path:
 
 
 def test_the_verb(test_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run(expand_verb, "--nbest_dir", test_dir, "--out_dir", tmp_path, "--recombine", 50)
+    run("expand", "--nbest_dir", test_dir, "--out_dir", tmp_path, "--recombine", 50)
     assert capsys.readouterr().out.splitlines() == [
         f"{tmp_path / 'test'}: 1 utterances, 3 hypotheses and 1 added ones",
         f"{tmp_path / 'test'}: 1-best %WER 75.00 [ 3 / 4, 0 ins, 0 del, 3 sub ]",
@@ -155,14 +151,14 @@ def test_the_verb(test_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert Expansion.read(tmp_path / "test").expand(read_nbest_dir(test_dir)).lists == made.lists
     # What is perturbed is the first pass's list, which is then recombined: the clean best is a combination of it.
     options = ("--out_dir", tmp_path, "--lexicon_dir", tmp_path, "--kinds", "nbest", "--seeds", 1, "--rates", "0 1")
-    run(perturb_verb, "--nbest_dir", tmp_path / "test", *options)
+    run("perturb", "--nbest_dir", tmp_path / "test", *options)
     assert read_nbest_dir(tmp_path / "test_nbest_p0_s1").lists == made.lists
     perturbed = read_nbest_dir(tmp_path / "test_nbest_p1_s1")
     assert perturbed.info["expansion"] == {"recombine": 50}
     assert perturbed.lists[0].texts == ["eye sea the son", "eye sea the sun", "i see the son", "i see the sun"]
     assert [one.added for one in perturbed] == [1]
     # With versions it is made anew.
-    run(expand_verb, "--nbest_dir", tmp_path / "test", "--out_dir", tmp_path, "--recombine", 50, "--versions", 2)
+    run("expand", "--nbest_dir", tmp_path / "test", "--out_dir", tmp_path, "--recombine", 50, "--versions", 2)
     both = read_nbest_dir(tmp_path / "test")
     assert both.lists[0].texts[:4] == made.lists[0].texts
     assert both.lists[0].added > 1
