@@ -48,6 +48,7 @@ expand=                          # stage 4: homophone versions of each hypothesi
 expand_cost=1                    # stage 4: how much lower their first-pass log score is for each replaced word
 recombine=                       # stage 4: combinations of what a list's hypotheses differ in join it, until it has so many: 50 (default: none)
 metric=wer                       # stage 4: what all stages count errors in: words (wer), or characters (cer): Mandarin, Japanese
+cleaner=                         # stage 4: what is done to texts before errors are counted, by all stages: whisper_en, ... (default: nothing)
 nlsyms_txt=                      # stage 4: ESPnet's file of non-linguistic symbols, one a line, that come out of lists and references (default: none)
 ref="data/{set}/text"            # stage 4: references; {set} stands for the set; also sought beside each decode; empty: the lists' own, as without this file
 train_set=train                  # set to train on
@@ -195,6 +196,7 @@ done
 [[ "${metric}" =~ ^(wer|cer)$ ]] || die "--metric is '${metric}', expected wer or cer"
 if [ -n "${nbest_sh}" ]; then
     [ "${metric}" = wer ] || die "--metric ${metric}: ${nbest_sh} makes the lists, give it to import-nbest there"
+    [ -z "${cleaner}" ] || die "--cleaner ${cleaner}: ${nbest_sh} makes the lists, give it to import-nbest there"
     [ -z "${nlsyms_txt}" ] || die "--nlsyms_txt ${nlsyms_txt}: ${nbest_sh} makes the lists, give it to import-nbest there"
     [ "${nbest_source}" = beam ] || die "--nbest_source ${nbest_source}: ${nbest_sh} makes the lists, and from what it likes"
 fi
@@ -344,6 +346,7 @@ if begins 4 "N-best lists: ${asr_decode} -> exp/nbest/<set>; PLM ${plm} -> exp/p
         import_options=(--metric "${metric}" --context "${context:-0}" --context_chosen "${context_chosen:-0}" --out "exp/nbest/${set}")
         set_ref="$(ref_of "${set}")"
         [ -z "${set_ref}" ] || import_options+=(--ref "${set_ref}")
+        [ -z "${cleaner}" ] || import_options+=(--cleaner "${cleaner}")
         segments="$(segments_of "${set}")"
         [ "${context:-0}${context_chosen:-0}" = 00 ] || [ ! -f "${segments}" ] || import_options+=(--segments "${segments}")
         if [ "${nbest_source}" = lattice ]; then

@@ -27,6 +27,7 @@ weights=               # weights.yaml of a --tune call (default: the one beside 
 lm_weight=             # weight of the PLM score, instead of weights
 word_bonus=0.0         # bonus a word, with lm_weight
 metric=wer             # what errors and word_bonus count: words (wer), or characters (cer): Mandarin, Japanese
+cleaner=               # what is done to texts before errors are counted: whisper_en, ... (default: nothing)
 tune=false             # tune the weights on this data, a development set
 fallback=              # ESPnet decode or N-best directory whose best stands in for missing lattices, or empty: nothing does
 frame_shift=           # seconds a frame of the alignments (default: frame_shift beside the lattices, else 0.01 x frame_subsampling_factor)
@@ -118,6 +119,7 @@ words_of_lattices() {
 }
 lorescore=(python3 -m lorescore)
 ref_options=(--metric "${metric}")
+[ -z "${cleaner}" ] || ref_options+=(--cleaner "${cleaner}")
 [ ! -f "${data}/text" ] || ref_options+=(--ref "${data}/text")
 source_dir="${out_dir}/.source"
 has_lattices=false
@@ -184,6 +186,7 @@ if [ "${stage}" -le 3 ] && [ "${skip_scoring}" = false ]; then
             declare "${side}=${out_dir}/${side}_filt.txt"
         done
         score_options=(--ref "${ref}" --hyp "${hyp}" --out "${out_dir}" --metric "${metric}")
+        [ -z "${cleaner}" ] || score_options+=(--cleaner "${cleaner}")
         score_options+=(--weights "${out_dir}/weights.yaml")
         [ ! -f "${data}/utt2spk" ] || score_options+=(--utt2spk "${data}/utt2spk")
         run "${out_dir}/log/score.log" "${lorescore[@]}" score "${score_options[@]}"

@@ -30,6 +30,7 @@ from lorescore.combine import (
 from lorescore.errors import InputError
 from lorescore.files import read_yaml
 from lorescore.nbest.lists import NbestSet
+from lorescore.wer.cleaning import clean
 from lorescore.wer.distances import NumberedTexts
 from lorescore.wer.units import WER
 
@@ -130,7 +131,7 @@ def read_posterior_scale(path: Path) -> float:
 
 
 def _list_distances(nbest: NbestSet) -> list[Ints]:
-    return [pairwise_errors(one.texts, nbest.metric) for one in nbest]
+    return [pairwise_errors([clean(text, nbest.cleaner) for text in one.texts], nbest.metric) for one in nbest]
 
 
 def _mbr_ranks(lists: ScoredLists, distances: Sequence[Ints], weights: Weights, posterior_scale: float) -> Ints:

@@ -33,7 +33,7 @@ def write_lists(path: Path, ref: str, hyp: str) -> None:
 def test_lists(tmp_path: Path, call: Call, caplog: pytest.LogCaptureFixture, ref: str, hyp: str, said: str) -> None:
     lists = tmp_path / "lists.jsonl"
     write_lists(lists, ref, hyp)
-    mend = "write the references as the decode has its words"
+    mend = "write the references as the decode has its words, or give stage 4 a --cleaner"
     line = f"{lists}: references and hypotheses differ in case: {said} ({mend})"
     for arguments in (
         ("convert", lists, tmp_path / "converted.tsv"),

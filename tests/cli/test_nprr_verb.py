@@ -217,7 +217,7 @@ def test_perturbed_lists_of_other_clean_lists(exp: Path, call: Call) -> None:
     """Other lists under the clean set's name, stage 6 and then stage 9: stage 8 was left out."""
     clean = exp / "nbest" / "test"
     for changed, message in (
-        (replace(toy_nbest(12, seed=1), info={"metric": "cer"}), f"metric wer, that of {clean} is cer"),
+        (replace(toy_nbest(12, seed=1), info={"metric": "cer"}), f"metric wer, but cer in {clean}"),
         (toy_nbest(13, seed=1), f"utterance utt012 is not here, unlike in {clean}"),
         (perturbed_set(toy_nbest(12, seed=1), 1, 3), f"was made from other lists than those of {clean}"),
     ):

@@ -203,6 +203,7 @@ def test_a_stage_names_what_is_missing(tmp_path: Path, stage: str, message: str)
         (["--nj", "x[$(touch PWNED)]", "--rescorer_nj", "2"], "--nj is 'x[$(touch PWNED)]', expected 1 or more"),
         (["--train_nj", "0"], "--train_nj is '0', expected 1 or more"),
         (["--nlsyms_txt", "x", "--nbest_source", "lattice"], "--nlsyms_txt is for lists of a beam search"),
+        (["--nbest_sh", "x", "--cleaner", "tacotron"], "--cleaner tacotron: x makes the lists, give it to"),
         (["--rescorer_nj", "08"], "--rescorer_nj is '08', expected a whole number"),
         (
             ["--stage", "7", "--stop_stage", "5"],

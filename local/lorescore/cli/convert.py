@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
     nbest = source.read(args.input, options)
     wers = wer_lines(nbest) if nbest.refs else []
     if nbest.refs:
-        warn_of_case(args.input, nbest.refs, first_pass(nbest), nbest.metric)
+        warn_of_case(args.input, nbest.refs, first_pass(nbest), nbest.metric, nbest.cleaner)
     target.write(args.output, nbest, options)
     for line in reading_lines(args.input, source, why_source, nbest):
         print(line)

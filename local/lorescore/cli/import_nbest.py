@@ -26,6 +26,8 @@ from lorescore.nbest.formats.format import NO_CHOICE
 from lorescore.nbest.info import INFO, is_nbest_dir
 from lorescore.nbest.nlsyms import read_nlsyms, without_nlsyms
 from lorescore.wer import CER, METRICS, WER, EditCounts, edit_counts, wer_line
+from lorescore.wer.cleaning import CLEANERS, clean, require_cleaner
+from lorescore.wer.cleaning import INFO_KEY as CLEANER
 from lorescore.wer.units import first_decomposed
 
 logger = logging.getLogger(__name__)
@@ -73,6 +75,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what errors are counted in, here and by all stages: wer, words (the default), or cer, characters, for "
         "languages that are written without spaces",
     )
+    parser.add_argument(
+        "--cleaner",
+        help="what is done to references and hypotheses before errors are counted, here and by all stages, and not to "
+        f"what the PLM reads: {', '.join(CLEANERS)} (default: nothing)",
+    )
     decode = parser.add_argument_group("with --decode_dir")
     decode.add_argument(
         "--format", help=f"format of --decode_dir: {', '.join(FORMATS)}; else it is found by looking (see `convert`)"
@@ -116,6 +123,7 @@ def run(args: argparse.Namespace) -> None:
     """Read everything, check it, write the directory, print its WERs."""
     if args.metric is not None:
         require_choice("--metric", args.metric, METRICS)
+    require_cleaner(args.cleaner)
     used, unused = ("--lattice_dir", DECODE_OPTIONS) if args.lattice_dir else ("--decode_dir", LATTICE_OPTIONS)
     refuse_options(args, unused, add_arguments, used, "leave it out")
     _require_apart(args, used)
@@ -132,7 +140,8 @@ def run(args: argparse.Namespace) -> None:
     wers = wer_lines(nbest) if nbest.refs else []
     _warn_of_decomposed(nbest)
     if nbest.refs:
-        warn_of_case(args.decode_dir or args.lattice_dir, nbest.refs, first_pass(nbest), nbest.metric)
+        decode = args.decode_dir or args.lattice_dir
+        warn_of_case(decode, nbest.refs, first_pass(nbest), nbest.metric, nbest.cleaner)
     if is_new:
         write_nbest_dir(args.out, nbest)
     if form and form.name != "espnet":
@@ -200,7 +209,7 @@ def _decode_format(args: argparse.Namespace) -> tuple[Format, str]:
 def _from_decode(args: argparse.Namespace, form: Format) -> tuple[NbestSet, bool]:
     """The lists of a decode, and whether the directory has yet to be written."""
     nbest = form.read(args.decode_dir, FormatOptions(args.ref, args.utts, args.acoustic_scale))
-    info = {**nbest.info, "metric": args.metric or nbest.metric, **_context_settings(args)}
+    info = {**nbest.info, "metric": args.metric or nbest.metric, **_cleaner(args), **_context_settings(args)}
     if args.nlsyms_txt:
         symbols = read_nlsyms(args.nlsyms_txt)
         info["nlsyms"] = symbols
@@ -216,7 +225,7 @@ def _from_lattices(args: argparse.Namespace) -> tuple[NbestSet, bool]:
         raise InputError("empty, expected `utt words`", path=args.ref, mend="correct --ref")
     fallback: dict[str, Hypothesis] | Hypothesis = NOTHING if args.fallback == EMPTY else {}
     wanted = settings.provenance() | {"input_checksum": checksum(_input_files(args))}
-    wanted |= {"metric": args.metric or WER} | _context_settings(args)
+    wanted |= {"metric": args.metric or WER} | _cleaner(args) | _context_settings(args)
     if args.fallback == EMPTY:
         wanted["fallback_checksum"] = EMPTY
     elif args.fallback:
@@ -229,14 +238,20 @@ def _from_lattices(args: argparse.Namespace) -> tuple[NbestSet, bool]:
     lm_cost = NgramModel.read(args.lm_arpa).lm_cost if args.lm_arpa else None
     made = lists_from_lattices(lattices, settings, refs=refs, fallback=fallback, lm_cost=lm_cost)
     info = {**made.nbest.info, **wanted}
-    if refs and wanted["metric"] == WER:  # the path with the fewest word errors need not be that of characters
-        info[LATTICE_ORACLE] = _wer_of(refs, made.oracle, WER)
+    # The path with the fewest word errors need not be that of characters, or of cleaned texts.
+    if refs and wanted["metric"] == WER and not args.cleaner:
+        info[LATTICE_ORACLE] = _wer_of(refs, made.oracle, WER, None)
     return replace(made.nbest, info=info), True
 
 
 def _first_pass(directory: Path) -> NbestSet:
     """The lists of an N-best directory or an ESPnet decode."""
     return read_nbest_dir(directory) if is_nbest_dir(directory) else read_espnet_decode(directory)
+
+
+def _cleaner(args: argparse.Namespace) -> dict[str, Any]:
+    """The cleaner, as `nbest.yaml` has it."""
+    return {CLEANER: args.cleaner} if args.cleaner else {}
 
 
 def _context_settings(args: argparse.Namespace) -> dict[str, Any]:
@@ -274,7 +289,7 @@ def _is_up_to_date(nbest_dir: Path, wanted: Mapping[str, Any]) -> bool:
 def wer_lines(nbest: NbestSet) -> list[str]:
     """Kaldi's %WER lines, named: of the first pass's best, and of the best that the lists, and the lattices, hold."""
     lines = {
-        name: _wer_of(nbest.refs, texts, nbest.metric)
+        name: _wer_of(nbest.refs, texts, nbest.metric, nbest.cleaner)
         for name, texts in (("1-best", first_pass(nbest)), ("oracle", oracle(nbest)))
     }
     if LATTICE_ORACLE in nbest.info:
@@ -282,9 +297,10 @@ def wer_lines(nbest: NbestSet) -> list[str]:
     return [f"{name}{', characters:' if nbest.metric == CER else ''} {line}" for name, line in lines.items()]
 
 
-def _wer_of(refs: Mapping[str, str], texts: Mapping[str, str], metric: str) -> str:
+def _wer_of(refs: Mapping[str, str], texts: Mapping[str, str], metric: str, cleaner: str | None) -> str:
     """The %WER line of texts."""
-    return wer_line(sum((edit_counts(refs[utt], text, metric) for utt, text in texts.items()), EditCounts()))
+    pairs = ((clean(refs[utt], cleaner), clean(text, cleaner)) for utt, text in texts.items())
+    return wer_line(sum((edit_counts(ref, hyp, metric) for ref, hyp in pairs), EditCounts()))
 
 
 def _warn_of_decomposed(nbest: NbestSet) -> None:

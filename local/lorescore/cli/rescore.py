@@ -108,7 +108,7 @@ def run(args: argparse.Namespace) -> None:
                 scoring.score(args.exp_dir / "plm" / tag, {nbest_dirs[name]: nbest}, name)
         return
     _warn_of_shared(args.dev, sets)
-    warn_of_case(nbest_dirs[args.dev], dev.refs, first_pass(dev), dev.metric)
+    warn_of_case(nbest_dirs[args.dev], dev.refs, first_pass(dev), dev.metric, dev.cleaner)
     sources = {name: _lattice_source(name, nbest, args) for name, nbest in sets.items()}
     for name, nbest in sets.items():
         write_chosen(args.exp_dir / "rescore" / FIRST_PASS / name, first_pass(nbest), nbest.info["checksum"])

@@ -171,7 +171,7 @@ def _rescore_directory(args: argparse.Namespace) -> None:
     if weights_path:
         require_acoustic_scale(nbest, nbest_dir / INFO, read_yaml(weights_path).get("acoustic_scale"), weights_path)
     if args.tune:
-        warn_of_case(nbest_dir, nbest.refs, first_pass(nbest), nbest.metric)
+        warn_of_case(nbest_dir, nbest.refs, first_pass(nbest), nbest.metric, nbest.cleaner)
     source = LatticeSource.read(Path(args.lattice_dir), args.frame_shift, args.words) if args.lattice_dir else None
 
     model = args.model.resolve()  # its last part is the tag

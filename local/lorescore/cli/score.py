@@ -14,6 +14,7 @@ from lorescore.nbest.chosen import are_of_other_lists
 from lorescore.nbest.info import INFO
 from lorescore.scoring.stored import WEIGHTS_FILE, require_tuned_for, rescorer_of
 from lorescore.wer import METRICS, WER, score_hypotheses, wer_line
+from lorescore.wer.cleaning import CLEANERS, read_cleaner, require_cleaner
 from lorescore.wer.ctm import read_ctm
 from lorescore.wer.speakers import read_utt2spk
 from lorescore.wer.units import require_metric
@@ -33,6 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--metric", help="wer, words, or cer, characters; default: what nbest.yaml beside the references says, else wer"
     )
     parser.add_argument(
+        "--cleaner",
+        help=f"what is done to all texts before: {', '.join(CLEANERS)}; default: what the file `cleaner` beside "
+        "the references says, else nothing",
+    )
+    parser.add_argument(
         "--ctm", type=Path, metavar="FILE", help="the hypotheses' words with their times, for sclite: DIR/score_ctm"
     )
 
@@ -46,6 +52,7 @@ def run(args: argparse.Namespace) -> None:
         )
     require_tuned_for(set_dir.parent / WEIGHTS_FILE, rescorer_of(set_dir.parent))
     metric = require_choice("--metric", args.metric, METRICS) if args.metric else _metric_of(args.ref)
+    cleaner = require_cleaner(args.cleaner) if args.cleaner else read_cleaner(args.ref.parent)
     weights = read_weights(args.weights) if args.weights else Weights()
     refs = read_table(args.ref, mend="stage 4 writes the references: give it --ref")
     if not any(refs.values()):
@@ -61,8 +68,9 @@ def run(args: argparse.Namespace) -> None:
         _read_texts(args.baseline, refs, args.ref, CHECK_PATH) if args.baseline else None,
         read_ctm(args.ctm) if args.ctm else None,
         metric,
+        cleaner,
     )
-    warn_of_case(args.hyp, refs, hyps, metric)
+    warn_of_case(args.hyp, refs, hyps, metric, cleaner)
     print(f"{wer_line(result.counts)} {result.wer_path}")
 
 

@@ -12,6 +12,7 @@ from lorescore.nbest.checks import require_same_metric
 from lorescore.perturb.expansion import INFO_KEY as EXPANSION
 from lorescore.perturb.expansion import Expansion
 from lorescore.perturb.sets import INFO_KEY as PERTURBATION
+from lorescore.wer.cleaning import INFO_KEY as CLEANER
 from lorescore.wer.speakers import default_speaker
 
 
@@ -55,6 +56,7 @@ def run(args: argparse.Namespace) -> None:
     for nbest_dir, nbest in zip(args.nbest_dir, sets, strict=True):
         require_same_metric(nbest, nbest_dir, sets[0], args.nbest_dir[0])
     info["metric"] = sets[0].metric
+    info |= {CLEANER: sets[0].cleaner} if sets[0].cleaner else {}
     if args.out.resolve() in [path.resolve() for path in args.nbest_dir]:
         raise InputError("--out is one of --nbest_dir", path=args.out, mend="give the subset a name of its own")
     subset = NbestSet(tuple(lists), kept, info | ({EXPANSION: expansion.to_dict()} if expansion else {}))

@@ -117,6 +117,7 @@ class TrainingTask:
             "lexicon_checksum": self.lexicon.sound_checksum if self.lexicon is not None else None,
             # None for words, as in what was trained before there was a choice.
             "metric": None if self.dev.metric == WER else self.dev.metric,
+            "cleaner": self.dev.cleaner,
             "teacher": _teacher(self.args.teacher) if self.args.teacher else None,
         }
 

@@ -27,6 +27,7 @@ from lorescore.lattice.rescored import first_pass_acoustic_scale, nbest_paths, r
 from lorescore.lattice.trellis import Floats
 from lorescore.nbest.lists import NbestSet
 from lorescore.wer.alignment import NO_WORD, align
+from lorescore.wer.cleaning import clean
 from lorescore.wer.units import split_units
 
 CERTAIN = 1e-3  # posteriors closer to 0 or 1 count as this far from them: what else tells them apart is rounding
@@ -94,7 +95,8 @@ def word_posteriors(lattice: Lattice, words: Sequence[str], posterior_scale: flo
 def tune_confidences(nbest: NbestSet, lists: ScoredLists, weights: Weights) -> tuple[Calibration, Posteriors]:
     """The calibration with which the words of the best hypotheses are likeliest to be right and wrong as they are.
 
-    For a development set only. Where errors are counted in characters, each counts, with its word's posterior.
+    For a development set only. Where errors are counted in characters, each counts, with its word's posterior. Where
+    texts are cleaned before, each word is by itself.
 
     Args:
         nbest: The lists, with references.
@@ -114,11 +116,12 @@ def tune_confidences(nbest: NbestSet, lists: ScoredLists, weights: Weights) -> t
         words = split_words(hyps[one.utt])
         paths = nbest_paths(one, lists.plm_costs[one.utt])
         lattice = rescored_lattice(one.utt, paths, weights, acoustic_scale=acoustic_scale)
-        units = [len(split_units(word, nbest.metric)) for word in words]
+        as_counted = [clean(word, nbest.cleaner) for word in words]
+        units = [len(split_units(word, nbest.metric)) for word in as_counted]
         of_words = word_posteriors(lattice, words, scale, acoustic_scale)
         posteriors[one.utt, hyps[one.utt]] = of_words
         of_units.append(np.repeat(of_words, units))
-        pairs = align(nbest.refs[one.utt], hyps[one.utt], nbest.metric)
+        pairs = align(clean(nbest.refs[one.utt], nbest.cleaner), " ".join(as_counted), nbest.metric)
         is_right += [ref == hyp for ref, hyp in pairs if hyp != NO_WORD]
     if not is_right:  # not a word was chosen
         return Calibration(scale), posteriors

@@ -74,11 +74,14 @@ def require_same_metric(nbest: NbestSet, path: Path, other: NbestSet, other_name
         other_name: What the error calls that.
 
     Raises:
-        InputError: One is of words and the other of characters.
+        InputError: One is of words and the other of characters, or their texts are not cleaned alike before.
     """
     if nbest.metric != other.metric:
         message = f"metric {nbest.metric}, but {other.metric} in {other_name}"
         raise InputError(message, path=path, mend="make all lists with one --metric: stage 4")
+    if nbest.cleaner != other.cleaner:
+        message = f"cleaner {nbest.cleaner or 'none'}, but {other.cleaner or 'none'} in {other_name}"
+        raise InputError(message, path=path, mend="make all lists with one --cleaner: stage 4")
 
 
 def require_acoustic_scale(nbest: NbestSet, path: Path, scale: float | None, where: Path | str) -> None:

@@ -9,6 +9,7 @@
     context      utt a dog <s> it sat  what stands before an utterance in its recording, where that is taken into
                                        account: utterances, oldest first, between them <s>
     added        utt 6                 how many hypotheses at the end of a list an expansion has added, where any
+    cleaner      whisper_en            what is done to texts before their errors are counted, where anything is
     nbest.yaml                         source, metric (wer or cer), counts, checksum, perturbation, expansion
 
 With the cost in parts, `nbest.yaml` has the `acoustic_scale`, and the first-pass cost is
@@ -48,6 +49,8 @@ from lorescore.nbest.info import (
     read_info,
 )
 from lorescore.nbest.lists import CostParts, Hypothesis, NbestList, NbestSet
+from lorescore.wer.cleaning import INFO_KEY as CLEANER
+from lorescore.wer.cleaning import read_cleaner
 from lorescore.wer.units import require_metric
 
 CORRECT_KEYS = "correct the keys, or make the directory again: stage 4"
@@ -57,7 +60,7 @@ PART_FILES = ("lmwt.nolm", "lmwt.lmonly")
 MAX_RANK_DIGITS = 9
 PARTIAL = ".partial."  # then a `process_name`: the folder in which it writes a directory
 # The files that nbest.yaml has the checksum of, in this order; those after the first two need not be there.
-CONTENT = ("words_text", "acwt", "text", *PART_FILES, CONTEXT, "added")
+CONTENT = ("words_text", "acwt", "text", *PART_FILES, CONTEXT, "added", CLEANER)
 
 
 def read_nbest_dir(nbest_dir: Path) -> NbestSet:
@@ -68,7 +71,7 @@ def read_nbest_dir(nbest_dir: Path) -> NbestSet:
     Raises:
         InputError: It is half-written, a file is missing or empty, a key is doubled, malformed or without a score, a
             rank is missing, a score is not a finite number, an utterance has a list but no reference (or the other way
-            round), or the cost is in parts of which one or the acoustic scale is missing.
+            round), the cost is in parts of which one or the acoustic scale is missing, or there is no such cleaner.
     """
     words_path, ref_path = nbest_dir / "words_text", nbest_dir / "text"
     info = read_info(nbest_dir)
@@ -77,6 +80,9 @@ def read_nbest_dir(nbest_dir: Path) -> NbestSet:
         raise InputError("empty, expected `<utt>-<rank> words`", path=words_path, mend=MISSING_DIR)
     info["checksum"] = content_checksum(nbest_dir)
     require_metric(info, nbest_dir / INFO)
+    info.pop(CLEANER, None)  # what import-nbest was asked for; what is there counts
+    if cleaner := read_cleaner(nbest_dir):
+        info[CLEANER] = cleaner
     by_utt: dict[str, dict[int, Hypothesis]] = {}
     lines: dict[str, tuple[Path, int]] = {}
     hypotheses = _hypotheses(nbest_dir, texts, info)
@@ -135,6 +141,8 @@ def write_nbest_dir(nbest_dir: Path, nbest: NbestSet) -> None:
         added = [(one.utt, str(one.added)) for one in nbest if one.added]
         if added:
             write_table(partial / "added", added)
+        if nbest.cleaner:
+            (partial / CLEANER).write_text(f"{nbest.cleaner}\n", encoding="utf-8")
         info = dict(nbest.info)
         info.update(
             utterances=len(nbest),

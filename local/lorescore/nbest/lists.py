@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from lorescore.files import split_words
+from lorescore.wer.cleaning import INFO_KEY as CLEANER
 from lorescore.wer.distances import WordCounts, count_words
 from lorescore.wer.units import WER
 
@@ -98,8 +99,8 @@ class NbestSet:
     Attributes:
         lists: One list an utterance, sorted by utterance id.
         refs: The reference text of each utterance; empty where there are none.
-        info: What `nbest.yaml` says: source, `metric`, N, counts, checksum, perturbation, expansion; `acoustic_scale`
-            where the hypotheses have their costs in parts.
+        info: What `nbest.yaml` says: source, `metric`, `cleaner`, N, counts, checksum, perturbation, expansion;
+            `acoustic_scale` where the hypotheses have their costs in parts.
     """
 
     lists: tuple[NbestList, ...]
@@ -132,6 +133,11 @@ class NbestSet:
         """What errors are counted in: `wer`, words, or `cer`, characters (`lorescore.wer.units`)."""
         return str(self.info.get("metric", WER))
 
+    @property
+    def cleaner(self) -> str | None:
+        """What is done to texts before their errors are counted (`lorescore.wer.cleaning`); None: nothing."""
+        return self.info.get(CLEANER)
+
     @cached_property
     def word_counts(self) -> WordCounts:
         """Words and word errors of each hypothesis, counted once for all scorers of these lists; characters for `cer`.
@@ -140,7 +146,7 @@ class NbestSet:
             KeyError: There are references, but not of all utterances.
         """
         refs = [self.refs[one.utt] for one in self] if self.refs else None
-        return count_words([one.texts for one in self], refs, self.metric)
+        return count_words([one.texts for one in self], refs, self.metric, self.cleaner)
 
     @cached_property
     def lists_checksum(self) -> str:

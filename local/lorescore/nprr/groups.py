@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from lorescore.errors import InputError
 from lorescore.nbest import NbestSet
-from lorescore.nbest.checks import require_refs
+from lorescore.nbest.checks import require_refs, require_same_metric
 from lorescore.nbest.info import INFO
 from lorescore.nprr.records import lists_in_words
 from lorescore.perturb.sets import INFO_KEY, SOURCE_KEY, was_made_from
@@ -104,9 +104,7 @@ def require_versions(clean: NbestSet, clean_dir: Path, perturbed: Mapping[Path, 
             utt = min(set(utts) ^ set(others))
             message = f"utterance {utt} is {'not here' if utt in set(utts) else 'here'}, unlike in {clean_dir}"
             raise InputError(message, path=path, mend="NPRR compares versions of the same utterances")
-        if nbest.metric != clean.metric:
-            message = f"metric {nbest.metric}, that of {clean_dir} is {clean.metric}"
-            raise InputError(message, path=path / INFO, mend="make both with the same --metric")
+        require_same_metric(nbest, path / INFO, clean, clean_dir)
         recorded = nbest.info.get(INFO_KEY)
         if not isinstance(recorded, Mapping) or recorded.get(SOURCE_KEY) is None:
             _require_same_refs(clean, clean_dir, nbest, path)

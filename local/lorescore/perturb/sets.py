@@ -16,6 +16,7 @@ from lorescore.perturb.lexicon import HomophoneLexicon
 from lorescore.perturb.near import WEIGHTING
 from lorescore.perturb.replacement import PerturbationCounts, perturb_and_count
 from lorescore.perturb.settings import NEAR, SPLIT, Perturbation
+from lorescore.wer.cleaning import INFO_KEY as CLEANER
 from lorescore.wer.units import WER
 
 INFO_KEY = "perturbation"
@@ -121,7 +122,8 @@ def is_up_to_date(
     recorded = info.get(INFO_KEY)
     if not isinstance(recorded, Mapping) or not was_made_from(recorded, nbest):
         return False
-    if info.get("metric", WER) != nbest.metric:  # which a perturbed set has from the clean one, and NPRR compares
+    # Which a perturbed set has from the clean one, and NPRR compares.
+    if (info.get("metric", WER), info.get(CLEANER)) != (nbest.metric, nbest.cleaner):
         return False
     wanted = provenance(nbest, lexicon, settings, versions)
     return all(recorded.get(key) == value for key, value in wanted.items() if key != SOURCE_KEY)

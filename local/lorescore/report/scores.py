@@ -24,6 +24,7 @@ from lorescore.report.mbr import base_tag
 from lorescore.scoring.options import DTYPES
 from lorescore.scoring.stored import PLM_SCORES, WEIGHTS_FILE, are_for_another, rescorer_of
 from lorescore.wer import Interval
+from lorescore.wer.cleaning import clean_table, read_cleaner, recorded_cleaner
 from lorescore.wer.kaldi import UTT2SPK
 from lorescore.wer.score import HYPS_CHECKSUM, REFS_CHECKSUM, RESULT
 from lorescore.wer.speakers import OverSpeakers
@@ -51,6 +52,7 @@ class SetScore:
         p_first_pass: One-sided p of being better than the first pass; None where it was not computed.
         p_frozen: The same against the frozen rescorer of the same PLM and scorer.
         metric: What was counted: words (`wer`), or characters (`cer`), and then all of this is of characters.
+        cleaner: What was done to the texts before (`lorescore.wer.cleaning`).
         over_speakers: Interval and p against the first pass over speakers; None where they are too few, or unknown.
         p_frozen_speakers: The same p against the frozen rescorer.
     """
@@ -65,6 +67,7 @@ class SetScore:
     p_first_pass: float | None = None
     p_frozen: float | None = None
     metric: str = WER
+    cleaner: str | None = None
     over_speakers: OverSpeakers | None = None
     p_frozen_speakers: float | None = None
 
@@ -87,6 +90,10 @@ def read_scores(exp_dir: Path, left_out: Collection[str]) -> dict[str, dict[str,
             )
             continue
         score = _read_score(path, exp_dir / "nbest" / set_name / "text")
+        cleaner = read_cleaner(exp_dir / "nbest" / set_name)
+        if score.cleaner != cleaner:
+            message = f"scored after the cleaner {score.cleaner or 'none'}, nbest/{set_name} has {cleaner or 'none'}"
+            raise InputError(message, path=path, mend=_again(path.parent.parent, MEND))
         by_tag = scores.setdefault(set_name, {})
         for other_tag, other in by_tag.items():
             if other.metric != score.metric:
@@ -117,6 +124,7 @@ def _read_score(path: Path, ref_path: Path) -> SetScore:
         word_bonus=fields.number("word_bonus"),
         p_first_pass=p_value,
         metric=require_metric(fields.content, path),
+        cleaner=recorded_cleaner(fields.content, path),
         over_speakers=_over_speakers(fields),
     )
     weights_path = path.parent.parent / WEIGHTS_FILE
@@ -203,11 +211,12 @@ def read_set_info(exp_dir: Path, set_name: str) -> Mapping[str, Any]:
 
 
 def read_texts(exp_dir: Path, set_name: str, *tags: str) -> list[dict[str, str]]:
-    """The references of a set and the hypotheses of some systems; empty ones where a file is not there."""
+    """The references of a set and the hypotheses of some systems, as scored; empty ones where a file is not there."""
     paths = [exp_dir / "nbest" / set_name / "text", *(exp_dir / "rescore" / tag / set_name / "text" for tag in tags)]
     if not all(path.is_file() for path in paths):
         return [{} for _ in paths]
-    return [read_table(path) for path in paths]
+    cleaner = read_cleaner(exp_dir / "nbest" / set_name)
+    return [clean_table(read_table(path), cleaner) for path in paths]
 
 
 def read_utt2spk(exp_dir: Path, set_name: str, *tags: str) -> dict[str, str]:

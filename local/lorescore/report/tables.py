@@ -85,6 +85,7 @@ def wer_tables(results: Results) -> list[Table]:
         units = "characters" if some.metric == CER else "words"
         of_speakers = f" of {speakers} speakers" if speakers else ""
         sizes = f"{some.utterances:,} utterances{of_speakers}, {some.ref_words:,} {units}"
+        sizes += f", texts cleaned by {some.cleaner}" if some.cleaner else ""
         title = f"{set_name}{tuned} ({sizes}{if_few(some.utterances)})"
         rows = tuple(
             _wer_row(tag, by_tag, results.models.get(base_tag(tag, results.models)), bool(speakers)) for tag in by_tag

@@ -22,6 +22,7 @@ MADE_FROM = (
     "lm_text_checksum",
     "lexicon_checksum",
     "metric",
+    "cleaner",
     "teacher",
 )
 

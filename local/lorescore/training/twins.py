@@ -62,7 +62,7 @@ class Twins:
         lexicon.require_phones_for([one.perturbation for one in settings.perturbations])
         self._rescorer, self._settings, self._lexicon = rescorer, settings, lexicon
         self._lists: Mapping[str, NbestList] = {one.utt: one for one in nbest}
-        self._refs, self._metric = nbest.refs, nbest.metric
+        self._refs, self._metric, self._cleaner = nbest.refs, nbest.metric, nbest.cleaner
         self._teacher: dict[tuple[str, int], torch.Tensor] = {}
         if not any(self.perturbed(utt, epoch) for epoch in range(settings.epochs) for utt in self._lists):
             logger.warning(
@@ -93,7 +93,7 @@ class Twins:
         if twin is None:
             return one
         clean, ref = self._lists[one.utt], self._refs[one.utt]
-        counts = count_words([twin.texts], [ref], self._metric)
+        counts = count_words([twin.texts], [ref], self._metric, self._cleaner)
         made = Twin(
             first_pass=torch.tensor(twin.scores, dtype=torch.float32),
             num_words=torch.tensor(counts.hyp_words, dtype=torch.float32),

@@ -7,8 +7,8 @@ Each utterance is a recording of its own, as where Kaldi makes a ctm without seg
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lorescore.choices import require_positive
@@ -132,6 +132,15 @@ def ctm_texts(words: Iterable[CtmWord], utts: Iterable[str]) -> dict[str, str]:
         utt: " ".join(one.word for one in sorted(group, key=lambda one: round(one.start, 3)))
         for utt, group in by_utt.items()
     }
+
+
+def split_ctm(words: Iterable[CtmWord], parts_of: Callable[[str], Sequence[str]]) -> Iterator[CtmWord]:
+    """Words taken apart: each part has an equal share of its word's time, and its confidence."""
+    for one in words:
+        parts = parts_of(one.word)
+        duration = one.duration / max(1, len(parts))
+        for index, part in enumerate(parts):
+            yield replace(one, start=one.start + index * duration, duration=duration, word=part)
 
 
 def write_score_ctm(

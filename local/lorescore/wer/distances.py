@@ -14,6 +14,7 @@ from itertools import chain, count
 import numpy as np
 from numpy.typing import NDArray
 
+from lorescore.wer.cleaning import clean
 from lorescore.wer.units import WER, split_units
 
 Ints = NDArray[np.int64]
@@ -30,8 +31,8 @@ class WordCounts:
 
     Attributes:
         errors: Word errors of each hypothesis, (H,); zeros where there are no references.
-        hyp_words: Words of each hypothesis, (H,).
-        ref_words: Words of each reference, (U,); zeros where there are no references.
+        hyp_words: Words of each hypothesis as it is written, (H,).
+        ref_words: Words of each reference as errors are counted, (U,); zeros where there are no references.
     """
 
     errors: Ints
@@ -93,22 +94,27 @@ class NumberedTexts:
         return self.words.take(begins[texts] + np.arange(longest)[:, None], mode="clip")
 
 
-def count_words(lists: Sequence[Sequence[str]], refs: Sequence[str] | None, metric: str = WER) -> WordCounts:
+def count_words(
+    lists: Sequence[Sequence[str]], refs: Sequence[str] | None, metric: str = WER, cleaner: str | None = None
+) -> WordCounts:
     """Words and word errors of the hypotheses of N-best lists.
 
     Args:
         lists: The texts of each utterance's hypotheses.
         refs: The reference of each of these utterances; None where there are no references.
         metric: `wer`, or `cer` to count characters.
+        cleaner: What is done to both before errors are counted (`lorescore.wer.cleaning`).
     """
-    numbered = NumberedTexts.of(chain(chain.from_iterable(lists), refs or ()), metric)
     sizes = [len(texts) for texts in lists]
     utts, hyps = len(sizes), sum(sizes)
-    hyp_words, ref_words = numbered.lengths[:hyps], numbered.lengths[hyps:]
+    written = list(chain.from_iterable(lists))
     if refs is None:
+        hyp_words = NumberedTexts.of(written, metric).lengths
         return WordCounts(np.zeros(hyps, dtype=np.int64), hyp_words, np.zeros(utts, dtype=np.int64))
+    numbered = NumberedTexts.of((clean(text, cleaner) for text in chain(written, refs)), metric)
+    hyp_words = (numbered if cleaner is None else NumberedTexts.of(written, metric)).lengths[:hyps]
     ref_of_hyp = hyps + np.repeat(np.arange(utts), sizes)
-    return WordCounts(numbered.edit_distances(ref_of_hyp, np.arange(hyps)), hyp_words, ref_words)
+    return WordCounts(numbered.edit_distances(ref_of_hyp, np.arange(hyps)), hyp_words, numbered.lengths[hyps:])
 
 
 def errors_of_systems(refs: Mapping[str, str], systems: Sequence[Mapping[str, str]], metric: str = WER) -> Ints:

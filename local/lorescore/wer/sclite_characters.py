@@ -6,11 +6,10 @@ its full-width form, which stands in for it in words, is a character that texts 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from lorescore.wer.alignment import EditCounts
-from lorescore.wer.ctm import CtmWord
+from lorescore.wer.ctm import CtmWord, split_ctm
 from lorescore.wer.sclite import TEXT_SPECIALS, write_score_wer
 from lorescore.wer.units import CER, espnet_characters, split_units
 
@@ -46,14 +45,8 @@ def character_texts(texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def character_ctm(words: Iterable[CtmWord]) -> Iterator[CtmWord]:
-    """The characters of words: each has an equal share of the word's time, and its confidence."""
-    for one in words:
-        characters = split_units(one.word, CER)
-        duration = one.duration / max(1, len(characters))
-        for index, character in enumerate(characters):
-            yield replace(
-                one, start=one.start + index * duration, duration=duration, word=NUMBERED.get(character, character)
-            )
+    """The characters of words, in `split_ctm`'s times."""
+    return split_ctm(words, lambda word: [NUMBERED.get(char, char) for char in split_units(word, CER)])
 
 
 def _joined(characters: Iterable[str]) -> str:

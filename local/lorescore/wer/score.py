@@ -29,7 +29,9 @@ from lorescore.errors import InputError
 from lorescore.files import read_yaml, split_words, table_checksum, write_yaml
 from lorescore.wer.alignment import EditCounts, word_error_rate
 from lorescore.wer.bootstrap import Interval, p_not_better, wer_interval
-from lorescore.wer.ctm import CtmWord, ctm_texts, write_score_ctm
+from lorescore.wer.cleaning import INFO_KEY as CLEANER
+from lorescore.wer.cleaning import clean, clean_table, require_cleaner
+from lorescore.wer.ctm import CtmWord, ctm_texts, split_ctm, write_score_ctm
 from lorescore.wer.kaldi import UTT2SPK, write_scoring_kaldi
 from lorescore.wer.sclite import sctk_command, write_score_wer
 from lorescore.wer.sclite_characters import character_ctm, character_texts, write_score_cer
@@ -91,6 +93,7 @@ def score_hypotheses(
     baseline_hyps: Mapping[str, str] | None = None,
     ctm: Sequence[CtmWord] | None = None,
     metric: str = WER,
+    cleaner: str | None = None,
 ) -> ScoreResult:
     """Score hypotheses and write all score files.
 
@@ -104,6 +107,7 @@ def score_hypotheses(
         baseline_hyps: The baseline's hypothesis text of each of these utterances, to compare with.
         ctm: The words of the hypotheses with their times, and confidences.
         metric: What is counted: `wer` or `cer`.
+        cleaner: What is done to all texts before (`lorescore.wer.cleaning`): the score files have the texts after it.
 
     Returns:
         The numbers that `result.yaml` has.
@@ -113,11 +117,18 @@ def score_hypotheses(
             reference words, `out_dir` has scores from elsewhere, sclite fails, or a file cannot be written.
     """
     require_choice("metric", metric, METRICS)
+    require_cleaner(cleaner)
     require_same_utterances(refs, hyps, "hypothesis")
+    scored = {REFS_CHECKSUM: table_checksum(refs), HYPS_CHECKSUM: table_checksum(hyps)}
+    scored |= {CLEANER: cleaner} if cleaner else {}
     if ctm is not None:
         _require_same_words(hyps, ctm)
+        # Word by word, which is not quite the text cleaned as a whole: "twenty" and "five" stay two numbers.
+        ctm = list(split_ctm(ctm, lambda word: split_words(clean(word, cleaner)))) if cleaner else ctm
+    refs, hyps = clean_table(refs, cleaner), clean_table(hyps, cleaner)
     if baseline_hyps is not None:
         require_same_utterances(refs, baseline_hyps, "baseline hypothesis")
+        baseline_hyps = clean_table(baseline_hyps, cleaner)
     if utt2spk is None:
         utt2spk = {utt: default_speaker(utt) for utt in refs}
     for utt in sorted(refs):
@@ -161,7 +172,6 @@ def score_hypotheses(
     result = ScoreResult(
         *(counts, len(refs), interval, sclite_counts, p_value, lm_weight, word_bonus, wer_path, metric, over_speakers)
     )
-    scored = {REFS_CHECKSUM: table_checksum(refs), HYPS_CHECKSUM: table_checksum(hyps)}
     write_yaml(result_path, _summary(result) | scored)
     return result
 

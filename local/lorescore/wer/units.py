@@ -43,7 +43,7 @@ def espnet_characters(text: str) -> list[str]:
     """The tokens that ESPnet's scoring makes of a text: `tokenize_text --token_type char` of what str.split() leaves.
 
     ESPnet's recipes may have a file of non-linguistic symbols besides, which lists come in without
-    (`lorescore.nbest.nlsyms`), and a text cleaner, which is not applied.
+    (`lorescore.nbest.nlsyms`), and a text cleaner (`lorescore.wer.cleaning`), which comes before.
 
     >>> espnet_characters("OK 吗")
     ['O', 'K', '<space>', '吗']

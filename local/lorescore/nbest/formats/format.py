@@ -134,4 +134,5 @@ def lost_record(nbest: NbestSet) -> list[str]:
     lost = ["the contexts of the utterances"] if any(one.context for one in nbest) else []
     lost += ["which hypotheses an expansion has added"] if any(one.added for one in nbest) else []
     lost += [f"the metric {nbest.metric} (give import-nbest --metric {nbest.metric})"] if nbest.metric != WER else []
+    lost += [f"the cleaner {nbest.cleaner} (give import-nbest --cleaner {nbest.cleaner})"] if nbest.cleaner else []
     return lost + (["the record of the perturbation in nbest.yaml"] if "perturbation" in nbest.info else [])
