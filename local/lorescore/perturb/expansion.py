@@ -36,6 +36,7 @@ from lorescore.nbest.cheapest import Chosen, cheapest
 from lorescore.nbest.given import ListLike, as_nbest_list
 from lorescore.nbest.info import read_info
 from lorescore.nbest.recombine import Recombination
+from lorescore.perturb.punctuation import bare
 from lorescore.perturb.sites import Site, change, in_case_of, is_upper_case
 from lorescore.wer.units import WER
 
@@ -130,17 +131,18 @@ class Expansion:
     def _places(self, words: Sequence[str]) -> Iterator[tuple[int, list[_Spelling]]]:
         """The positions of words that have homophones, with the spellings there in the case of the word."""
         upper = is_upper_case(words)
-        for at, word in enumerate(words):
-            spellings = self._spellings.get(word.lower(), ())
+        for at, written in enumerate(words):
+            before, word, after = "", written, ""
+            if not (spellings := self._spellings.get(written.lower(), ())):
+                before, word, after = bare(written)
+                spellings = self._spellings.get(word.lower(), ())
             if spellings:
+                cased = (
+                    word if one.word == word.lower() else in_case_of([word], [one.word], upper)[0] for one in spellings
+                )
                 yield (
                     at,
-                    [
-                        one._replace(
-                            word=word if one.word == word.lower() else in_case_of([word], [one.word], upper)[0]
-                        )
-                        for one in spellings
-                    ],
+                    [one._replace(word=before + new + after) for one, new in zip(spellings, cased, strict=True)],
                 )
 
     @cached_property
@@ -227,5 +229,6 @@ class Expansion:
 
 
 def word_counts(sets: Iterable[NbestSet]) -> Counter[str]:
-    """How often the first pass's best hypotheses of some sets have each word, in lower case."""
-    return Counter(word.lower() for nbest in sets for one in nbest for word in one.hypotheses[0].words)
+    """How often the first pass's best hypotheses have each word, in lower case, with and without its punctuation."""
+    words = (word for nbest in sets for one in nbest for word in one.hypotheses[0].words)
+    return Counter(each.lower() for word in words for each in {word, bare(word).word})

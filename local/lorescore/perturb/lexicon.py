@@ -31,6 +31,7 @@ from lorescore.perturb.boundaries import OtherBoundaries
 from lorescore.perturb.g2p import G2PS, PLAIN_WORD, espeak_entries
 from lorescore.perturb.near import NearHomophones
 from lorescore.perturb.phones import PHONES, as_cmudict
+from lorescore.perturb.punctuation import bare
 from lorescore.perturb.settings import NEAR
 from lorescore.pronunciation import Pronunciation, probability
 
@@ -165,7 +166,7 @@ class HomophoneLexicon:
         It is empty where no two words of the vocabulary share a pronunciation.
 
         Args:
-            vocab: Words in any case.
+            vocab: Words in any case, also with punctuation attached.
             path: A Kaldi `lexicon.txt` in any phone set; None: CMUdict.
             g2p: `none`, or what pronounces the words that the dictionary lacks (`lorescore.perturb.g2p`).
 
@@ -174,6 +175,7 @@ class HomophoneLexicon:
                 lexicon's phones are not those of the g2p.
         """
         require_choice("--g2p", g2p, G2PS)
+        vocab = {*vocab, *(bare(word).word for word in vocab)}
         lexicon = cls.from_entries(cmudict_entries(vocab) if path is None else lexicon_entries(path), vocab)
         if g2p == "none":
             return lexicon

@@ -6,18 +6,17 @@ and its replacement is drawn already, so that a higher rate changes the same sit
 A replacement is in the case of the words that it replaces: `SUN` becomes SON, `Sun` Son, `sun` son. A word of one
 letter (`I`) counts as upper case where its whole hypothesis is in upper case, but for tokens such as `<unk>` and
 `[noise]`, and as capitalised elsewhere. One that is then what stands there already is none (`STRASSE` for straße).
+Punctuation that is attached to a word stays (`sun,` becomes son,), where the dictionary does not have it so itself.
 """
 
-import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, compress, pairwise
 
 from lorescore.nbest import Hypothesis
 from lorescore.perturb.draws import Draw
-
-TOKEN = re.compile(r"<.*>|\[.*\]")  # <unk>, [noise]: in lower case in many a list in upper case
+from lorescore.perturb.punctuation import TOKEN, bare
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +76,17 @@ def word_sites(
     """
     is_upper = is_upper_case(words)
     sites = []
-    for position, word in enumerate(words):
-        choices = _other_than(word, alternatives(word), is_upper)
+    for position, written in enumerate(words):
+        before, word, after = "", written, ""
+        found = alternatives(written)
+        if not found.replacements and (apart := bare(written)).word != written:
+            before, word, after = apart
+            found = alternatives(word)
+        choices = _other_than(word, found, is_upper)
         if choices.replacements:
             drawn = draw(position, word)
             replacement = in_case_of((word,), choices.pick(drawn), is_upper)
-            sites.append(Site(position, 1, drawn.uniform, replacement))
+            sites.append(Site(position, 1, drawn.uniform, _punctuated(before, replacement, after)))
     return sites
 
 
@@ -105,7 +109,7 @@ def boundary_sites(
         if position < free:
             continue
         spans = [tuple(words[position : position + length]) for length in (1, 2) if position + length <= len(words)]
-        cased = [(span, in_case_of(span, one, is_upper)) for span in spans for one in replacements(span)]
+        cased = [(span, one) for span in spans for one in _respelt(span, replacements, is_upper)]
         choices = [(span, replacement) for span, replacement in cased if replacement != span]
         if choices:
             drawn = draw(position, word)
@@ -113,6 +117,30 @@ def boundary_sites(
             sites.append(Site(position, len(span), drawn.uniform, replacement))
             free = position + len(span)
     return sites
+
+
+def _respelt(
+    span: tuple[str, ...],
+    replacements: Callable[[tuple[str, ...]], tuple[tuple[str, ...], ...]],
+    text_is_upper: bool,
+) -> Iterator[tuple[str, ...]]:
+    """The replacements of one or two words in their case; none where there is punctuation between the two."""
+    if found := replacements(span):
+        yield from (in_case_of(span, one, text_is_upper) for one in found)
+        return
+    parts = [bare(word) for word in span]
+    if not any(one.after for one in parts[:-1]) and not any(one.before for one in parts[1:]):
+        inner = tuple(one.word for one in parts)
+        for one in replacements(inner) if inner != span else ():
+            yield _punctuated(parts[0].before, in_case_of(inner, one, text_is_upper), parts[-1].after)
+
+
+def _punctuated(before: str, words: tuple[str, ...], after: str) -> tuple[str, ...]:
+    """Words with what was attached to those that they replace."""
+    if not before and not after:
+        return words
+    *others, last = (before + words[0], *words[1:])
+    return (*others, last + after)
 
 
 def change(hypothesis: Hypothesis, sites: Iterable[Site]) -> Hypothesis:
