@@ -13,7 +13,7 @@
 #                                      path's cost is minus its combined score
 #   text, ctm, weights.yaml            what was chosen, and how
 #   scoring_kaldi/{wer_*,best_wer}     (cer_*, best_cer) at these weights, which are never chosen on the set that they score but by --tune;
-#                                      after local/wer_{output,ref,hyp}_filter where the recipe has them (tuning is without)
+#                                      after local/wer_{output,ref,hyp}_filter where the recipe has them, as in tuning
 #
 # Stages: 1 N-best lists, 2 rescoring, 3 scoring.
 set -euo pipefail
@@ -117,6 +117,14 @@ words_of_lattices() {
     [ -f "${words}" ] || die "no words.txt beside ${in_dir}: --lang names the directory that has it"
     echo "${words}"
 }
+# The recipe's own filter of references (ref) or hypotheses (hyp), as Kaldi's scoring has it; nothing where there is none.
+filter_of() {
+    local candidate filter=""
+    for candidate in local/wer_output_filter "local/wer_$1_filter"; do
+        [ ! -x "${candidate}" ] || filter="${candidate}"
+    done
+    echo "${filter}"
+}
 lorescore=(python3 -m lorescore)
 ref_options=(--metric "${metric}")
 [ -z "${cleaner}" ] || ref_options+=(--cleaner "${cleaner}")
@@ -153,7 +161,16 @@ if [ "${stage}" -le 2 ]; then
     rescore_options=(--nbest "${out_dir}/nbest" --model "${plm_dir}" --out "${out_dir}" --score_cache "${score_cache}")
     [ -z "${weights}" ] || rescore_options+=(--weights "${weights}")
     [ -z "${lm_weight}" ] || rescore_options+=(--lm_weight "${lm_weight}" --word_bonus "${word_bonus}")
-    [ "${tune}" = false ] || rescore_options+=(--tune)
+    if [ "${tune}" != false ]; then
+        rescore_options+=(--tune)
+        declare -A tuned=([ref]="${out_dir}/nbest/text" [hyp]="${out_dir}/nbest/words_text")
+        for side in ref hyp; do
+            filter="$(filter_of "${side}")"
+            { [ -n "${filter}" ] && [ -f "${tuned[${side}]}" ]; } || continue
+            "./${filter}" < "${tuned[${side}]}" > "${out_dir}/tune_${side}.txt" || die "${filter} failed on ${tuned[${side}]}"
+            rescore_options+=("--tune_${side}" "${out_dir}/tune_${side}.txt")
+        done
+    fi
     if [ "${has_lattices}" = true ]; then
         factor=1 factor_file="${in_dir}/../frame_subsampling_factor"
         if [ -f "${factor_file}" ]; then
@@ -176,10 +193,7 @@ if [ "${stage}" -le 3 ] && [ "${skip_scoring}" = false ]; then
         ref="${data}/text" hyp="${out_dir}/text"
         # As in Kaldi's scoring, the recipe's own filters of these files, where it has some.
         for side in ref hyp; do
-            filter=""
-            for candidate in local/wer_output_filter "local/wer_${side}_filter"; do
-                [ ! -x "${candidate}" ] || filter="${candidate}"
-            done
+            filter="$(filter_of "${side}")"
             [ -n "${filter}" ] || continue
             echo "$0: ${!side} through ${filter}"
             "./${filter}" < "${!side}" > "${out_dir}/${side}_filt.txt" || die "${filter} failed on ${!side}"

@@ -174,6 +174,29 @@ def test_the_filters_of_the_recipe_are_applied(kaldi: Path) -> None:
     assert (done.returncode, done.stderr) == (1, f"{SCRIPT}: local/wer_hyp_filter failed on out/text\n")
 
 
+@needs_environment
+def test_weights_are_tuned_on_what_the_filters_leave(kaldi: Path) -> None:
+    """A filter makes an error of each hypothesis; none has one before."""
+    new_rescorer(kaldi / "plm", "llama", plm_text="lower").save(kaldi / "exp/plm" / TAG)
+    options = ("--plm-dir", f"exp/plm/{TAG}", "--acwt", str(ACWT), "--tune", "true")
+    done = call(kaldi, *options, "data/dev", "exp/tri3/decode_dev", "out")
+    assert done.returncode == 0, done.stderr
+    as_written = read_yaml(kaldi / "out/weights.yaml")
+    assert as_written["dev_wer"] == 0 and not (kaldi / "out/tune_hyp.txt").exists()
+    (kaldi / "local").mkdir()
+    filter_path = kaldi / "local/wer_hyp_filter"
+    filter_path.write_text("#!/bin/sed -f\ns/ .*/ x/\n")
+    filter_path.chmod(0o755)
+    done = call(kaldi, *options, "data/dev", "exp/tri3/decode_dev", "out")
+    assert done.returncode == 0, done.stderr
+    assert read_yaml(kaldi / "out/weights.yaml")["dev_wer"] == 100
+    assert (kaldi / "out/scoring_kaldi/best_wer").read_text().startswith("%WER 100.00 [ 5 / 5, ")
+    filter_path.write_text("#!/bin/sed -f\n1d\n")
+    done = call(kaldi, *options, "--stage", "2", "data/dev", "exp/tri3/decode_dev", "out")
+    assert done.returncode == 1
+    assert "out/tune_hyp.txt: u1-1 is missing, or not in the lists (a filter keeps" in done.stderr + done.stdout
+
+
 # As Kaldi's run.pl: JOB=FIRST:LAST, a log, a command.
 RUN_PL = """#!/usr/bin/env bash
 [[ "$1" != JOB=* ]] || { jobs="${1#JOB=}"; shift; }

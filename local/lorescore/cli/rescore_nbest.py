@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from lorescore.lattice.source import LatticeSource
 from lorescore.lattice.write_back import CTM, RECORD, Chosen, write_back
 from lorescore.nbest import read_nbest_dir
 from lorescore.nbest.checks import require_acoustic_scale, require_refs
+from lorescore.nbest.filtered import filtered
 from lorescore.nbest.info import INFO, is_nbest_dir
 from lorescore.perturb.expansion import Expansion
 from lorescore.scoring.combination import load_list_scorer
@@ -54,9 +55,13 @@ from lorescore.wer.score import remove_other_scores
 logger = logging.getLogger(__name__)
 
 STDIN = "-"
-NBEST_OPTIONS = ("model", "weights", "lm_weight", "word_bonus", "metric", "tune", "expand_as", "lists_at_a_time", "out")
+NBEST_OPTIONS = (
+    *("model", "weights", "lm_weight", "word_bonus", "metric", "tune", "tune_hyp", "tune_ref"),
+    *("expand_as", "lists_at_a_time", "out"),
+)
 LINES_OPTIONS = ("metric", "lists_at_a_time", "expand_as")  # of JSON Lines alone
-DIRECTORY_OPTIONS = ("lattice_dir", "frame_shift", "words", "score_cache", "part")  # of a directory alone
+# Of a directory alone.
+DIRECTORY_OPTIONS = ("lattice_dir", "frame_shift", "words", "score_cache", "part", "tune_hyp", "tune_ref")
 
 
 def add_nbest_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,6 +77,10 @@ def add_nbest_arguments(parser: argparse.ArgumentParser) -> None:
         help="JSON Lines: what --word_bonus counts, wer: words (the default), or cer: characters; a directory says it",
     )
     one.add_argument("--tune", action="store_true", help="tune the weights on these lists, a development set's")
+    one.add_argument(
+        "--tune_hyp", type=Path, help="words_text as errors are counted in --tune: after Kaldi's local/wer_hyp_filter"
+    )
+    one.add_argument("--tune_ref", type=Path, help="the references so, after local/wer_ref_filter")
     one.add_argument(
         "--expand_as", type=Path, help="JSON Lines: expand the lists as those of this N-best directory were (`expand`)"
     )
@@ -163,6 +172,8 @@ def _rescore_directory(args: argparse.Namespace) -> None:
         raise InputError("--tune and given weights", mend="give one of them")
     if args.tune:
         require_refs(nbest, nbest_dir, "to tune on")
+    elif args.tune_hyp or args.tune_ref:
+        raise InputError("--tune_hyp and --tune_ref without --tune", mend="leave them out")
     weights_path = args.weights
     if not (args.tune or given):
         weights_path = stored_weights_path(args.model)
@@ -180,6 +191,9 @@ def _rescore_directory(args: argparse.Namespace) -> None:
         scoring.score(model, {nbest_dir: nbest})
         return
     lists = ScoredLists.build(nbest, scoring.costs(model, nbest_dir, nbest))
+    if args.tune_hyp or args.tune_ref:
+        counts = filtered(nbest, args.tune_hyp, args.tune_ref).word_counts
+        lists = replace(lists, errors=counts.errors, ref_words=counts.ref_words)
     weights = given or tune(lists)
     ranks = best_ranks(lists, weights)
     if args.tune:
