@@ -11,6 +11,7 @@
 # 4 N-best lists and PLM, 5 train a rescorer, 6 rescore, 7 score, 8 perturb, 9 NPRR, 10 report.
 # Every stage can be run again: finished work is skipped, half-written work is redone.
 set -euo pipefail
+{  # read as a whole before anything runs, so that an update of this file does not change what is running
 
 stage=0                          # first stage
 stop_stage=10                    # last stage
@@ -489,3 +490,5 @@ if begins 10 "report: exp -> exp/RESULTS.md, exp/report.html, exp/figures"; then
     lorescore report --exp_dir exp
 fi
 log "Done: ${command_line}"
+exit
+}

@@ -17,6 +17,7 @@
 #
 # Stages: 1 N-best lists, 2 rescoring, 3 scoring.
 set -euo pipefail
+{  # read as a whole before anything runs, so that an update of this file does not change what is running
 
 plm_dir=               # a trained rescorer, exp/plm/<tag>
 lang=                  # directory with the words.txt of the lattices (default: that of the decoding's log, or what is found)
@@ -209,3 +210,5 @@ if [ "${stage}" -le 3 ] && [ "${skip_scoring}" = false ]; then
         echo "$0: not scored, as there is no ${data}/text"
     fi
 fi
+exit
+}

@@ -55,6 +55,15 @@ def test_help_lists_every_option_with_its_default(tmp_path: Path, script: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["run.sh", "local/lmrescore_plm.sh", "egs/librispeech/rescore1/compare.sh"])
+def test_an_update_does_not_change_what_is_running(name: str) -> None:
+    """Bash reads a script while it runs it, but for a group of commands, which it reads as a whole."""
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    commands = [line for line in lines if line and not line.startswith("#")]
+    assert commands[0] == "set -euo pipefail" and commands[1].startswith("{  # ") and commands[-2:] == ["exit", "}"]
+    assert [line for line in lines if line == "}"][-1:] == lines[-1:]
+
+
 def test_help_of_a_recipe_is_that_of_the_top_level() -> None:
     expected = call(ROOT, RUN, "--help").stdout
     for recipe in sorted(ROOT.glob("egs/*/*/run.sh")):

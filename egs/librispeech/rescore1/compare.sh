@@ -6,6 +6,7 @@
 #
 # It takes hours on a CPU. It can be stopped at any time and goes on where it was: what is finished is skipped.
 set -euo pipefail
+{  # read as a whole before anything runs, so that an update of this file does not change what is running
 
 asr_decode=                                  # as for run.sh
 strategies="none full vanilla adalora warmup mixed"
@@ -62,3 +63,5 @@ if [[ "${part}" =~ ^(best|all)$ ]]; then  # what plm/ has: on all lists of the t
     done
 fi
 [[ ! "${part}" =~ ^(robustness|all)$ ]] || "${decoder[@]}" --stage 10
+exit
+}
