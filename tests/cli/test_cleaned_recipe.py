@@ -10,6 +10,8 @@ from plm_models import save_plm
 
 from lorescore.files import read_table, read_yaml
 from lorescore.nbest import read_nbest_dir
+from lorescore.nprr import read_records
+from lorescore.report.examples import find_examples
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("sclite") or shutil.which("sctk")), reason="sclite is missing: apt-get install sctk"
@@ -88,6 +90,10 @@ def test_from_the_lists_to_the_report(exp: Path, call: Call, caplog: pytest.LogC
     assert f"### test (4 utterances, {REF_WORDS} words, texts cleaned by whisper_en; so few" in report
     first_pass = next(line for line in report.splitlines() if line.startswith("| first_pass"))
     assert first_pass.split("|")[2].strip() == "25.00"
+    # The page of examples marks the errors that are counted.
+    examples = find_examples(exp, read_records(exp / "nprr" / f"{TAG}.json"))
+    shown = [(one.ref, word.text) for one in examples for each in one.clean for word in each.words]
+    assert shown and all(text == text.lower() and "." not in text for pair in shown for text in pair)
 
 
 def test_other_lists_and_other_numbers(exp: Path, tmp_path: Path, call: Call, caplog: pytest.LogCaptureFixture) -> None:

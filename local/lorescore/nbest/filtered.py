@@ -1,4 +1,4 @@
-"""Lists and references as a recipe's filters leave them, Kaldi's `local/wer_hyp_filter` and `local/wer_ref_filter`."""
+"""Lists and references as their errors are counted: after a cleaner, or after the filters of a Kaldi recipe."""
 
 from collections.abc import Set
 from dataclasses import replace
@@ -7,12 +7,24 @@ from pathlib import Path
 from lorescore.errors import InputError
 from lorescore.files import read_table
 from lorescore.nbest.lists import NbestSet
+from lorescore.wer.cleaning import clean, clean_table
 
 MEND = "a filter keeps the first word of each line, and all lines"
 
 
+def cleaned(nbest: NbestSet) -> NbestSet:
+    """A set with the texts that its cleaner leaves; without one as it is."""
+    if nbest.cleaner is None:
+        return nbest
+    lists = tuple(
+        replace(one, hypotheses=tuple(replace(each, text=clean(each.text, nbest.cleaner)) for each in one.hypotheses))
+        for one in nbest
+    )
+    return replace(nbest, lists=lists, refs=clean_table(nbest.refs, nbest.cleaner))
+
+
 def filtered(nbest: NbestSet, words_path: Path | None, ref_path: Path | None) -> NbestSet:
-    """A set with other texts.
+    """A set with the texts that `local/wer_hyp_filter` and `local/wer_ref_filter` leave.
 
     Args:
         nbest: Lists with references.

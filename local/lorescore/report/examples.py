@@ -26,6 +26,7 @@ from lorescore.combine import FIRST_PASS, ORACLE, Ints, ScoredLists, best_ranks,
 from lorescore.errors import InputError
 from lorescore.files import read_table
 from lorescore.nbest import NbestSet, cost_file, list_costs, read_nbest_dir
+from lorescore.nbest.filtered import cleaned
 from lorescore.nbest.info import is_nbest_dir
 from lorescore.nprr import NprrRecord
 from lorescore.nprr.groups import require_versions
@@ -129,13 +130,18 @@ class _Version:
                 ranks[tag] = best_ranks(scored, read_weights(weights))
         return cls(nbest, lists, ranks | {ORACLE: oracle_ranks(lists)})
 
+    @cached_property
+    def shown(self) -> NbestSet:
+        """The lists as their errors are counted."""
+        return cleaned(self.nbest)
+
     def errors(self, system: str) -> Ints:
         """(U,) word errors of what a system chose."""
         return self.lists.errors[self.lists.offsets[:-1] + self.ranks[system]]
 
     def choices(self, index: int, systems: Iterable[str], sources: Sequence[str] | None = None) -> tuple[Choice, ...]:
         """What systems chose of one list; `sources`: the clean text of each hypothesis, where it is perturbed."""
-        one = self.nbest.lists[index]
+        one = self.shown.lists[index]
         by_rank: dict[int, list[str]] = {}
         for system in systems:
             by_rank.setdefault(int(self.ranks[system][index]), []).append(system)
@@ -144,7 +150,7 @@ class _Version:
             text = one.hypotheses[rank].text
             places = replacements(sources[rank], text)[1] if sources else ()
             errors = int(self.lists.errors[self.lists.offsets[index] + rank])
-            words = marked(self.nbest.refs[one.utt] if errors else text, text, places)
+            words = marked(self.shown.refs[one.utt] if errors else text, text, places)
             chosen.append(Choice(tuple(names) if len(by_rank) > 1 else (EVERYONE,), rank + 1, errors, words))
         return tuple(chosen)
 
@@ -181,8 +187,10 @@ class _Pair:
 
     def example(self, index: int) -> Example:
         """One of the lists."""
-        before, after = self.clean.nbest.lists[index], self.perturbed.nbest.lists[index]
-        made_from = [before.texts[source] for source in sources(before, after)]
+        before, after = self.clean.shown.lists[index], self.perturbed.shown.lists[index]
+        made_from = [
+            before.texts[source] for source in sources(self.clean.nbest.lists[index], self.perturbed.nbest.lists[index])
+        ]
         made_from += after.texts[len(made_from) :]  # what an expansion has added, no perturbation has made
         made = Counter(
             one
@@ -197,7 +205,7 @@ class _Pair:
             lists=self.label,
             rate=self.settings.rate,
             seed=self.settings.seed,
-            ref=self.clean.nbest.refs[before.utt],
+            ref=self.clean.shown.refs[before.utt],
             replacements=dict(made),
             replaced=sum(int(one[1]) for one in counts) if counts else None,
             replaceable=sum(int(one[0]) for one in counts) if counts else None,
