@@ -26,14 +26,18 @@ INFO_KEY = "cleaner"  # the file of an N-best directory, and in `nbest.yaml` and
 REMEMBERED = 1 << 18  # texts: perturbed versions of a list share most of theirs
 
 
-@lru_cache(REMEMBERED)
 def clean(text: str, cleaner: str | None) -> str:
     """A text as its errors are counted; None leaves it as it is.
 
     >>> clean("Mr. Smith paid twenty dollars, didn't he?", "whisper_en")
     'mister smith paid $20 did not he'
     """
-    return text if cleaner is None else single_spaced(_cleaner(cleaner)(text))
+    return text if cleaner is None else _cleaned(text, cleaner)
+
+
+@lru_cache(REMEMBERED)
+def _cleaned(text: str, cleaner: str) -> str:
+    return single_spaced(_cleaner(cleaner)(text))
 
 
 def clean_table(texts: Mapping[str, str], cleaner: str | None) -> dict[str, str]:
