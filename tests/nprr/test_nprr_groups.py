@@ -108,7 +108,7 @@ def test_references_that_were_corrected_since() -> None:
         (replace(CLEAN, lists=(), refs={}), "p: utterance a is not here, unlike in clean"),
         (replace(CLEAN, lists=(*LISTS, replace(LISTS[0], utt="c")), refs={}), "p: utterance c is here, unlike in"),
         (replace(CLEAN, refs={"a": "the sun", "b": "x"}), "p/text: the reference of b is not that of clean/text"),
-        (replace(CLEAN, info={"metric": "cer"}), "p/nbest.yaml: metric cer, that of clean is wer"),
+        (replace(CLEAN, info={"metric": "cer"}), "p/nbest.yaml: metric cer, but wer in clean"),
         (replace(CLEAN, info=info(source_checksum="beef")), "p: was made from other lists than those of clean"),
     ],
 )
