@@ -1,6 +1,7 @@
 """What is trained on, and in which order."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from lorescore.training.data import (
     shortened,
     steps_of_epoch,
     texts_of_step,
+    texts_to_learn,
     training_lists,
     training_text,
 )
@@ -48,6 +50,18 @@ def test_an_empty_reference_is_not_trained_on(fresh_rescorer: FreshRescorer) -> 
     (only,) = training_lists(fresh_rescorer(), nbest({"a": ""}, a=["", "the"]), with_reference=True)
     assert not only.with_reference
     assert (only.errors.tolist(), only.num_words.tolist()) == ([0, 1], [0, 1])
+
+
+def test_references_that_are_written_otherwise_are_not_learnt(fresh_rescorer: FreshRescorer) -> None:
+    lists = nbest({"a": "THE CAT", "b": ""}, a=["The mat.", "The cat.", "the cat"], b=["the", ""])
+    lists = replace(lists, info={"cleaner": "whisper_en"})
+    assert texts_to_learn(lists) == {"a": "The cat."}
+    rescorer = fresh_rescorer()
+    first, second = training_lists(rescorer, lists, with_reference=True)
+    assert (first.errors.tolist(), first.with_reference, second.with_reference) == ([1, 0, 0], True, False)
+    texts = ["The mat.", "The cat.", "the cat", "The cat."]
+    assert first.encoded.sequences() == rescorer.encode(texts).sequences()
+    assert texts_to_learn(replace(lists, info={})) == lists.refs
 
 
 @pytest.mark.parametrize("with_reference", [False, True])

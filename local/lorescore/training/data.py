@@ -1,7 +1,7 @@
 """Training lists and texts: what an objective needs of each, and the order in which steps take them."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from lorescore.combine import ScoredLists
+from lorescore.combine import ScoredLists, oracle
 from lorescore.errors import InputError
 from lorescore.nbest import NbestList, NbestSet
 from lorescore.scoring.rescorer import Rescorer
@@ -87,10 +87,10 @@ def training_lists(
     Raises:
         InputError: No list is left.
     """
-    arrays = ScoredLists.build(nbest, None)
+    arrays, learnt = ScoredLists.build(nbest, None), texts_to_learn(nbest) if with_reference else {}
     kept = []
     for index, one in enumerate(nbest):
-        ref = [nbest.refs[one.utt]] if with_reference and nbest.refs[one.utt] else []
+        ref = [learnt[one.utt]] if learnt.get(one.utt) else []
         if not with_hypotheses:
             kept += [replace(training_text(rescorer, text, one.context), utt=one.utt) for text in ref]
             continue
@@ -109,6 +109,17 @@ def training_lists(
     if not kept:
         raise InputError("no reference has words: nothing to learn from")
     return kept
+
+
+def texts_to_learn(nbest: NbestSet) -> Mapping[str, str]:
+    """What the PLM's own loss is of, by utterance: the references.
+
+    Where a cleaner is between these and the hypotheses, they are written otherwise: there it is the hypothesis with the
+    fewest errors, the first of several. (This project's choice.)
+    """
+    if nbest.cleaner is None:
+        return nbest.refs
+    return {utt: text for utt, text in oracle(nbest).items() if nbest.refs[utt]}
 
 
 def shortened(nbest: NbestSet, max_hyps: int) -> NbestSet:

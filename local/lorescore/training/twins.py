@@ -27,7 +27,7 @@ from lorescore.perturb.lexicon import HomophoneLexicon
 from lorescore.perturb.replacement import perturb_list, sources
 from lorescore.perturb.worst import Score
 from lorescore.scoring.rescorer import Rescorer
-from lorescore.training.data import TrainingList, Twin
+from lorescore.training.data import TrainingList, Twin, texts_to_learn
 from lorescore.training.settings import TrainingSettings
 from lorescore.training.teacher import TeacherScores
 from lorescore.wer.distances import count_words
@@ -63,6 +63,7 @@ class Twins:
         self._rescorer, self._settings, self._lexicon = rescorer, settings, lexicon
         self._lists: Mapping[str, NbestList] = {one.utt: one for one in nbest}
         self._refs, self._metric, self._cleaner = nbest.refs, nbest.metric, nbest.cleaner
+        self._learnt = texts_to_learn(nbest)
         self._teacher: dict[tuple[str, int], torch.Tensor] = {}
         if not any(self.perturbed(utt, epoch) for epoch in range(settings.epochs) for utt in self._lists):
             logger.warning(
@@ -101,7 +102,7 @@ class Twins:
             sources=torch.tensor(sources(clean, twin)),
             teacher=self._teacher.get((one.utt, epoch)),
         )
-        texts = clean.texts + twin.texts + ([ref] if one.with_reference else [])
+        texts = clean.texts + twin.texts + ([self._learnt[one.utt]] if one.with_reference else [])
         return replace(one, encoded=self._rescorer.encode(texts, clean.context), twin=made)
 
     def _ask(self, teacher: TeacherScores, score: Score) -> None:
