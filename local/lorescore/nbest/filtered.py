@@ -1,6 +1,6 @@
 """Lists and references as their errors are counted: after a cleaner, or after the filters of a Kaldi recipe."""
 
-from collections.abc import Set
+from collections.abc import Callable, Set
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,11 +16,8 @@ def cleaned(nbest: NbestSet) -> NbestSet:
     """A set with the texts that its cleaner leaves; without one as it is."""
     if nbest.cleaner is None:
         return nbest
-    lists = tuple(
-        replace(one, hypotheses=tuple(replace(each, text=clean(each.text, nbest.cleaner)) for each in one.hypotheses))
-        for one in nbest
-    )
-    return replace(nbest, lists=lists, refs=clean_table(nbest.refs, nbest.cleaner))
+    refs = clean_table(nbest.refs, nbest.cleaner)
+    return replace(_with_texts(nbest, lambda key, text: clean(text, nbest.cleaner)), refs=refs)
 
 
 def filtered(nbest: NbestSet, words_path: Path | None, ref_path: Path | None) -> NbestSet:
@@ -34,22 +31,20 @@ def filtered(nbest: NbestSet, words_path: Path | None, ref_path: Path | None) ->
     Raises:
         InputError: A file cannot be read, or a line is missing there or of nothing in the lists.
     """
-    lists, refs = nbest.lists, nbest.refs
     if words_path:
         texts = _table(words_path, {key for one in nbest for key in one.nbest_keys()})
-        lists = tuple(
-            replace(
-                one,
-                hypotheses=tuple(
-                    replace(hypothesis, text=texts[key])
-                    for key, hypothesis in zip(one.nbest_keys(), one.hypotheses, strict=True)
-                ),
-            )
-            for one in lists
-        )
-    if ref_path:
-        refs = _table(ref_path, refs.keys())
-    return replace(nbest, lists=lists, refs=refs)
+        nbest = _with_texts(nbest, lambda key, text: texts[key])
+    return replace(nbest, refs=_table(ref_path, nbest.refs.keys())) if ref_path else nbest
+
+
+def _with_texts(nbest: NbestSet, text_of: Callable[[str, str], str]) -> NbestSet:
+    """A set with other texts; text_of: (key, text) -> the other one."""
+    lists = []
+    for one in nbest:
+        keyed = zip(one.nbest_keys(), one.hypotheses, strict=True)
+        hypotheses = tuple(replace(each, text=text_of(key, each.text)) for key, each in keyed)
+        lists.append(replace(one, hypotheses=hypotheses))
+    return replace(nbest, lists=tuple(lists))
 
 
 def _table(path: Path, keys: Set[str]) -> dict[str, str]:

@@ -36,7 +36,7 @@ from lorescore.nbest.cheapest import Chosen, cheapest
 from lorescore.nbest.given import ListLike, as_nbest_list
 from lorescore.nbest.info import read_info
 from lorescore.nbest.recombine import Recombination
-from lorescore.perturb.punctuation import bare
+from lorescore.perturb.punctuation import bare, looked_up
 from lorescore.perturb.sites import Site, change, in_case_of, is_upper_case
 from lorescore.wer.units import WER
 
@@ -132,18 +132,14 @@ class Expansion:
         """The positions of words that have homophones, with the spellings there in the case of the word."""
         upper = is_upper_case(words)
         for at, written in enumerate(words):
-            before, word, after = "", written, ""
-            if not (spellings := self._spellings.get(written.lower(), ())):
-                before, word, after = bare(written)
-                spellings = self._spellings.get(word.lower(), ())
+            apart, spellings = looked_up(written, lambda word: self._spellings.get(word.lower(), ()))
             if spellings:
+                there = (apart.word,)
                 cased = (
-                    word if one.word == word.lower() else in_case_of([word], [one.word], upper)[0] for one in spellings
+                    there if one.word == apart.word.lower() else in_case_of(there, (one.word,), upper)
+                    for one in spellings
                 )
-                yield (
-                    at,
-                    [one._replace(word=before + new + after) for one, new in zip(spellings, cased, strict=True)],
-                )
+                yield at, [one._replace(word=apart.around(new)[0]) for one, new in zip(spellings, cased, strict=True)]
 
     @cached_property
     def _spellings(self) -> Mapping[str, tuple[_Spelling, ...]]:

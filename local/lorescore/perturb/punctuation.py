@@ -6,12 +6,15 @@ What sounds alike are the words; the punctuation stays where it is when one is r
 
 import re
 import unicodedata
+from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 TOKEN = re.compile(r"<.*>|\[.*\]|!SIL")  # <unk>, [noise]: in lower case in many a list in upper case
 APOSTROPHES = "'’"
 REMEMBERED = 1 << 16  # words
+
+Found = TypeVar("Found")
 
 
 class Bare(NamedTuple):
@@ -26,6 +29,11 @@ class Bare(NamedTuple):
     before: str
     word: str
     after: str
+
+    def around(self, words: tuple[str, ...]) -> tuple[str, ...]:
+        """Other words with what is attached to this one before the first of them and after the last."""
+        *others, last = (self.before + words[0], *words[1:])
+        return (*others, last + self.after)
 
 
 @lru_cache(REMEMBERED)
@@ -45,6 +53,22 @@ def bare(written: str) -> Bare:
     while end > begin and _is_punctuation(written[end - 1]):
         end -= 1
     return Bare(written[:begin], written[begin:end], written[end:]) if begin < end else Bare("", written, "")
+
+
+def looked_up(written: str, find: Callable[[str], Found]) -> tuple[Bare, Found]:
+    """What is found for a word: as it is written, where a dictionary has it so, else apart from its punctuation.
+
+    Args:
+        written: The word.
+        find: What there is for it; false where there is nothing.
+
+    Returns:
+        The word that it was found for, and what was found.
+    """
+    if found := find(written):
+        return Bare("", written, ""), found
+    apart = bare(written)
+    return apart, found if apart.word == written else find(apart.word)
 
 
 def _is_punctuation(char: str) -> bool:

@@ -16,7 +16,7 @@ from itertools import accumulate, compress, pairwise
 
 from lorescore.nbest import Hypothesis
 from lorescore.perturb.draws import Draw
-from lorescore.perturb.punctuation import TOKEN, bare
+from lorescore.perturb.punctuation import TOKEN, bare, looked_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,9 @@ class Alternatives:
 
     replacements: tuple[tuple[str, ...], ...]
     cumulative: tuple[float, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.replacements)
 
     def pick(self, draw: Draw) -> tuple[str, ...]:
         """One of them; there must be some."""
@@ -77,16 +80,11 @@ def word_sites(
     is_upper = is_upper_case(words)
     sites = []
     for position, written in enumerate(words):
-        before, word, after = "", written, ""
-        found = alternatives(written)
-        if not found.replacements and (apart := bare(written)).word != written:
-            before, word, after = apart
-            found = alternatives(word)
-        choices = _other_than(word, found, is_upper)
-        if choices.replacements:
-            drawn = draw(position, word)
-            replacement = in_case_of((word,), choices.pick(drawn), is_upper)
-            sites.append(Site(position, 1, drawn.uniform, _punctuated(before, replacement, after)))
+        apart, found = looked_up(written, alternatives)
+        if choices := _other_than(apart.word, found, is_upper):
+            drawn = draw(position, apart.word)
+            replacement = in_case_of((apart.word,), choices.pick(drawn), is_upper)
+            sites.append(Site(position, 1, drawn.uniform, apart.around(replacement)))
     return sites
 
 
@@ -130,17 +128,9 @@ def _respelt(
         return
     parts = [bare(word) for word in span]
     if not any(one.after for one in parts[:-1]) and not any(one.before for one in parts[1:]):
-        inner = tuple(one.word for one in parts)
+        inner, around = tuple(one.word for one in parts), parts[0]._replace(after=parts[-1].after)
         for one in replacements(inner) if inner != span else ():
-            yield _punctuated(parts[0].before, in_case_of(inner, one, text_is_upper), parts[-1].after)
-
-
-def _punctuated(before: str, words: tuple[str, ...], after: str) -> tuple[str, ...]:
-    """Words with what was attached to those that they replace."""
-    if not before and not after:
-        return words
-    *others, last = (before + words[0], *words[1:])
-    return (*others, last + after)
+            yield around.around(in_case_of(inner, one, text_is_upper))
 
 
 def change(hypothesis: Hypothesis, sites: Iterable[Site]) -> Hypothesis:

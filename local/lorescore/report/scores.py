@@ -24,7 +24,8 @@ from lorescore.report.mbr import base_tag
 from lorescore.scoring.options import DTYPES
 from lorescore.scoring.stored import PLM_SCORES, WEIGHTS_FILE, are_for_another, rescorer_of
 from lorescore.wer import Interval
-from lorescore.wer.cleaning import clean_table, read_cleaner, recorded_cleaner
+from lorescore.wer.cleaning import INFO_KEY as CLEANER
+from lorescore.wer.cleaning import clean_table, read_cleaner
 from lorescore.wer.kaldi import UTT2SPK
 from lorescore.wer.score import HYPS_CHECKSUM, REFS_CHECKSUM, RESULT
 from lorescore.wer.speakers import OverSpeakers
@@ -124,7 +125,7 @@ def _read_score(path: Path, ref_path: Path) -> SetScore:
         word_bonus=fields.number("word_bonus"),
         p_first_pass=p_value,
         metric=require_metric(fields.content, path),
-        cleaner=recorded_cleaner(fields.content, path),
+        cleaner=fields.content.get(CLEANER),
         over_speakers=_over_speakers(fields),
     )
     weights_path = path.parent.parent / WEIGHTS_FILE

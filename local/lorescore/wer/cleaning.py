@@ -13,7 +13,6 @@ import warnings
 from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
 
 from lorescore.choices import require_choice
 from lorescore.errors import InputError
@@ -63,20 +62,9 @@ def read_cleaner(nbest_dir: Path) -> str | None:
         InputError: It names none that there is.
     """
     path = nbest_dir / INFO_KEY
-    return _known(" ".join(line for _, line in read_lines(path)), path) if path.is_file() else None
-
-
-def recorded_cleaner(content: Mapping[str, Any], path: Path) -> str | None:
-    """The cleaner that `result.yaml` names; None where it names none.
-
-    Raises:
-        InputError: There is no such cleaner.
-    """
-    return _known(str(content[INFO_KEY]), path) if INFO_KEY in content else None
-
-
-def _known(name: str, path: Path) -> str:
-    name = name.strip()
+    if not path.is_file():
+        return None
+    name = " ".join(line for _, line in read_lines(path)).strip()
     if name not in CLEANERS:
         raise InputError(f"cleaner {name!r:.40}, expected one of {', '.join(CLEANERS)}", path=path)
     return name
