@@ -118,13 +118,21 @@ words_of_lattices() {
     [ -f "${words}" ] || die "no words.txt beside ${in_dir}: --lang names the directory that has it"
     echo "${words}"
 }
-# The recipe's own filter of references (ref) or hypotheses (hyp), as Kaldi's scoring has it; nothing where there is none.
-filter_of() {
+exec 3>&1  # where a function tells something whose output is taken
+# filtered SIDE FILE OUT: prints FILE, or OUT with FILE through the recipe's own filter of references (ref) or hypotheses
+# (hyp), where it has one, as Kaldi's scoring does.
+filtered() {
     local candidate filter=""
     for candidate in local/wer_output_filter "local/wer_$1_filter"; do
         [ ! -x "${candidate}" ] || filter="${candidate}"
     done
-    echo "${filter}"
+    if [ -z "${filter}" ]; then
+        echo "$2"
+        return
+    fi
+    echo "$0: $2 through ${filter}" >&3
+    "./${filter}" < "$2" > "$3" || die "${filter} failed on $2"
+    echo "$3"
 }
 lorescore=(python3 -m lorescore)
 ref_options=(--metric "${metric}")
@@ -164,12 +172,11 @@ if [ "${stage}" -le 2 ]; then
     [ -z "${lm_weight}" ] || rescore_options+=(--lm_weight "${lm_weight}" --word_bonus "${word_bonus}")
     if [ "${tune}" != false ]; then
         rescore_options+=(--tune)
-        declare -A tuned=([ref]="${out_dir}/nbest/text" [hyp]="${out_dir}/nbest/words_text")
+        declare -A lists=([ref]="${out_dir}/nbest/text" [hyp]="${out_dir}/nbest/words_text")
         for side in ref hyp; do
-            filter="$(filter_of "${side}")"
-            { [ -n "${filter}" ] && [ -f "${tuned[${side}]}" ]; } || continue
-            "./${filter}" < "${tuned[${side}]}" > "${out_dir}/tune_${side}.txt" || die "${filter} failed on ${tuned[${side}]}"
-            rescore_options+=("--tune_${side}" "${out_dir}/tune_${side}.txt")
+            [ -f "${lists[${side}]}" ] || continue
+            tuned="$(filtered "${side}" "${lists[${side}]}" "${out_dir}/tune_${side}.txt")"
+            [ "${tuned}" = "${lists[${side}]}" ] || rescore_options+=("--tune_${side}" "${tuned}")
         done
     fi
     if [ "${has_lattices}" = true ]; then
@@ -191,15 +198,8 @@ fi
 
 if [ "${stage}" -le 3 ] && [ "${skip_scoring}" = false ]; then
     if [ -f "${data}/text" ]; then
-        ref="${data}/text" hyp="${out_dir}/text"
-        # As in Kaldi's scoring, the recipe's own filters of these files, where it has some.
-        for side in ref hyp; do
-            filter="$(filter_of "${side}")"
-            [ -n "${filter}" ] || continue
-            echo "$0: ${!side} through ${filter}"
-            "./${filter}" < "${!side}" > "${out_dir}/${side}_filt.txt" || die "${filter} failed on ${!side}"
-            declare "${side}=${out_dir}/${side}_filt.txt"
-        done
+        ref="$(filtered ref "${data}/text" "${out_dir}/ref_filt.txt")"
+        hyp="$(filtered hyp "${out_dir}/text" "${out_dir}/hyp_filt.txt")"
         score_options=(--ref "${ref}" --hyp "${hyp}" --out "${out_dir}" --metric "${metric}")
         [ -z "${cleaner}" ] || score_options+=(--cleaner "${cleaner}")
         score_options+=(--weights "${out_dir}/weights.yaml")
