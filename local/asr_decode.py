@@ -90,7 +90,7 @@ def command(job: int, logdir: Path, args: argparse.Namespace) -> list[str]:
     if "," in wav_scp:  # ESPnet takes a comma for its own: seen from here the path may have none
         wav_scp = os.path.relpath(wav_scp)
     return [
-        *(sys.executable, "-m", "espnet2.bin.asr_inference"),
+        *(sys.executable, str(Path(__file__).with_name("espnet_unchecked.py")), "espnet2.bin.asr_inference"),
         *("--config", str(args.decode_config), "--ngpu", str(args.ngpu)),
         *("--asr_train_config", str(args.asr_exp / "config.yaml")),
         *("--asr_model_file", str(args.asr_exp / args.asr_model)),

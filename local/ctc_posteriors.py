@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from espnet_unchecked import leave_out_type_checks
 from lorescore.cli.audio import DEFAULT_RATE, model_rate, read_wav_scp, require_sound
 from lorescore.cli.jobs import Job, run_jobs, shares
 from lorescore.errors import InputError
@@ -50,6 +51,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         if args.job is not None:
+            leave_out_type_checks()
             run_job(args)
             return 0
         return run(args, [*(argv if argv is not None else sys.argv[1:])])
