@@ -154,7 +154,9 @@ def pretended_gpu() -> Iterator[torch.device]:
         "reset_peak_memory_stats": lambda *args: None,
         **dict.fromkeys(("max_memory_allocated", "memory_allocated", "memory_reserved"), lambda *args: 0),
     }
-    of_accelerator = {"current_accelerator": lambda *args, **kwargs: None}  # optimizers of torch 2.14 look at its stream
+    of_accelerator = {
+        "current_accelerator": lambda *args, **kwargs: None
+    }  # optimizers of torch 2.14 look at its stream
     swaps = torch.__future__.get_swap_module_params_on_conversion()
     torch.__future__.set_swap_module_params_on_conversion(True)
     try:

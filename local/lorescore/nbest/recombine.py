@@ -4,15 +4,18 @@ The N best of a long utterance differ at a few places, and a beam of ten has roo
 hypothesis that is right at two places may not be among them. So the list is taken apart into the places where its
 hypotheses differ from the best, and what they have there, and each choice of these is a hypothesis. A choice changes
 the first pass's log score by so much wherever it is made: by how much is fitted to the scores of the list (least
-squares), and no choice is better than the best's own. The combinations with the highest scores are added until the
-list is as long as is asked for. A confusion network (Mangu, Brill and Stolcke, 2000) has the same places; that its
-paths are scored by a PLM, with first-pass scores, is this project's own.
+squares), and no choice is better than the best's own. The likeliest combinations are added until the list is as long as
+is asked for: what many hypotheses have at a place is likelier than what one has, whatever the fitted scores say, which
+ten hypotheses do not tell apart at many places. A confusion network (Mangu, Brill and Stolcke, 2000) has the same
+places; that its paths are scored by a PLM, with first-pass scores, is this project's own.
 
-They stand at the end of their list, best first: the first pass's hypotheses keep their ranks, keys and scores, and its
-best stays the best. A list depends on itself and on the settings alone.
+They stand at the end of their list, likeliest first: the first pass's hypotheses keep their ranks, keys and scores, and
+its best stays the best. A list depends on itself and on the settings alone.
 """
 
+import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -30,6 +33,10 @@ from lorescore.wer.units import CER, CHARACTER, WER, split_units
 NUM_HYPS = 50  # of 10-best lists of LibriSpeech two thirds have fewer combinations
 MAX_TRIED = 100  # combinations for each hypothesis of the list: different ones may have the same text
 RIDGE = 1e-3  # keeps what a list does not tell apart from being fitted to its noise
+# Of the logarithm of the share of hypotheses that have a choice, beside its fitted log score. Chosen on dev lists of
+# LibriSpeech, frozen PLM: with homophones put into all hypotheses at rate 0.3 they have 15.9 % WER, 16.5 at 1 and 18.7
+# at 0; without, 12.7 each time.
+VOTES = 4.0
 GAP = "\n"  # in no text
 CHARACTER_OR_SPACE = re.compile(rf"{CHARACTER.pattern}|\s")
 
@@ -43,10 +50,12 @@ class Choice:
     Attributes:
         units: Instead of the best hypothesis's there.
         cost: By how much it lowers the first-pass log score; 0 for the best's own.
+        unlikelihood: Less that of the likeliest at its place.
     """
 
     units: Units
     cost: float
+    unlikelihood: float
 
 
 @dataclass(frozen=True)
@@ -93,22 +102,25 @@ class Recombination:
         return replace(one, hypotheses=(*one.hypotheses, *added), added=len(added))
 
     def _combinations(self, one: NbestList) -> Iterator[Hypothesis]:
-        """All combinations of a list, the best score first; among them hypotheses of the list, at scores as fitted."""
+        """All combinations of a list, the likeliest first; among them hypotheses of the list, at scores as fitted."""
         hypotheses = [self._units(hypothesis.text) for hypothesis in one.hypotheses]
         rows = [_beside(hypotheses[0], other) for other in hypotheses]
         places = _places(rows)
         choices = _choices(rows, places, np.array(one.scores) - one.scores[0])
 
-        def cost_of(chosen: Chosen) -> float:
-            return round(sum(choices[place][index].cost for place, index in chosen.items()), COST_DECIMALS)
+        def unlikelihood(chosen: Chosen) -> float:
+            each = (choices[place][index].unlikelihood for place, index in chosen.items())
+            return round(sum(each), COST_DECIMALS)
 
-        for cost, chosen in cheapest(list(map(len, choices)), cost_of):
-            units, end = [], 0
+        for _, chosen in cheapest(list(map(len, choices)), unlikelihood):
+            units, cost, end = [], 0.0, 0
             for place, ((begin, until), some) in enumerate(zip(places, choices, strict=True)):
-                units += [*_joined(rows[0][end:begin]), *some[chosen.get(place, 0)].units]
+                choice = some[chosen.get(place, 0)]
+                units += [*_joined(rows[0][end:begin]), *choice.units]
+                cost += choice.cost
                 end = until
             text = self._text((*units, *_joined(rows[0][end:])))
-            yield Hypothesis(text, one.scores[0] - cost)
+            yield Hypothesis(text, one.scores[0] - round(cost, COST_DECIMALS))
 
     def _counted(self, text: str) -> Units:
         """What errors are counted in: texts that differ in their spaces alone are one where that is characters."""
@@ -166,7 +178,7 @@ def _places(rows: Sequence[Sequence[Units]]) -> list[tuple[int, int]]:
 def _choices(
     rows: Sequence[Sequence[Units]], places: Sequence[tuple[int, int]], gains: npt.NDArray[np.float64]
 ) -> list[list[Choice]]:
-    """What the hypotheses have at each place, the best's own first and then by cost.
+    """What the hypotheses have at each place, the likeliest first.
 
     Args:
         rows: Of the hypotheses.
@@ -182,9 +194,14 @@ def _choices(
     has = np.array([[float(row[place] == units) for place, units in columns] for row in taken])
     has = has.reshape(len(rows), len(columns))
     effects = np.linalg.solve(has.T @ has + RIDGE * np.eye(len(columns)), has.T @ gains)
-    # Rounded as in files, so that the last bits of a machine's arithmetic decide nothing.
-    costs = [round(max(0.0, -float(effect)), COST_DECIMALS) for effect in effects]
-    choices = [[Choice(units, 0.0)] for units in taken[0]]
-    for cost, (place, units) in sorted(zip(costs, columns, strict=True), key=lambda item: item[0]):
-        choices[place].append(Choice(units, cost))
+    costs = {key: max(0.0, -float(effect)) for key, effect in zip(columns, effects, strict=True)}
+    choices = []
+    for place, at_place in enumerate(zip(*taken, strict=True)):
+        votes = Counter(at_place)  # the best's own first
+        # Rounded as in files, so that the last bits of a machine's arithmetic decide nothing.
+        cost = {units: round(costs.get((place, units), 0.0), COST_DECIMALS) for units in votes}
+        unlikely = {units: cost[units] - VOTES * math.log(votes[units] / len(rows)) for units in votes}
+        first = min(unlikely.values())
+        found = [Choice(units, cost[units], round(unlikely[units] - first, COST_DECIMALS)) for units in votes]
+        choices.append(sorted(found, key=lambda choice: choice.unlikelihood))
     return choices
