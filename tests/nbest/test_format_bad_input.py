@@ -126,7 +126,7 @@ FILES = {
     "jsonl: no scores": (
         "jsonl",
         '{"utt": "u", "hyps": ["a"]}',
-        ":1: scores of utterance 'u' is None, expected a list",
+        ':1: utterance u has no scores of the first pass (give "scores", a log score for each hypothesis; where',
     ),
     "jsonl: scores": (
         "jsonl",

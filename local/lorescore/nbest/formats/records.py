@@ -76,6 +76,9 @@ def _hypotheses(lists: Collector, utt: str, record: Mapping[str, Any], line: int
         )
     if all(isinstance(hyp, dict) for hyp in hyps):
         hyps, scores = [hyp.get("text") for hyp in hyps], [hyp.get("score") for hyp in hyps]
+    elif record.get("scores") is None:
+        mend = 'give "scores", a log score for each hypothesis; where the first pass has none, 0 for each'
+        raise InputError(f"utterance {utt} has no scores of the first pass", path=path, line=line, mend=mend)
     else:
         scores = _as_long(record.get("scores"), hyps, f"scores of utterance {utt!r}", lists, line)
     parts = _parts(lists, utt, hyps, record, line)
