@@ -1,6 +1,7 @@
 """Recombined lists: which combinations there are, in what order and at what scores, and the verb."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise, product
 from pathlib import Path
 
@@ -122,6 +123,15 @@ def test_characters() -> None:
     assert len(texts) == len({text.replace(" ", "") for text in texts}) == 8
     assert {text[-5:] for text in texts} == {"<unk>", "oise]"}
     assert Recombination(metric="wer").recombine(one).texts != texts
+
+
+def test_texts_that_a_cleaner_leaves_equal() -> None:
+    """They are one hypothesis; what is added is as it is written."""
+    one = lists(("The sun, he said.", -1.0), ("the sun he said", -2.0), ("The sun, she said.", -3.0))
+    assert Recombination(cleaner="whisper_en").recombine(one).added == 0
+    assert Recombination().recombine(one).added > 0
+    other = replace(one, hypotheses=(*one.hypotheses, Hypothesis("The son, he said.", -4.0)))
+    assert Recombination(cleaner="whisper_en").recombine(other).texts[4:] == ["The son, she said."]
 
 
 def test_lists_that_it_is_not_for() -> None:

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> None:
         words = [replace(nbest, lists=tuple(one.first_pass for one in nbest), refs={}) for nbest in sets.values()]
         homophones, counts = read_pronunciations(args, words, [HOMOPHONE]).homophones, word_counts(words)
     for name, nbest in sets.items():
-        recombination = None if args.recombine is None else Recombination(args.recombine, nbest.metric)
+        recombination = None if args.recombine is None else Recombination(args.recombine, nbest.metric, nbest.cleaner)
         expansion = Expansion(homophones, counts, num_versions, args.cost, recombination)
         out_dir, expanded = args.out_dir / name, expansion.expand(nbest)
         write_nbest_dir(out_dir, expanded)

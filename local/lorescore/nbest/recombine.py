@@ -28,6 +28,7 @@ from lorescore.errors import InputError
 from lorescore.files import split_words
 from lorescore.nbest.cheapest import Chosen, cheapest
 from lorescore.nbest.lists import COST_DECIMALS, Hypothesis, NbestList
+from lorescore.wer.cleaning import clean
 from lorescore.wer.units import CER, CHARACTER, WER, split_units
 
 NUM_HYPS = 50  # of 10-best lists of LibriSpeech two thirds have fewer combinations
@@ -65,6 +66,7 @@ class Recombination:
     Attributes:
         num_hyps: Hypotheses of a list with those that are added, at most.
         metric: What hypotheses differ in: `wer`, words, or `cer`, characters.
+        cleaner: What is done to texts before their errors are counted: those that it leaves equal are one.
 
     Raises:
         InputError: Fewer than two hypotheses.
@@ -72,6 +74,7 @@ class Recombination:
 
     num_hyps: int = NUM_HYPS
     metric: str = WER
+    cleaner: str | None = None
 
     def __post_init__(self) -> None:
         if self.num_hyps < 2:
@@ -124,7 +127,7 @@ class Recombination:
 
     def _counted(self, text: str) -> Units:
         """What errors are counted in: texts that differ in their spaces alone are one where that is characters."""
-        return tuple(split_units(text, self.metric))
+        return tuple(split_units(clean(text, self.cleaner), self.metric))
 
     def _units(self, text: str) -> Units:
         return tuple(CHARACTER_OR_SPACE.findall(text) if self.metric == CER else split_words(text))

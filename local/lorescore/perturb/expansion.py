@@ -38,6 +38,7 @@ from lorescore.nbest.info import read_info
 from lorescore.nbest.recombine import Recombination
 from lorescore.perturb.punctuation import bare, looked_up
 from lorescore.perturb.sites import Site, change, in_case_of, is_upper_case
+from lorescore.wer.cleaning import INFO_KEY as CLEANER
 from lorescore.wer.units import WER
 
 INFO_KEY = "expansion"
@@ -207,8 +208,8 @@ class Expansion:
         path = nbest_dir / HOMOPHONES_FILE
         other = InputError("not the homophones that these lists were expanded by", path=path, mend=EXPAND_AGAIN)
         try:
-            size = recorded.get("recombine")
-            recombination = None if size is None else Recombination(int(size), info.get("metric", WER))
+            size, counted_in = recorded.get("recombine"), (info.get("metric", WER), info.get(CLEANER))
+            recombination = None if size is None else Recombination(int(size), *counted_in)
             if "versions" in recorded:
                 table = {word: line.split() for word, line in read_table(path, mend=EXPAND_AGAIN).items()}
                 counts = {word: int(count) for word, (count, *_) in table.items()}
