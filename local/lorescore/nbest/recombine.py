@@ -51,7 +51,7 @@ class Choice:
     Attributes:
         units: Instead of the best hypothesis's there.
         cost: By how much it lowers the first-pass log score; 0 for the best's own.
-        unlikelihood: Less that of the likeliest at its place.
+        unlikelihood: The cost less VOTES x the log share of hypotheses that have it, above the likeliest of its place.
     """
 
     units: Units
