@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -241,6 +242,19 @@ def test_results_do_not_depend_on_what_is_scored_together(rescorer: Rescorer, li
         assert [hyp["combined"] for hyp in one["hyps"]] == pytest.approx(
             [hyp["combined"] for hyp in other["hyps"]], abs=1e-4
         )
+
+
+def test_a_line_brings_its_context(rescorer: Rescorer) -> None:
+    """Which the clm reads, and which goes out with it."""
+    before = ["the sun rose", "we saw it"]
+    (line,) = rescored_lines([json_line("u", PAIRS, context=before)], rescorer)
+    found = json.loads(line)
+    one = as_nbest_list(PAIRS)
+    (expected,) = rescorer.rescore([replace(one, context=tuple(before))])
+    (without,) = rescorer.rescore([one])
+    assert found["context"] == before
+    assert [hyp["plm_score"] for hyp in found["hyps"]] == pytest.approx([hyp.plm_score for hyp in expected.hypotheses])
+    assert [hyp.plm_score for hyp in without.hypotheses] != [hyp.plm_score for hyp in expected.hypotheses]
 
 
 def test_lists_before_a_bad_line_are_rescored_whatever_is_scored_together(rescorer: Rescorer) -> None:

@@ -83,6 +83,16 @@ def test_what_there_is_of_it_is_said(
         assert f"{given} does nothing: 0 of 2 utterances have a context, in 2 recordings by their ids" in caplog.text
 
 
+def test_lists_keep_those_that_they_bring(tmp_path: Path) -> None:
+    path = tmp_path / "lists.jsonl"
+    line = '{{"utt": "1-1-{}", "hyps": ["a {}", "a"], "scores": [-1, -2], "context": ["before"]}}\n'
+    path.write_text(line.format(1, "cat") + line.format(2, "dog"))
+    for options, expected in (((), ("before",)), (("--context", "1"), ("a cat",))):
+        out = tmp_path / f"nbest{len(options)}"
+        assert main(["import-nbest", "--decode_dir", str(path), "--out", str(out), *options]) == 0
+        assert contexts(read_nbest_dir(out))["1-1-2"] == expected
+
+
 def test_it_is_kept(tmp_path: Path) -> None:
     nbest = with_context(replace(LISTS, refs=dict.fromkeys(UTTS, "ref")), 2)
     write_nbest_dir(tmp_path / "nbest", nbest)

@@ -128,6 +128,21 @@ FILES = {
         '{"utt": "u", "hyps": ["a"]}',
         ':1: utterance u has no scores of the first pass (give "scores", a log score for each hypothesis; where',
     ),
+    "jsonl: context": (
+        "jsonl",
+        '{"utt": "u", "hyps": ["a"], "scores": [-1], "context": "a b"}',
+        ":1: context of utterance 'u' is 'a b', expected a list",
+    ),
+    "jsonl: utterances of a context": (
+        "jsonl",
+        '{"utt": "u", "hyps": ["a"], "scores": [-1], "context": ["a <s> b"]}',
+        ":1: <s> in the context of utterance u, which stands between two utterances",
+    ),
+    "jsonl: contexts": (
+        "jsonl",
+        '{"utt": "u", "text": "a", "score": -1, "context": ["a"]}\n{"utt": "u", "text": "", "score": 0, "context": []}',
+        ":2: another context for utterance u",
+    ),
     "jsonl: scores": (
         "jsonl",
         ROW.format([-1]),

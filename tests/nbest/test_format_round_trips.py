@@ -163,6 +163,18 @@ def test_what_is_lost_is_said(name: str, of_set: list[str], of_parts: list[str])
     assert FORMATS[name].drops(PARTS) == of_parts
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_contexts_come_back_or_are_said_to_be_lost(tmp_path: Path, name: str) -> None:
+    if name in PACKAGES:
+        pytest.importorskip(PACKAGES[name])
+    before = {"u1": ("a dog", "it sat"), "u2": ()}
+    lists = tuple(replace(one, context=before[one.utt]) for one in SET)
+    read = write_and_read(tmp_path, name, replace(SET, lists=lists))
+    lost = "the contexts of the utterances" in FORMATS[NAMES[name]].drops(replace(SET, lists=lists))
+    assert {one.utt: one.context for one in read} == (before if not lost else {one.utt: () for one in read})
+    assert lost == (NAMES[name] not in ("nbest-dir", "jsonl", "datasets"))
+
+
 def test_every_format_is_tried() -> None:
     assert set(NAMES.values()) == set(HELD) == set(FORMATS)
 

@@ -57,7 +57,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ref", type=Path, help="Kaldi text of the references")
     parser.add_argument("--out", type=Path, required=True, help="N-best directory to write: exp/nbest/<set>")
     parser.add_argument(
-        "--context", type=int, default=0, help="utterances before each one whose first-pass 1-best a clm reads too"
+        "--context",
+        type=int,
+        default=0,
+        help="utterances before each one whose first-pass 1-best a clm reads too (default: those that the lists bring)",
     )
     parser.add_argument(
         "--context_chosen",
@@ -134,8 +137,8 @@ def run(args: argparse.Namespace) -> None:
     _require_choice(nbest, args, form)
     if is_new:
         places = read_segments(args.segments) if args.segments else None
-        nbest = with_context(nbest, args.context, places, args.context_chosen)
-        if args.context or args.context_chosen:
+        if args.context or args.context_chosen:  # else lists keep the contexts that they bring
+            nbest = with_context(nbest, args.context, places, args.context_chosen)
             _say_contexts(args, nbest, num_recordings(nbest, places))
     wers = wer_lines(nbest) if nbest.refs else []
     _warn_of_decomposed(nbest)

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from lorescore.errors import InputError
 from lorescore.files import as_number, checksum, is_encodable, read_table, single_spaced, split_words
 from lorescore.nbest.checks import require_references
-from lorescore.nbest.directory import is_rank, ranked_list
+from lorescore.nbest.directory import BETWEEN, is_rank, ranked_list
 from lorescore.nbest.formats.format import FormatOptions
 from lorescore.nbest.lists import Hypothesis, NbestSet
 
@@ -23,6 +24,7 @@ class Collector:
         self._ranked: dict[str, dict[int, Hypothesis]] = {}
         self._places: dict[str, tuple[Path, int]] = {}
         self._refs: dict[str, str] = {}
+        self._contexts: dict[str, tuple[str, ...]] = {}
 
     def __contains__(self, utt: str) -> bool:
         return utt in self._ranked
@@ -71,6 +73,18 @@ class Collector:
             message = f"another reference for utterance {utt}: {self._refs[utt]!r:.40} and {ref!r:.40}"
             raise InputError(message, path=self.path, line=line, mend="keep one")
 
+    def add_context(self, utt: str, context: tuple[str, ...], *, line: int | None = None) -> None:
+        """Take what stands before an utterance; the same may come with every hypothesis.
+
+        Raises:
+            InputError: It differs from what came before, or an utterance of it cannot be kept apart from the next.
+        """
+        if BETWEEN in (word for text in context for word in split_words(text)):
+            message = f"{BETWEEN} in the context of utterance {utt}, which stands between two utterances"
+            raise InputError(message, path=self.path, line=line, mend="take it out")
+        if self._contexts.setdefault(utt, context) != context:
+            raise InputError(f"another context for utterance {utt}", path=self.path, line=line, mend="keep one")
+
     def take_scale(self, scale: float, *, line: int | None = None) -> None:
         """Take the acoustic scale of costs in parts, which is that of the whole set.
 
@@ -97,7 +111,10 @@ class Collector:
         if not self._ranked:
             raise InputError("no hypotheses here", path=self.path, mend="check the path, or give the format: --format")
         ranks_mend = "complete the list, or number its hypotheses from 1"
-        lists = tuple(ranked_list(utt, self._ranked[utt], self.path, ranks_mend) for utt in sorted(self._ranked))
+        lists = tuple(
+            replace(ranked_list(utt, self._ranked[utt], self.path, ranks_mend), context=self._contexts.get(utt, ()))
+            for utt in sorted(self._ranked)
+        )
         refs = self._refs
         if options.ref is not None:
             refs = read_table(options.ref, mend="correct --ref")

@@ -15,6 +15,7 @@ from lorescore.nbest.formats.format import (
     Format,
     FormatOptions,
     decimal,
+    lost_contexts,
     lost_parts,
     lost_record,
     lost_references,
@@ -54,7 +55,7 @@ def write(path: Path, nbest: NbestSet, options: FormatOptions) -> None:
 
 def drops(nbest: NbestSet) -> list[str]:
     """What the format has no room for."""
-    return lost_references(nbest) + lost_parts(nbest) + lost_record(nbest)
+    return lost_references(nbest) + lost_parts(nbest) + lost_contexts(nbest) + lost_record(nbest)
 
 
 FORMAT = Format(

@@ -129,10 +129,14 @@ def lost_references(nbest: NbestSet) -> list[str]:
     return ["the references (keep the file for --ref)"] if nbest.refs else []
 
 
+def lost_contexts(nbest: NbestSet) -> list[str]:
+    """For `drops`: contexts."""
+    return ["the contexts of the utterances"] if any(one.context for one in nbest) else []
+
+
 def lost_record(nbest: NbestSet) -> list[str]:
-    """For `drops`: what an N-best directory has besides the lists: contexts, a metric of its own, an expansion."""
-    lost = ["the contexts of the utterances"] if any(one.context for one in nbest) else []
-    lost += ["which hypotheses an expansion has added"] if any(one.added for one in nbest) else []
+    """For `drops`: what an N-best directory has besides the lists: a metric of its own, a cleaner, an expansion."""
+    lost = ["which hypotheses an expansion has added"] if any(one.added for one in nbest) else []
     lost += [f"the metric {nbest.metric} (give import-nbest --metric {nbest.metric})"] if nbest.metric != WER else []
     lost += [f"the cleaner {nbest.cleaner} (give import-nbest --cleaner {nbest.cleaner})"] if nbest.cleaner else []
     return lost + (["the record of the perturbation in nbest.yaml"] if "perturbation" in nbest.info else [])

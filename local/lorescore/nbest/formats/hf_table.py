@@ -1,7 +1,7 @@
 """A Hugging Face `datasets` table; the columns are those of `lorescore.nbest.formats.records`.
 
 A directory of `save_to_disk`, a Parquet or an Arrow file, or CSV. In CSV, which has no lists, a cell of `hyps`,
-`scores` or a part of the costs is a JSON list: what `Dataset.to_csv` makes of a list cannot be read back.
+`scores`, `context` or a part of the costs is a JSON list: what `Dataset.to_csv` makes of a list cannot be read back.
 
 CSV needs no package; Parquet and Arrow need pyarrow, a directory needs `datasets`, which brings pyarrow.
 """
@@ -35,7 +35,8 @@ SAVED_FILES = ("state.json", "dataset_info.json")
 SPLITS_FILE = "dataset_dict.json"
 # The first bytes of a Parquet file, of an Arrow file and of an Arrow stream, which `datasets` calls .arrow too.
 PARQUET, ARROW_FILE, ARROW_STREAM = b"PAR1", b"ARROW1", b"\xff\xff\xff\xff"
-LIST_COLUMNS = ("hyps", "scores", *PARTS)
+TEXT_LISTS = ("hyps", "context")
+LIST_COLUMNS = (*TEXT_LISTS, "scores", *PARTS)
 INSTALL = "pip install datasets, or use CSV or JSON Lines"
 MEND_LIST = 'write lists as JSON, ["a", "b"]; or save the table as Parquet or JSON Lines'
 
@@ -172,7 +173,7 @@ def write(path: Path, nbest: NbestSet, options: FormatOptions) -> None:
 def _arrow_type(arrow: Any, name: str) -> Any:
     """The type of a column."""
     if name in LIST_COLUMNS:
-        return arrow.list_(arrow.string() if name == "hyps" else arrow.float64())
+        return arrow.list_(arrow.string() if name in TEXT_LISTS else arrow.float64())
     return arrow.float64() if name == "acoustic_scale" else arrow.string()
 
 

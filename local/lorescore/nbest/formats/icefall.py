@@ -20,6 +20,7 @@ from lorescore.nbest.formats.format import (
     Format,
     FormatOptions,
     head_lines,
+    lost_contexts,
     lost_parts,
     lost_record,
     mostly,
@@ -96,7 +97,7 @@ def drops(nbest: NbestSet) -> list[str]:
         lost.append(f"ranks beyond 1 ({beyond} hypotheses)")
     if any(one.hypotheses[0].score for one in nbest):
         lost.append("the scores")
-    return lost + lost_parts(nbest) + lost_record(nbest)
+    return lost + lost_parts(nbest) + lost_contexts(nbest) + lost_record(nbest)
 
 
 FORMAT = Format(

@@ -28,6 +28,7 @@ from lorescore.nbest.formats.format import (
     Format,
     FormatOptions,
     decimal,
+    lost_contexts,
     lost_record,
     lost_references,
 )
@@ -145,7 +146,7 @@ def drops(nbest: NbestSet) -> list[str]:
     """What the format has no room for."""
     scale = nbest.info.get("acoustic_scale", 1.0)
     lost = [f"the acoustic scale (read back with --acoustic_scale {scale:g})"] if nbest.has_parts and scale != 1 else []
-    return lost + lost_references(nbest) + lost_record(nbest)
+    return lost + lost_references(nbest) + lost_contexts(nbest) + lost_record(nbest)
 
 
 FORMAT = Format(

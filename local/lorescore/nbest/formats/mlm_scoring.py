@@ -19,6 +19,7 @@ from lorescore.nbest.formats.format import (
     Format,
     FormatOptions,
     head_text,
+    lost_contexts,
     lost_parts,
     lost_record,
 )
@@ -88,7 +89,7 @@ def write(path: Path, nbest: NbestSet, options: FormatOptions) -> None:
 
 def drops(nbest: NbestSet) -> list[str]:
     """What the format has no room for."""
-    return lost_parts(nbest) + lost_record(nbest)
+    return lost_parts(nbest) + lost_contexts(nbest) + lost_record(nbest)
 
 
 FORMAT = Format(

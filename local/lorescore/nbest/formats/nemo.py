@@ -27,6 +27,7 @@ from lorescore.nbest.formats.format import (
     decimal,
     head_lines,
     is_number,
+    lost_contexts,
     lost_parts,
     lost_record,
     lost_references,
@@ -216,7 +217,7 @@ def drops(nbest: NbestSet) -> list[str]:
     copies = sum(len(one.hypotheses) - len(_without_copies(list(one.hypotheses))) for one in nbest)
     if copies:
         lost.append(f"{copies} copies of the last hypothesis of a list (reading takes them off)")
-    return lost + lost_references(nbest) + lost_parts(nbest) + lost_record(nbest)
+    return lost + lost_references(nbest) + lost_parts(nbest) + lost_contexts(nbest) + lost_record(nbest)
 
 
 FORMAT = Format(

@@ -4,12 +4,14 @@ An utterance (what the writers write):
 
     utt             string
     ref             string, may be left out or null
+    context         list of strings: what stands before it in its recording, an utterance each, oldest first
+                    (`NbestList.context`); may be left out or null
     hyps            list of strings by rank, or of objects {text, score}
     scores          list of log scores by rank, where hyps are strings
     acoustic nolm lmonly    lists of the parts of the cost by rank (`CostParts`), and
     acoustic_scale          the weight of the acoustic cost; all four or none
 
-A hypothesis: `utt`, `text`, `score`, and, where they are known, `ref` and `rank` (else the order counts).
+A hypothesis: `utt`, `text`, `score`, and, where they are known, `ref`, `context` and `rank` (else the order counts).
 
 Other columns are passed over. The schema is this project's own.
 """
@@ -33,7 +35,7 @@ def is_record(columns: Mapping[str, Any] | list[str]) -> bool:
 
 
 def add_record(lists: Collector, record: Mapping[str, Any], line: int | None) -> None:
-    """Take the hypotheses and the reference of a record.
+    """Take the hypotheses of a record, its reference and its context.
 
     Args:
         lists: Where they go.
@@ -64,6 +66,10 @@ def add_record(lists: Collector, record: Mapping[str, Any], line: int | None) ->
     if record.get("ref") is not None:
         ref = require_kind(record["ref"], str, f"ref of utterance {utt!r}", path, line)
         lists.add_reference(utt, words_of(ref, path, line), line=line)
+    if record.get("context") is not None:
+        context = require_kind(record["context"], list, f"context of utterance {utt!r}", path, line)
+        texts = (require_kind(text, str, f"the context of utterance {utt!r}", path, line) for text in context)
+        lists.add_context(utt, tuple(filter(None, (words_of(text, path, line) for text in texts))), line=line)
 
 
 def _hypotheses(lists: Collector, utt: str, record: Mapping[str, Any], line: int | None) -> Iterator[Hypothesis]:
@@ -127,11 +133,13 @@ def _as_long(values: Any, hyps: list[Any], what: str, lists: Collector, line: in
 
 def records(nbest: NbestSet) -> Iterator[dict[str, Any]]:
     """A record for each utterance, all with the same columns."""
-    in_parts = nbest.has_parts
+    in_parts, in_context = nbest.has_parts, any(one.context for one in nbest)
     for one in nbest:
         record: dict[str, Any] = {"utt": one.utt}
         if nbest.refs:
             record["ref"] = nbest.refs[one.utt]
+        if in_context:
+            record["context"] = list(one.context)
         record |= {"hyps": one.texts, "scores": [float(score) for score in one.scores]}
         parts = [hypothesis.parts for hypothesis in one.hypotheses if hypothesis.parts is not None]
         if in_parts:

@@ -19,6 +19,7 @@ from lorescore.nbest.formats.format import (
     decimal,
     head_lines,
     is_number,
+    lost_contexts,
     lost_parts,
     lost_record,
     lost_references,
@@ -117,7 +118,7 @@ def write(path: Path, nbest: NbestSet, options: FormatOptions) -> None:
 
 def drops(nbest: NbestSet) -> list[str]:
     """What the format has no room for."""
-    return lost_references(nbest) + lost_parts(nbest) + lost_record(nbest)
+    return lost_references(nbest) + lost_parts(nbest) + lost_contexts(nbest) + lost_record(nbest)
 
 
 FORMAT = Format(
