@@ -33,8 +33,8 @@ SECTION = Section(
     "tuned on the same lists for each K, so that the WERs compare what the scores hold; 95 % is the paired interval of "
     "the difference by bootstrap over utterances. Seconds are of a smaller sample, in float32. `recombined` lists are "
     "those 10-best lists of LibriSpeech that `--recombine 50` takes to 50 hypotheses (`recombine.py`); "
-    "they were measured before their combinations came by votes, which leaves the number of tokens as it is, within one "
-    "in a thousand.",
+    "they were measured before their combinations came by votes, which leaves the number of tokens as it is, within "
+    "one in a thousand.",
     measure=measure,
     table=table,
     choose=with_references,
