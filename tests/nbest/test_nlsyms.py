@@ -10,18 +10,22 @@ from lorescore.nbest import Hypothesis, NbestList, NbestSet
 from lorescore.nbest.nlsyms import read_nlsyms, without_nlsyms
 
 SYMBOLS = ["[noise]", "<laugh>", "<laugh>2"]
+BEFORE = ("what stands before",)
 
 
 def one_list(*texts: str, ref: str = "", metric: str = "wer") -> NbestSet:
     hypotheses = tuple(Hypothesis(text, -float(rank)) for rank, text in enumerate(texts, start=1))
-    return NbestSet((NbestList("u", hypotheses, ("before",)),), {"u": ref}, {"metric": metric})
+    return NbestSet((NbestList("u", hypotheses, BEFORE),), {"u": ref}, {"metric": metric})
 
 
 def test_words_that_are_symbols_are_taken_out() -> None:
     found = without_nlsyms(one_list("[noise] a b<laugh>  <laugh>", "[NOISE] a", ref="a <laugh>2 b"), SYMBOLS)
     assert found.lists[0].texts == ["a b<laugh>", "[NOISE] a"]
     assert found.refs == {"u": "a b"}
-    assert found.lists[0].context == ("before",)
+    assert found.lists[0].context == BEFORE
+    (one,) = one_list("a").lists
+    noisy = NbestSet((replace(one, context=("[noise]", "so [noise] it is")),))
+    assert without_nlsyms(noisy, SYMBOLS).lists[0].context == ("so it is",)
 
 
 def test_hypotheses_that_differ_in_nothing_else_are_one() -> None:

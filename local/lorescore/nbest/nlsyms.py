@@ -35,7 +35,7 @@ def read_nlsyms(path: Path) -> list[str]:
 
 
 def without_nlsyms(nbest: NbestSet, symbols: Iterable[str]) -> NbestSet:
-    """The lists and references without symbols: without words that are one; for `cer` wherever one stands in a text."""
+    """Lists, contexts and references without symbols: without words that are one; for `cer` wherever one stands."""
     # Of two that begin alike the longer one.
     either = "|".join(re.escape(one) for one in sorted(symbols, key=len, reverse=True))
     pattern = re.compile(either if nbest.metric == CER else rf"(?<!\S)(?:{either})(?!\S)")
@@ -50,7 +50,8 @@ def without_nlsyms(nbest: NbestSet, symbols: Iterable[str]) -> NbestSet:
             text = clean(hypothesis.text)
             by_text.setdefault(text, replace(hypothesis, text=text))
         added = len(by_text) - len(set(map(clean, one.first_pass.texts)))
-        return replace(one, hypotheses=tuple(by_text.values()), added=added)
+        context = tuple(filter(None, map(clean, one.context)))
+        return replace(one, hypotheses=tuple(by_text.values()), added=added, context=context)
 
     refs = {utt: clean(ref) for utt, ref in nbest.refs.items()}
     return replace(nbest, lists=tuple(map(of_list, nbest)), refs=refs)
